@@ -1,0 +1,1 @@
+"""Video help at the counter; beside inspection, never above or below it."""

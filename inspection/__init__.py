@@ -1,0 +1,1 @@
+"""Remote video inspection: checklists, findings, the procedure and its result."""

@@ -1,0 +1,1 @@
+"""WebRTC on the server: one UDP port, nothing decoded."""

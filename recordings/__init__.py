@@ -1,0 +1,1 @@
+"""From packets on disk to evidence: journals, packaging, manifest, replay, packages, verification."""

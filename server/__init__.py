@@ -1,0 +1,1 @@
+"""Puts the parts together: roles, start, login, command line."""

@@ -1,0 +1,1 @@
+"""Who is connected, what each may do, who sees what."""

@@ -1,0 +1,1 @@
+"""The report, its PDF, the keys and signatures of every party, time stamps and verdicts."""
