@@ -1,0 +1,319 @@
+"""The journal: what one epoch of one leg sent, as it arrived, kept so that a crash costs at most a second.
+
+A media worker appends every RTP packet with the monotonic time of its arrival, every sender report and, once a second,
+an anchor between its wall clock and its monotonic clock. Nothing is interpreted here and nothing is ever rewritten; the
+packager reads the same bytes and may start again at any time.
+
+    file    := "YKJOURN1" record*
+    record  := length:u32 crc:u32 kind:u8 payload            length counts kind and payload; big endian throughout
+    crc     := CRC-32 over length, kind and payload          the length is covered, so a run of zero bytes is damage
+
+The reader stops at the first record that is damaged or not whole and keeps all before it. It says which of the two it
+met: a record that is not whole may still be on its way, a damaged one never heals.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+MAGIC = b"YKJOURN1"
+VERSION = 1
+_PREFIX = struct.Struct(">II")
+_PACKET = struct.Struct(">BBQ")
+_REPORT = struct.Struct(">BBQQI")
+_ANCHOR = struct.Struct(">BQQ")
+_TIMED = struct.Struct(">BQ")
+_HEADER_KIND, _PACKET_KIND, _REPORT_KIND, _ANCHOR_KIND, _MARK_KIND, _CLOSED_KIND = range(6)
+
+MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater length is damage, not a long record
+MAX_PENDING = 8 << 20  # bytes; about half a minute of 2 Mbit/s while the disk does not answer, then packets are dropped
+_CHUNK = 1 << 20  # bytes read at once
+_RETRY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EINTR})  # a full disk may be emptied; others end it
+
+TrackKind = Literal["audio", "camera", "screen"]
+Codec = Literal["opus", "VP8"]
+
+
+class Track(msgspec.Struct, frozen=True):
+    """One stream of an epoch; `track` is the number its packets carry, `clock_rate` is in Hz."""
+
+    track: int
+    kind: TrackKind
+    codec: Codec
+    payload_type: int
+    clock_rate: int
+
+
+class JournalHeader(msgspec.Struct, frozen=True):
+    """Who sent what, and the pair of clock readings (ns) of the moment the epoch began."""
+
+    record: str
+    session: str
+    leg: str
+    epoch: str
+    worker: str
+    wall_ns: int
+    mono_ns: int
+    tracks: tuple[Track, ...]
+    version: int = VERSION
+
+
+class Packet(msgspec.Struct, frozen=True):
+    """One RTP packet (RFC 3550 5.1), decrypted, with the monotonic time of its arrival."""
+
+    track: int
+    mono_ns: int
+    rtp: bytes
+
+
+class SenderReport(msgspec.Struct, frozen=True):
+    """The NTP (64 bit) and RTP time stamps of one sender report (RFC 3550 6.4.1), with its arrival."""
+
+    track: int
+    mono_ns: int
+    ntp: int
+    rtp_timestamp: int
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """One reading of the worker's wall clock (ns since 1970) and monotonic clock at the same moment."""
+
+    wall_ns: int
+    mono_ns: int
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something the worker knew and no packet says: `muted`, `masked`, `dropped`, … with its detail."""
+
+    kind: str
+    mono_ns: int
+    detail: dict[str, Any]
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The worker ended the epoch; without this record the worker died."""
+
+    reason: str
+    mono_ns: int
+
+
+Record = JournalHeader | Packet | SenderReport | Anchor | Mark | Closed
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A record and the offset just behind it, where reading may go on."""
+
+    end: int
+    record: Record
+
+
+class _MarkBody(msgspec.Struct):
+    kind: str
+    detail: dict[str, Any]
+
+
+class _ClosedBody(msgspec.Struct):
+    reason: str
+
+
+def frame(body: bytes) -> bytes:
+    """One record around `body` (kind and payload)."""
+    length = struct.pack(">I", len(body))
+    return length + struct.pack(">I", zlib.crc32(body, zlib.crc32(length))) + body
+
+
+def _decode(body: bytes) -> Record:
+    kind = body[0]
+    if kind == _PACKET_KIND:
+        _, track, mono_ns = _PACKET.unpack_from(body)
+        return Packet(track, mono_ns, body[_PACKET.size :])
+    if kind == _REPORT_KIND:
+        _, track, mono_ns, ntp, rtp_timestamp = _REPORT.unpack(body)
+        return SenderReport(track, mono_ns, ntp, rtp_timestamp)
+    if kind == _ANCHOR_KIND:
+        _, wall_ns, mono_ns = _ANCHOR.unpack(body)
+        return Anchor(wall_ns, mono_ns)
+    if kind == _HEADER_KIND:
+        return msgspec.json.decode(body[1:], type=JournalHeader)
+    _, mono_ns = _TIMED.unpack_from(body)
+    if kind == _MARK_KIND:
+        mark = msgspec.json.decode(body[_TIMED.size :], type=_MarkBody)
+        return Mark(mark.kind, mono_ns, mark.detail)
+    if kind == _CLOSED_KIND:
+        return Closed(msgspec.json.decode(body[_TIMED.size :], type=_ClosedBody).reason, mono_ns)
+    raise ValueError(f"record kind {kind} is not known")
+
+
+class Reader:
+    """Reads whole records from `offset` on; `offset` and `state` say afterwards where and why it stopped.
+
+    `state` is `end` (all was read), `incomplete` (a record has begun and may grow) or `damaged`.
+    """
+
+    def __init__(self, source: Path | bytes, offset: int = 0) -> None:
+        self._source = source
+        self.offset = offset
+        self.state: Literal["end", "incomplete", "damaged"] = "end"
+
+    def _load(self, at: int, size: int) -> bytes:
+        if isinstance(self._source, bytes):
+            return self._source[at : at + size]
+        with self._source.open("rb") as file:
+            file.seek(at)
+            return file.read(size)
+
+    def __iter__(self) -> Iterator[Entry]:
+        window, start = self._load(self.offset, _CHUNK), self.offset
+        at = start
+        if at == 0:
+            if window[: len(MAGIC)] != MAGIC:
+                self.state = "incomplete" if MAGIC.startswith(window[: len(MAGIC)]) else "damaged"
+                return
+            at = self.offset = len(MAGIC)
+        while True:
+            head = window[at - start : at - start + _PREFIX.size]
+            length, crc = _PREFIX.unpack(head) if len(head) == _PREFIX.size else (0, 0)
+            need = _PREFIX.size + length
+            if length > MAX_RECORD or (len(head) == _PREFIX.size and length == 0):
+                self.state = "damaged"
+                return
+            if at - start + need > len(window):
+                window, start = self._load(at, max(_CHUNK, need)), at
+                if len(window) < need or len(window) < _PREFIX.size:
+                    self.state = "incomplete" if window else "end"
+                    return
+                continue
+            body = window[at - start + _PREFIX.size : at - start + need]
+            if zlib.crc32(body, zlib.crc32(head[:4])) != crc:
+                self.state = "damaged"
+                return
+            try:
+                record = _decode(body)
+            except (ValueError, struct.error, msgspec.MsgspecError):
+                self.state = "damaged"  # whole, yet not ours: a newer kind or a foreign file
+                return
+            at += need
+            self.offset = at
+            yield Entry(at, record)
+
+
+def read(source: Path | bytes, offset: int = 0) -> Iterator[Entry]:
+    """All whole records from `offset` (0 or the `end` of an entry) to the first damaged or incomplete one."""
+    return iter(Reader(source, offset))
+
+
+class JournalWriter:
+    """Appends records to one file; made for the worker's event loop.
+
+    `packet` and its siblings append to memory, `flush` is one write(2); none of them raises. A fault of the disk is
+    kept in `fault` for the owner to report and ends the journal, as a page that failed to reach the disk once is lost
+    even if a second fsync succeeds (PostgreSQL's lesson of 2018). A full disk is waited for: packets that no longer fit
+    into memory are dropped and the loss is written down as a `dropped` mark.
+    """
+
+    def __init__(self, path: Path, header: JournalHeader) -> None:
+        """Create the file, which must not exist; OSError if that fails, before any media is at stake."""
+        self.path = path
+        self.fault: str | None = None
+        self.dropped = 0
+        self._dropped_since = 0
+        self._mono_ns = header.mono_ns
+        self._pending = bytearray(MAGIC)
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._directory_synced = False
+        self._append(bytes((_HEADER_KIND,)) + msgspec.json.encode(header))
+        self.flush()
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def _append(self, body: bytes) -> None:
+        if self._fd < 0 or self.fault is not None:
+            self.dropped += 1
+            return
+        if len(self._pending) > MAX_PENDING:
+            self.dropped += 1
+            self._dropped_since += 1
+            return
+        if self._dropped_since:
+            count, self._dropped_since = self._dropped_since, 0
+            self.mark("dropped", self._mono_ns, {"records": count})
+        self._pending += frame(body)
+
+    def packet(self, track: int, arrival_mono_ns: int, rtp: bytes) -> None:
+        """One RTP packet, decrypted; RTX is unwrapped before."""
+        self._mono_ns = arrival_mono_ns
+        self._append(_PACKET.pack(_PACKET_KIND, track, arrival_mono_ns) + rtp)
+
+    def sender_report(self, track: int, arrival_mono_ns: int, ntp: int, rtp_timestamp: int) -> None:
+        """The publisher's own pair of NTP (64 bit) and RTP time."""
+        self._append(_REPORT.pack(_REPORT_KIND, track, arrival_mono_ns, ntp, rtp_timestamp))
+
+    def anchor(self, wall_ns: int, mono_ns: int) -> None:
+        """The worker's two clocks at one moment; once a second."""
+        self._mono_ns = mono_ns
+        self._append(_ANCHOR.pack(_ANCHOR_KIND, wall_ns, mono_ns))
+
+    def mark(self, kind: str, mono_ns: int, detail: dict[str, Any]) -> None:
+        """Something no packet says."""
+        self._append(_TIMED.pack(_MARK_KIND, mono_ns) + msgspec.json.encode(_MarkBody(kind, detail)))
+
+    def flush(self) -> None:
+        """Hand what is pending to the system with one write(2); what a full disk refuses stays pending."""
+        if self._fd < 0 or self.fault is not None or not self._pending:
+            return
+        try:
+            written = os.write(self._fd, self._pending)
+        except OSError as error:
+            if error.errno not in _RETRY:
+                self.fault = f"write: {os.strerror(error.errno or 0)}"
+                self._pending.clear()
+            return
+        del self._pending[:written]
+
+    def sync(self) -> None:
+        """Bring what was flushed to the disk; blocks, so it is called in a thread, once a second."""
+        with self._lock:  # against a close in the loop's thread: the number of a closed file may be given out again
+            if self._fd < 0 or self.fault is not None:
+                return
+            fd = os.dup(self._fd)
+        try:
+            os.fsync(fd)
+            if not self._directory_synced:
+                directory = os.open(self.path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(directory)
+                finally:
+                    os.close(directory)
+                self._directory_synced = True
+        except OSError as error:
+            self.fault = f"fsync: {os.strerror(error.errno or 0)}"
+        finally:
+            os.close(fd)
+
+    def close(self, reason: str, mono_ns: int | None = None) -> None:
+        """End the epoch; cheap, as the packager syncs the file itself before it takes it for closed."""
+        at = self._mono_ns if mono_ns is None else mono_ns
+        self._append(_TIMED.pack(_CLOSED_KIND, at) + msgspec.json.encode(_ClosedBody(reason)))
+        self.flush()
+        with self._lock:
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def journal_path(spool: Path, worker: str, session: str, leg: str, epoch: str) -> Path:
+    """Where the journal of an epoch lies; the packager finds journals by this shape alone."""
+    return spool / worker / session / leg / f"{epoch}.journal"
