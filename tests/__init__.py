@@ -1,0 +1,1 @@
+"""Tests, rehearsal and benches; real parts only."""

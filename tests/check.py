@@ -1,0 +1,102 @@
+"""`./run check`: every rule that a tool can hold, then every test, then one line of counts.
+
+A static rule (lint, format, types, contracts, the web client's types) counts as one test. The suites run by folder, so
+that a red line names its kind. `--deep` adds what takes long: fuzz, soak, durability. Under CI a skipped test fails the
+run, because a test that did not run has shown nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "check"
+BIN = Path(sys.executable).parent
+SOURCES = ["foundation", "office", "inspection", "helpdesk", "signing", "recordings", "media", "signaling", "server"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    command: list[str]
+    folder: Path = ROOT
+    suite: str | None = None  # a pytest folder: its counts come from the report it writes
+
+
+def steps(deep: bool) -> list[Step]:
+    lint = [
+        Step("lint", [str(BIN / "ruff"), "check", "."]),
+        Step("format", [str(BIN / "ruff"), "format", "--check", "."]),
+        Step("types", [str(BIN / "mypy"), *SOURCES]),
+        Step("import contracts", [str(BIN / "lint-imports")]),
+        Step("web client: types and tests", ["npm", "run", "check"], ROOT / "web_client"),
+    ]
+    suites = ["unit", "node", "cluster", "browser", *(["deep"] if deep else [])]
+    return lint + [Step(suite, pytest(suite), suite=suite) for suite in suites if (ROOT / "tests" / suite).is_dir()]
+
+
+def pytest(suite: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", f"tests/{suite}", "--junit-xml", str(OUT / f"{suite}.xml"), "-ra"]
+
+
+def counts_of(step: Step, code: int) -> Counts:
+    if step.suite is None:
+        return Counts(passed=int(code == 0), failed=int(code != 0))
+    report = OUT / f"{step.suite}.xml"
+    if not report.exists():
+        return Counts(failed=1)
+    total = Counts()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        total += Counts(tests - skipped - failed, failed, skipped)
+    # A suite that broke before or after its tests (a crash, nothing collected) is red whatever its report says.
+    return total + Counts(failed=int(code != 0 and total.failed == 0))
+
+
+def engines(report: Path) -> str:
+    """How many tests ran on each database, read from the parameters in their names."""
+    if not report.exists():
+        return ""
+    names = [case.get("name", "") for case in ElementTree.parse(report).getroot().iter("testcase")]
+    found = {engine: sum(engine in name for name in names) for engine in ("sqlite", "postgresql")}
+    return f" (SQLite {found['sqlite']}, PostgreSQL {found['postgresql']})" if any(found.values()) else ""
+
+
+def main(arguments: list[str]) -> int:
+    OUT.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    total = Counts()
+    for step in steps("--deep" in arguments):
+        print(f"── {step.name}", flush=True)
+        if step.suite:
+            (OUT / f"{step.suite}.xml").unlink(missing_ok=True)
+        began = time.monotonic()
+        code = subprocess.run(step.command, cwd=step.folder, env=environment, check=False).returncode
+        counts = counts_of(step, code)
+        total += counts
+        verdict = "ok" if counts.failed == 0 else "FAILED"
+        both = engines(OUT / f"{step.suite}.xml") if step.suite else ""
+        print(f"   {step.name}: {verdict}, {counts.passed} passed{both}, {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
+    return 1 if total.failed or (total.skipped and os.environ.get("CI")) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

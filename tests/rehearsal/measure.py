@@ -1,0 +1,87 @@
+"""What a published recording really holds, read by a foreign ffmpeg: frame numbers, flashes, beeps."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.rehearsal import codes
+
+READ_WIDTH, READ_HEIGHT = 320, 180
+READ_RATE = 8_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One leg's file as a stranger's player sees it. Times are seconds on the file's own clock."""
+
+    frames: int
+    numbers: list[int | None]
+    frame_times: list[float]
+    flashes: list[float]
+    beeps: list[float]
+
+    @property
+    def unreadable(self) -> int:
+        return sum(number is None for number in self.numbers)
+
+    @property
+    def repeated(self) -> int:
+        """Frames whose number equals that of the frame before: a picture recorded twice."""
+        return sum(a is not None and a == b for a, b in zip(self.numbers, self.numbers[1:], strict=False))
+
+    @property
+    def length_s(self) -> float:
+        return self.frame_times[-1] - self.frame_times[0] if self.frame_times else 0.0
+
+    def sound_after_picture_s(self) -> float | None:
+        """Median distance from each flash to the beep next to it; positive when the sound comes late."""
+        near = [min((beep - flash for beep in self.beeps), key=abs) for flash in self.flashes if self.beeps]
+        near = [distance for distance in near if abs(distance) < 0.5]
+        return statistics.median(near) if near else None
+
+
+def read(path: Path, ffmpeg: str = "ffmpeg") -> Recording:
+    """Decode every frame and all sound of ``path``. Raises ``RuntimeError`` with ffmpeg's words when it cannot."""
+    video = run(
+        [ffmpeg, "-v", "info", "-nostats", "-i", str(path), "-map", "0:v:0", "-vf", f"showinfo=checksum=0,scale={READ_WIDTH}:{READ_HEIGHT}"]
+        + ["-vsync", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    )
+    times = [float(found) for found in re.findall(rb"pts_time:\s*([0-9.]+)", video.stderr)]
+    pictures = np.frombuffer(video.stdout, np.uint8).reshape(-1, READ_HEIGHT, READ_WIDTH)
+    lit = [codes.is_flash(picture) for picture in pictures]
+    flashes = [times[i] for i in range(1, len(lit)) if lit[i] and not lit[i - 1]]
+    return Recording(len(pictures), [codes.read(picture) for picture in pictures], times, flashes, beeps(path, ffmpeg))
+
+
+def beeps(path: Path, ffmpeg: str = "ffmpeg") -> list[float]:
+    """Moments at which the beep sets in: the first loud 5 ms after at least 300 ms of quiet."""
+    sound = run(
+        [ffmpeg, "-v", "error", "-i", str(path), "-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-ac", "1"]
+        + ["-ar", str(READ_RATE), "-f", "s16le", "-"]
+    )
+    samples = np.frombuffer(sound.stdout, "<i2").astype(np.float64)
+    window = READ_RATE // 200
+    levels = np.sqrt((samples[: len(samples) // window * window].reshape(-1, window) ** 2).mean(axis=1))
+    if not len(levels):
+        return []
+    loud = levels > max(levels.max() * 0.3, 200)
+    found: list[float] = []
+    quiet = 0
+    for i, is_loud in enumerate(loud):
+        if is_loud and quiet >= 60:
+            found.append(i * window / READ_RATE)
+        quiet = 0 if is_loud else quiet + 1
+    return found
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace")[-2_000:])
+    return done
