@@ -1,0 +1,245 @@
+"""What one party sees of an inspection now: whole, after every change, filtered by role.
+
+The shape is the protocol's.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from msgspec import Struct, field
+
+
+class NamedView(Struct, frozen=True, kw_only=True):
+    name: str
+    gloss: str
+
+
+class MatterView(NamedView, frozen=True, kw_only=True):
+    slug: str
+
+
+class OfficeView(NamedView, frozen=True, kw_only=True):
+    phone: str
+
+
+class PersonView(Struct, frozen=True, kw_only=True):
+    leg: str
+    name: str
+    role: str
+    online: bool
+    muted_audio: bool
+    muted_video: bool
+    since: datetime | None
+
+
+class StepView(Struct, frozen=True, kw_only=True):
+    """`required`: a result that concludes needs it; `again`: it was done, and an interruption makes it due again."""
+
+    done_at: datetime | None
+    by: str
+    required: bool
+    again: bool = False
+
+
+class SectionView(Struct, frozen=True, kw_only=True):
+    key: str
+    title: str
+    gloss: str
+
+
+class BasisView(Struct, frozen=True, kw_only=True):
+    title: str
+    clause: str
+    verified: bool
+
+
+class OptionView(Struct, frozen=True, kw_only=True):
+    value: str
+    label: str
+    gloss: str
+
+
+class AnswerView(Struct, frozen=True, kw_only=True):
+    type: str
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    decimals: int | None = None
+    expected: float | None = None
+    record_only: bool = False
+    options: tuple[OptionView, ...] = ()
+    max_distance_m: float | None = None
+    max_length: int | None = None
+
+
+class MediaView(Struct, frozen=True, kw_only=True):
+    kind: str
+    count: int = 0
+    seconds: int = 0
+
+
+class ConflictView(Struct, frozen=True, kw_only=True):
+    """The answer that was displaced by somebody who had not seen it; both are on record."""
+
+    by: str
+    at: datetime
+    value: str | None
+    measured: float | None
+    choice: str | None
+    seq: int
+
+
+class ItemView(Struct, frozen=True, kw_only=True):
+    id: str
+    number: int
+    section: str
+    text: str
+    gloss: str
+    basis: tuple[BasisView, ...]
+    critical: bool
+    severity: str
+    answer: AnswerView
+    media: tuple[MediaView, ...]
+    film: str
+    prepare: str
+    applies: bool
+    required: bool
+    value: str | None
+    measured: float | None
+    choice: str | None
+    text_answer: str | None
+    note: str
+    by: str
+    at: datetime | None
+    verdict: str | None
+    photos: tuple[str, ...]
+    photos_required: int
+    seq: int
+    conflict: ConflictView | None
+    objections: tuple[str, ...] = ()
+
+
+class ChecklistView(Struct, frozen=True, kw_only=True):
+    sections: tuple[SectionView, ...]
+    items: tuple[ItemView, ...]
+    answered: int
+    open: int
+    fails: int
+    required_open: int
+    suggested: str | None
+
+
+class RequestView(Struct, frozen=True, kw_only=True):
+    id: str
+    kind: str
+    text: str
+    value: str | float | bool | None
+    by: str
+    at: datetime
+    state: str
+    item: str | None = None
+    reason: str = ""
+
+
+class MessageView(Struct, frozen=True, kw_only=True):
+    from_: str = field(name="from")
+    role: str
+    text: str
+    at: datetime
+
+
+class PhotoView(Struct, frozen=True, kw_only=True):
+    id: str
+    item: str | None
+    sha256: str
+    at: datetime
+    width: int
+    height: int
+    state: str
+
+
+class PlaceView(Struct, frozen=True, kw_only=True):
+    lat: float
+    lon: float
+    accuracy_m: float
+    distance_m: float | None
+    at: datetime
+
+
+class ConsentView(Struct, frozen=True, kw_only=True):
+    version: str
+    at: datetime
+
+
+class InterruptionView(Struct, frozen=True, kw_only=True):
+    from_: datetime = field(name="from")
+    to: datetime | None
+    cause: str
+    leg: str
+
+
+class ReasonView(Struct, frozen=True, kw_only=True):
+    code: str
+    text: str
+    item: str | None = None
+    params: dict[str, str | int] = {}
+
+
+class SignerView(Struct, frozen=True, kw_only=True):
+    role: str
+    name: str
+    state: str
+    at: datetime | None
+
+
+class QueueView(Struct, frozen=True, kw_only=True):
+    ahead: int
+    minutes_low: int | None
+    minutes_high: int | None
+    officer_on_duty: bool
+
+
+class DeviceView(Struct, frozen=True, kw_only=True):
+    camera: bool
+    microphone: bool
+    kbps_up: float | None
+    loss_percent: float | None
+    battery: float | None
+    browser: str
+    at: datetime
+
+
+class View(Struct, frozen=True, kw_only=True):
+    record: str
+    case_number: str
+    phase: str
+    you: str
+    matter: MatterView
+    business_name: str
+    office: OfficeView
+    scheduled_at: datetime
+    now: datetime
+    people: tuple[PersonView, ...]
+    call: str | None
+    call_started_at: datetime | None
+    recording: bool
+    steps: Mapping[str, StepView]
+    checklist: ChecklistView
+    requests: tuple[RequestView, ...]
+    messages: tuple[MessageView, ...]
+    photos: tuple[PhotoView, ...]
+    place: PlaceView | None
+    consent: ConsentView | None
+    device: DeviceView | None
+    wait_message: MessageView | None
+    interruptions: tuple[InterruptionView, ...]
+    mask: Mapping[str, bool]
+    may_close: bool
+    close_reasons: tuple[ReasonView, ...]
+    result: str | None
+    result_note: str
+    rectify_by: date | None
+    signers: tuple[SignerView, ...]
+    sheet_ready: bool
+    objections: tuple[str, ...]
+    queue: QueueView | None
