@@ -1,0 +1,224 @@
+"""The one door to SQLite and PostgreSQL: SQLAlchemy Core, aware UTC times, one write transaction at a time on SQLite.
+
+`begin()` is a write transaction, `read()` a consistent read-only snapshot; nothing else opens a connection. On SQLite
+every write starts with BEGIN IMMEDIATE behind a lock in this process (other processes wait in SQLite's busy handler),
+so a transaction never has to be repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever
+needs more takes a row lock, an advisory lock or a unique constraint.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import DateTime, Dialect, MetaData, String, Text, event, make_url
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of the product, once the store modules that declare them are imported."""
+
+# A writer of another process may hold the file for a whole transaction; ten seconds is far beyond the longest of ours.
+_BUSY_TIMEOUT_MS = 10_000
+# One thread each in aiosqlite; readers never wait for the writer under WAL.
+_SQLITE_READERS = 8
+_POSTGRES_CONNECTIONS = 16
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC datetime to the microsecond on both engines; text that sorts as time on SQLite.
+
+    Raises ValueError for a naive datetime: guessing its zone would falsify a record.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True, precision=6))
+        return dialect.type_descriptor(String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time must carry its zone")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+class Json(TypeDecorator[Any]):
+    """Plain data as JSON text, the same bytes on both engines (so it may be hashed); never searched into."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.decode(value)
+
+
+Committed = Callable[[frozenset[str]], Awaitable[None]]
+_SUBJECTS = "yuankan.subjects"
+
+
+def say_after_commit(conn: AsyncConnection, subject: str) -> None:
+    """Ask that listeners of `Database.committed` hear this subject once the transaction stands, and only then."""
+    conn.info.setdefault(_SUBJECTS, set()).add(subject)
+
+
+class Database:
+    """Connections to one database, for one event loop."""
+
+    def __init__(self, write: AsyncEngine, read: AsyncEngine, dialect: Literal["sqlite", "postgresql"]) -> None:
+        self.dialect = dialect
+        self.committed: list[Committed] = []
+        self._write = write
+        self._read = read
+        self._writer = asyncio.Lock() if dialect == "sqlite" else None
+
+    @classmethod
+    async def open(cls, url: str) -> "Database":
+        """Connect. `url` is sqlite:///path or postgresql://user@host/name, with or without a driver.
+
+        Raises ValueError for another kind of URL, and the driver's error when the database is not there.
+        """
+        parsed = async_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            database = cls(_sqlite(parsed, writes=True), _sqlite(parsed, writes=False), "sqlite")
+        else:
+            engine = create_async_engine(parsed, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+            database = cls(engine, engine, "postgresql")
+        try:
+            async with database.begin():
+                pass
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        await self._write.dispose()
+        await self._read.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One write transaction: committed on the way out, rolled back by any exception.
+
+        On SQLite it holds the process's writer lock: do no network I/O inside.
+        """
+        if self._writer is None:
+            subjects = frozenset[str]()
+            async with self._transaction() as conn:
+                yield conn
+                subjects = _take_subjects(conn)
+        else:
+            async with self._writer, self._transaction() as conn:
+                yield conn
+                subjects = _take_subjects(conn)
+        if subjects:
+            for listener in self.committed:
+                await listener(subjects)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._write.connect() as conn:
+            _take_subjects(conn)
+            async with conn.begin():
+                yield conn
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent snapshot that cannot write, on both engines."""
+        async with self._read.connect() as conn:
+            if self.dialect == "postgresql":
+                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with conn.begin():
+                yield conn
+
+    async def create_all(self) -> None:
+        """Make every table of `metadata` without migrations: for tests and throw-away databases."""
+        async with self.begin() as conn:
+            await conn.run_sync(metadata.create_all)
+
+
+def _take_subjects(conn: AsyncConnection) -> frozenset[str]:
+    # conn.info lives as long as the pooled connection, so what a rolled-back transaction left there is dropped here.
+    return frozenset(conn.info.pop(_SUBJECTS, ()))
+
+
+def async_url(url: str) -> URL:
+    """The URL with our asynchronous driver. Raises ValueError for a database we do not speak to."""
+    return _with_driver(url, "sqlite+aiosqlite")
+
+
+def sync_url(url: str) -> URL:
+    """The URL with the synchronous driver that migrations use."""
+    return _with_driver(url, "sqlite")
+
+
+def _with_driver(url: str, sqlite: str) -> URL:
+    parsed = make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise ValueError("SQLite needs a file: several connections share it")
+            return parsed.set(drivername=sqlite)
+        case "postgresql":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise ValueError(f"neither SQLite nor PostgreSQL: {other}")
+
+
+def _sqlite(url: URL, *, writes: bool) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=1 if writes else _SQLITE_READERS, max_overflow=0)
+    event.listen(engine.sync_engine, "connect", sqlite_pragmas(writes=writes))
+    event.listen(engine.sync_engine, "begin", sqlite_begin(writes=writes))
+    return engine
+
+
+def sqlite_pragmas(*, writes: bool) -> Callable[[Any, Any], None]:
+    """A listener that sets up each new SQLite connection."""
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver's own guess is off
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # FULL: a commit that was acknowledged outlives a power cut, which NORMAL does not promise under WAL.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not writes:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    return on_connect
+
+
+def sqlite_begin(*, writes: bool) -> Callable[[Any], None]:
+    """A listener that starts each transaction: at once exclusive for writers, a snapshot for readers."""
+
+    def on_begin(conn: Any) -> None:
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return on_begin
