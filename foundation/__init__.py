@@ -1,1 +1,1 @@
-"""What knows nothing of counters, calls or PDFs: identifiers, time, errors, settings, storage, messages, jobs, access."""
+"""What knows nothing of counters, calls or PDFs: identifiers, time, errors, settings, storage, jobs, access."""

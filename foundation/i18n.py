@@ -25,9 +25,9 @@ def pick_lang(header: str | None, cookie: str | None, default: Lang = "zh") -> L
     for part in (header or "")[:500].split(","):
         tag, _, rest = part.strip().partition(";")
         quality = _quality(rest)
-        lang = _known(tag)
-        if lang is not None and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, lang)
+        known = _known(tag)
+        if known is not None and quality > 0 and (best is None or quality > best[0]):
+            best = (quality, known)
     return best[1] if best else default
 
 

@@ -78,12 +78,12 @@ def _console(out: TextIO) -> Any:
 class _Forward(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         extra = {"exc_info": record.exc_info} if record.exc_info else {}
-        structlog.get_logger().log(record.levelno, record.getMessage(), logger=record.name, **extra)
+        structlog.get_logger().log(record.levelno, record.getMessage(), part=record.name, **extra)
 
 
 def get(name: str) -> Any:
-    """A logger that adds `logger=name` to every line; `get("jobs").info("done", job=job_id)`."""
-    return structlog.get_logger(logger=name)
+    """A logger that adds `part=name` to every line; `get("jobs").info("done", job=job_id)`."""
+    return structlog.get_logger(part=name)
 
 
 @contextmanager
