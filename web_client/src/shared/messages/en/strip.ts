@@ -1,0 +1,17 @@
+export default {
+  live: 'Live',
+  frozen: 'Frozen',
+  muted: 'Muted',
+  masked: 'Masked',
+  no_signal: 'No signal',
+  interrupted: 'Interrupted',
+  label: 'Second strip',
+  at: '{clock} {class} {length}',
+  cause: '{text}: {cause}',
+  coverage: '{percent} covered',
+  'cause.phone_call': 'applicant took a phone call',
+  'cause.hidden': 'page was in the background',
+  'cause.camera_lost': 'the phone took the camera back',
+  'cause.network': 'signal lost',
+  'cause.other': 'another cause',
+}

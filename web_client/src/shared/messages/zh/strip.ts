@@ -1,0 +1,17 @@
+export default {
+  live: '实况',
+  frozen: '画面静止',
+  muted: '静音',
+  masked: '遮挡',
+  no_signal: '无信号',
+  interrupted: '中断',
+  label: '秒带',
+  at: '{clock} {class}{length}',
+  cause: '{text}：{cause}',
+  coverage: '记录完整度{percent}',
+  'cause.phone_call': '申请人接听来电',
+  'cause.hidden': '页面被切到后台',
+  'cause.camera_lost': '镜头被手机收回',
+  'cause.network': '信号断了',
+  'cause.other': '其他原因',
+}
