@@ -20,7 +20,7 @@ Role = Literal["system", "applicant", "lead", "assist", "expert", "witness", "se
 
 BEIJING = timezone(timedelta(hours=8), "UTC+8")
 
-# Longest free text the paper carries; the whole text is in the attached report.json. A page holds about 1,900 characters.
+# Longest free text on paper (a page holds about 1,900 characters); the whole text is in the attached report.json.
 FREE_TEXT_LIMIT = 4000
 
 FINDING_WORDS: dict[str, tuple[str, str]] = {
