@@ -1,0 +1,72 @@
+/**
+ * Signing the sheet with a key that only this device holds (电子签名法 §13), for applicants and officers alike.
+ *
+ *   1 key      a P-256 pair is made here, not extractable, kept in IndexedDB until the signature is accepted
+ *   2 prepare  the server puts the drawn name and an empty signature into the PDF and says which bytes it wants signed
+ *   3 check    this device downloads that PDF, hashes its ByteRange itself (ISO 32000-2 §12.8.1) and compares the hash with the
+ *              messageDigest inside the signed attributes (RFC 5652 §11.2); it refuses to sign anything else
+ *   4 sign     ECDSA with SHA-256 over the signed attributes
+ *   5 send     r‖s goes to the server, which embeds it
+ */
+import { api, at } from './api'
+import { fromBase64, toBase64 } from './sign/base64'
+import { dropKey, loadOrMakeKey } from './sign/key'
+import { checkPrepared, type Prepared } from './sign/prepared'
+
+export { SignatureMismatch } from './sign/prepared'
+
+export type SignStage = 'key' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
+
+export interface SignOptions {
+  record: string
+  role: string
+  /** The drawn name as PNG; null where somebody signs without drawing. */
+  drawn: Blob | null
+  /** Goes into the signature as its reason. */
+  remark: string
+  onStage?: (stage: SignStage) => void
+}
+
+export interface Signed {
+  /** SHA-256 of the signed PDF. */
+  sha256: string
+  /** What the person had read, as the server named it. */
+  revisionSha256: string
+}
+
+/** One whole ceremony. Rejects with `SignatureMismatch`, `ApiProblem` or `Unreachable`; the sheet is then unchanged. */
+export async function signSheet(options: SignOptions): Promise<Signed> {
+  const stage = (name: SignStage): void => options.onStage?.(name)
+  stage('key')
+  const keyName = `${options.record}/${options.role}`
+  const key = await loadOrMakeKey(keyName)
+  const spki = new Uint8Array(await crypto.subtle.exportKey('spki', key.publicKey))
+  stage('prepare')
+  const prepared = await api.post<Prepared>(at`/api/records/${options.record}/signatures`, {
+    role: options.role,
+    public_key: toBase64(spki),
+    drawn_png: options.drawn ? toBase64(new Uint8Array(await options.drawn.arrayBuffer())) : null,
+    remark: options.remark,
+  })
+  stage('check')
+  const pdf = new Uint8Array(await api.bytes(at`/api/signatures/${prepared.lease}/prepared.pdf`))
+  await checkPrepared(pdf, prepared, spki)
+  stage('sign')
+  const signature = await crypto.subtle.sign(
+    { name: 'ECDSA', hash: 'SHA-256' },
+    key.privateKey,
+    fromBase64(prepared.signed_attributes),
+  )
+  stage('send')
+  const accepted = await api.post<{ signed: boolean; sha256: string }>(at`/api/signatures/${prepared.lease}`, {
+    signature: toBase64(new Uint8Array(signature)),
+  })
+  await dropKey(keyName)
+  stage('done')
+  return { sha256: accepted.sha256, revisionSha256: prepared.revision_sha256 }
+}
+
+/** Refusing leaves the field empty; the reason goes into an annex. */
+export async function refuseToSign(record: string, role: string, reason: string): Promise<void> {
+  await api.post(at`/api/records/${record}/signatures/refuse`, { role, reason })
+}
