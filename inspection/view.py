@@ -8,6 +8,8 @@ from datetime import date, datetime
 
 from msgspec import Struct, field
 
+from office.queue import Queue
+
 
 class NamedView(Struct, frozen=True, kw_only=True):
     name: str
@@ -115,8 +117,9 @@ class ItemView(Struct, frozen=True, kw_only=True):
     photos: tuple[str, ...]
     photos_required: int
     seq: int
+    should_be: str
+    should_be_en: str
     conflict: ConflictView | None
-    objections: tuple[str, ...] = ()
 
 
 class ChecklistView(Struct, frozen=True, kw_only=True):
@@ -179,10 +182,19 @@ class InterruptionView(Struct, frozen=True, kw_only=True):
 
 
 class ReasonView(Struct, frozen=True, kw_only=True):
+    """Why no concluding result yet; `params` let a client say it in its own words."""
+
     code: str
     text: str
+    text_en: str
     item: str | None = None
     params: dict[str, str | int] = {}
+
+
+class ObjectionView(Struct, frozen=True, kw_only=True):
+    item: str | None
+    text: str
+    at: datetime
 
 
 class SignerView(Struct, frozen=True, kw_only=True):
@@ -190,13 +202,6 @@ class SignerView(Struct, frozen=True, kw_only=True):
     name: str
     state: str
     at: datetime | None
-
-
-class QueueView(Struct, frozen=True, kw_only=True):
-    ahead: int
-    minutes_low: int | None
-    minutes_high: int | None
-    officer_on_duty: bool
 
 
 class DeviceView(Struct, frozen=True, kw_only=True):
@@ -241,5 +246,5 @@ class View(Struct, frozen=True, kw_only=True):
     rectify_by: date | None
     signers: tuple[SignerView, ...]
     sheet_ready: bool
-    objections: tuple[str, ...]
-    queue: QueueView | None
+    objections: tuple[ObjectionView, ...]
+    queue: Queue | None

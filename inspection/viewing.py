@@ -1,0 +1,283 @@
+"""From state to view: what this party may see now. The applicant sees no basis, no officers' notes, and no verdict
+before the result stands; nobody but officers sees why a result is not possible yet. Pure.
+"""
+
+from datetime import datetime
+
+from inspection.checklist import Facts, ItemStanding, suggest
+from inspection.findings import should_be
+from inspection.procedure import Reason, close_reasons
+from inspection.state import CONCLUDING_STEPS, STEPS, InspectionState
+from inspection.view import (
+    AnswerView,
+    BasisView,
+    ChecklistView,
+    ConflictView,
+    ConsentView,
+    DeviceView,
+    InterruptionView,
+    ItemView,
+    MatterView,
+    MediaView,
+    MessageView,
+    ObjectionView,
+    OfficeView,
+    OptionView,
+    PersonView,
+    PhotoView,
+    PlaceView,
+    ReasonView,
+    RequestView,
+    SectionView,
+    SignerView,
+    StepView,
+    View,
+)
+from office.matter import Answer
+from office.person import mask_name
+from office.queue import Queue
+from office.session import OFFICERS, Party
+from office.state import Message
+
+STEP_WORDS: dict[str, tuple[str, str]] = {
+    "identity": ("核对身份", "identity check"),
+    "show_credentials": ("出示证件", "showing credentials"),
+    "tell_rights": ("告知权利", "telling of rights"),
+    "consent_to_recording": ("同意录音录像", "consent to recording"),
+    "walk_round": ("巡查", "walk-round"),
+    "read_back": ("复述核对", "reading back"),
+}
+
+
+def view(state: InspectionState, party: Party, now: datetime, queue: Queue | None = None) -> View:
+    """The whole view of one party. `queue` is given for an applicant who waits."""
+    officer, session, facts = party.role in OFFICERS, state.session, state.facts
+    found = state.standings()
+    reasons = close_reasons(state, found) if officer else ()
+    in_call = session.phase in ("live", "interrupted")
+    return View(
+        record=facts.record,
+        case_number=facts.case_number,
+        phase=session.phase,
+        you=party.role,
+        matter=MatterView(slug=facts.matter.slug, name=facts.matter.name, gloss=facts.matter.gloss),
+        business_name=facts.business_name,
+        office=OfficeView(name=facts.office.name, gloss=facts.office.gloss, phone=facts.office.phone),
+        scheduled_at=facts.scheduled_at,
+        now=now,
+        people=_people(state, party),
+        call=session.call,
+        call_started_at=session.call_started_at,
+        recording=session.call is not None,
+        steps=_steps(state),
+        checklist=_checklist(state, found, officer),
+        requests=_requests(state),
+        messages=tuple(_message(message) for message in session.messages),
+        photos=_photos(state),
+        place=_place(state),
+        consent=ConsentView(version=session.consent.version, at=session.consent.at) if session.consent else None,
+        device=_device(state),
+        wait_message=_message(session.wait_message) if session.wait_message else None,
+        interruptions=tuple(
+            InterruptionView(from_=gap.start, to=gap.end, cause=gap.cause, leg=gap.leg) for gap in session.gaps
+        ),
+        mask={person.leg: person.leg in session.masks for person in session.people.values()},
+        may_close=officer and in_call and not reasons,
+        close_reasons=tuple(_reason(reason) for reason in reasons) if in_call else (),
+        result=session.result,
+        result_note=state.result_note,
+        rectify_by=state.rectify_by,
+        signers=tuple(
+            SignerView(role=signer.role, name=signer.name, state=signer.state, at=signer.at)
+            for signer in session.signers
+        ),
+        sheet_ready=session.report_sha256 is not None,
+        objections=tuple(ObjectionView(item=each.item, text=each.text, at=each.at) for each in state.objections),
+        queue=queue if party.role == "applicant" else None,
+    )
+
+
+def _people(state: InspectionState, party: Party) -> tuple[PersonView, ...]:
+    officer = party.role in OFFICERS
+    return tuple(
+        PersonView(
+            leg=person.leg,
+            # Officers are known by name to everybody; of the others only officers need more than the surname.
+            name=person.name if officer or person.role in OFFICERS or person.id == party.id else mask_name(person.name),
+            role=person.role,
+            online=person.online,
+            muted_audio=person.muted_audio,
+            muted_video=person.muted_video,
+            since=person.since,
+        )
+        for person in state.session.people.values()
+    )
+
+
+def _steps(state: InspectionState) -> dict[str, StepView]:
+    views = {}
+    for step in STEPS:
+        if step in state.facts.matter.procedure.steps:
+            done = state.steps.get(step)
+            views[step] = StepView(
+                done_at=done.at if done else None,
+                by=done.by if done else "",
+                required=step in CONCLUDING_STEPS,
+                again=done.again if done else False,
+            )
+    return views
+
+
+def _checklist(state: InspectionState, found: tuple[ItemStanding, ...], officer: bool) -> ChecklistView:
+    told = officer or state.session.concluded_at is not None
+    return ChecklistView(
+        sections=tuple(
+            SectionView(key=section.key, title=section.title, gloss=section.gloss)
+            for section in state.facts.matter.sections
+        ),
+        items=tuple(_item(state, each, officer, told) for each in found if officer or each.applies),
+        answered=sum(each.applies and each.verdict is not None for each in found),
+        open=sum(each.open for each in found),
+        fails=sum(each.verdict == "fails" for each in found) if told else 0,
+        required_open=sum(each.required and each.open for each in found),
+        suggested=suggest(state.facts.matter, found).result if officer else None,
+    )
+
+
+def _item(state: InspectionState, each: ItemStanding, officer: bool, told: bool) -> ItemView:
+    item, matter = each.item, state.facts.matter
+    given = each.given if told else None
+    limit = should_be(item.answer, state.facts.facts)
+    displaced = given.conflict if given is not None and officer else None
+    return ItemView(
+        id=item.id,
+        number=each.number,
+        section=item.section,
+        text=item.text,
+        gloss=item.gloss,
+        basis=tuple(
+            BasisView(title=matter.title_of(basis.doc), clause=basis.clause or "", verified=basis.verified)
+            for basis in item.basis
+            if officer
+        ),
+        critical=item.critical,
+        severity=item.severity,
+        answer=_answer(item.answer, state.facts.facts),
+        media=tuple(MediaView(kind=media.kind, count=media.count, seconds=media.seconds) for media in item.media),
+        film=item.film,
+        prepare=item.prepare,
+        applies=each.applies,
+        required=each.required,
+        value=given.value if given else None,
+        measured=given.measured if given else None,
+        choice=given.choice if given else None,
+        text_answer=given.text if given else None,
+        note=given.note if given else "",
+        by=given.by if given else "",
+        at=given.at if given else None,
+        verdict=each.verdict if told else None,
+        photos=tuple(photo.id for photo in state.photos if photo.item == item.id),
+        photos_required=item.photos_required,
+        should_be=limit[0],
+        should_be_en=limit[1],
+        seq=given.seq if given else 0,
+        conflict=ConflictView(
+            by=displaced.by,
+            at=displaced.at,
+            value=displaced.value,
+            measured=displaced.measured,
+            choice=displaced.choice,
+            seq=displaced.seq,
+        )
+        if displaced is not None
+        else None,
+    )
+
+
+def _answer(answer: Answer, facts: Facts) -> AnswerView:
+    expected = facts.get(answer.expected_fact) if answer.expected_fact else None
+    return AnswerView(
+        type=answer.type,
+        unit=answer.unit,
+        min=answer.min,
+        max=answer.max,
+        decimals=answer.decimals,
+        expected=float(expected) if isinstance(expected, int | float) else None,
+        record_only=answer.record_only,
+        options=tuple(
+            OptionView(value=option.value, label=option.label, gloss=option.gloss) for option in answer.options
+        ),
+        max_distance_m=answer.max_distance_m,
+        max_length=answer.max_length,
+    )
+
+
+def _requests(state: InspectionState) -> tuple[RequestView, ...]:
+    return tuple(
+        RequestView(
+            id=each.id,
+            kind=each.kind,
+            text=each.text,
+            value=each.value,
+            by=each.by,
+            at=each.at,
+            state=each.state,
+            item=each.item,
+            reason=each.reason,
+        )
+        for each in state.session.requests.values()
+    )
+
+
+def _message(message: Message) -> MessageView:
+    return MessageView(from_=message.name, role=message.role, text=message.text, at=message.at)
+
+
+def _photos(state: InspectionState) -> tuple[PhotoView, ...]:
+    return tuple(
+        PhotoView(
+            id=photo.id,
+            item=photo.item,
+            sha256=photo.sha256,
+            at=photo.taken_at or photo.at,
+            width=photo.width,
+            height=photo.height,
+            state="late" if photo.late else "delivered",
+        )
+        for photo in state.photos
+    )
+
+
+def _place(state: InspectionState) -> PlaceView | None:
+    place = state.session.place
+    if place is None:
+        return None
+    return PlaceView(
+        lat=place.lat, lon=place.lon, accuracy_m=place.accuracy_m, distance_m=place.distance_m, at=place.at
+    )
+
+
+def _device(state: InspectionState) -> DeviceView | None:
+    device = state.session.device
+    if device is None:
+        return None
+    return DeviceView(
+        camera=device.camera,
+        microphone=device.microphone,
+        kbps_up=device.kbps_up,
+        loss_percent=device.loss_percent,
+        battery=device.battery,
+        browser=device.browser,
+        at=device.at,
+    )
+
+
+def _reason(reason: Reason) -> ReasonView:
+    number, step = reason.params.get("number", ""), STEP_WORDS.get(str(reason.params.get("step")), ("", ""))
+    zh, en = {
+        "I01": (f"第{number}项未答", f"Item {number} unanswered"),
+        "I02": ("缺协勘", "No second officer"),
+        "I04": (f"未完成：{step[0]}", f"Not done: {step[1]}"),
+        "I12": (f"第{number}项缺照片", f"Item {number} lacks a photo"),
+    }[reason.code]
+    return ReasonView(code=reason.code, text=zh, text_en=en, item=reason.item, params=reason.params)
