@@ -73,10 +73,14 @@ class Bus:
     def __init__(self) -> None:
         self._client: Client = Client()
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
+        self._last_error = ""
 
     @classmethod
     async def connect(cls, url: str, token: str | None = None, *, name: str = "yuankan") -> "Bus":
-        """Connect, waiting up to ten seconds for a server that is just starting. Raises BusUnavailable."""
+        """Connect, waiting up to ten seconds for a server that is just starting. Raises BusUnavailable.
+
+        A refused token ends the wait in the same way: it may be a server that is being given its new one.
+        """
         bus = cls()
         options: dict[str, Any] = {"reconnect_time_wait": _RECONNECT_WAIT_S}
         if token:
@@ -99,7 +103,7 @@ class Bus:
                 )
         except (NatsError, OSError, TimeoutError) as error:
             await bus._client.close()
-            raise BusUnavailable(str(error) or type(error).__name__) from error
+            raise BusUnavailable(bus._last_error or type(error).__name__) from error
         return bus
 
     @property
@@ -156,6 +160,7 @@ class Bus:
             await self._client.close()
 
     async def _on_reconnected(self) -> None:
+        self._last_error = ""
         _logger.info("reconnected")
         for action in self._reconnected:
             try:
@@ -168,4 +173,7 @@ class Bus:
             _logger.warning("disconnected")
 
     async def _on_error(self, error: Exception) -> None:
-        _logger.warning("bus error", error=error)
+        # While the server is away the same error comes ten times a second.
+        if (text := f"{type(error).__name__}: {error}") != self._last_error:
+            self._last_error = text
+            _logger.warning("bus error", error=error)

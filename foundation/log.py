@@ -17,7 +17,7 @@ import structlog
 # Letters on either side mean a hash or an identifier, not a number somebody can be called at.
 _PHONE = re.compile(r"(?<![0-9A-Za-z])((?:\+?86[- ]?)?1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?![0-9A-Za-z])")
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])(\d{6})\d{8}(\d{3}[0-9Xx])(?![0-9A-Za-z])")
-_SECRET_KEYS = frozenset({"token", "password", "code", "authorization", "cookie", "secret", "key"})
+_SECRET_KEYS = frozenset({"token", "password", "sms_code", "authorization", "cookie", "secret", "key"})
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -42,7 +42,6 @@ def clean(value: Any) -> Any:
 
 
 def _clean_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    # A problem's stable code is the one "code" worth reading; it is logged as "problem".
     for key, value in event.items():
         event[key] = "***" if key in _SECRET_KEYS else clean(value)
     return event
