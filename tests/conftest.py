@@ -1,0 +1,32 @@
+"""Fixtures for every test: clock, databases, bus, object stores, HTTP. They live in tests/support/."""
+
+from tests.support.bus import bus, nats_server
+from tests.support.clock import clock
+from tests.support.database import (
+    database,
+    database_url,
+    postgres_server,
+    postgres_url,
+    sqlite_database,
+    sqlite_url,
+)
+from tests.support.http import serve
+from tests.support.objects import keyring, object_store, s3, s3_endpoint, s3_settings
+
+__all__ = [
+    "bus",
+    "clock",
+    "database",
+    "database_url",
+    "keyring",
+    "nats_server",
+    "object_store",
+    "postgres_server",
+    "postgres_url",
+    "s3",
+    "s3_endpoint",
+    "s3_settings",
+    "serve",
+    "sqlite_database",
+    "sqlite_url",
+]
