@@ -17,7 +17,7 @@ from signing.sheet import story
 from signing.typeset import Typesetter
 
 # The setter's font registry is global, so two sheets are never set at the same moment in one process.
-_SETTING = threading.Lock()
+SETTING = threading.Lock()
 
 
 def build_pdf(report: Report, thumbnails: Mapping[str, bytes], manifest: bytes, fonts: FontSet) -> bytes:
@@ -27,7 +27,7 @@ def build_pdf(report: Report, thumbnails: Mapping[str, bytes], manifest: bytes, 
     """
     _require_names(report, fonts)
     fields: list[FieldPlace] = []
-    with _SETTING:
+    with SETTING:
         ts = Typesetter(fonts)
         story(ts, report, thumbnails)
         Frame(ts, report)

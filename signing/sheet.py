@@ -347,7 +347,7 @@ def _photos(ts: Typesetter, report: Report, thumbnails: Mapping[str, bytes]) -> 
         return _section(heading, ts.par("没有拍照。/ No photos.", 9))
     numbers = {item.id: item.number for item in report.items()}
     width = WIDTH / PHOTOS_A_ROW
-    cells = [_photo_cell(ts, photo, thumbnails.get(photo.id), numbers, width - 8) for photo in report.photos]
+    cells: list[Any] = [_photo_cell(ts, photo, thumbnails.get(photo.id), numbers, width - 8) for photo in report.photos]
     cells += [""] * (-len(cells) % PHOTOS_A_ROW)
     rows = [cells[at : at + PHOTOS_A_ROW] for at in range(0, len(cells), PHOTOS_A_ROW)]
     table = Table(
