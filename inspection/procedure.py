@@ -31,7 +31,7 @@ from inspection.commands import (
     SheetRead,
     StepMark,
 )
-from inspection.state import CONCLUDING_STEPS, InspectionState, evolve, initial
+from inspection.state import CONCLUDING_STEPS, STEP_WORDS, InspectionState, evolve, initial
 from office import conduct
 from office.commands import Command, PhotoTaken
 from office.conduct import fields, say
@@ -94,7 +94,8 @@ def close_reasons(state: InspectionState, found: tuple[ItemStanding, ...] | None
         reasons.append(Reason(code="I02"))
     for step in state.facts.matter.procedure.steps:
         if step in CONCLUDING_STEPS and (step not in state.steps or state.steps[step].again):
-            reasons.append(Reason(code="I04", params={"step": step}))
+            zh, en = STEP_WORDS[step]
+            reasons.append(Reason(code="I04", params={"step": step, "step_zh": zh, "step_en": en}))
     reasons += [
         Reason(code="I01", item=each.item.id, params={"number": each.number})
         for each in found
@@ -128,7 +129,7 @@ def _refuse_result(state: InspectionState, command: Close, found: tuple[ItemStan
 
 def _close(state: InspectionState, command: Close, actor: Party, now: datetime) -> Outcome | Refused:
     if command.result not in state.facts.matter.procedure.results:
-        return Refused("I08", {"item": command.result})
+        return Refused("I14", {"result": command.result})
     found = state.standings()
     refused = _refuse_result(state, command, found)
     if refused is not None:
@@ -193,7 +194,8 @@ def _answer(state: InspectionState, command: AnswerSet, actor: Party, now: datet
     )
     why = fault(item, given, state.facts.facts)
     if why is not None:
-        return Refused("I08", {"item": command.item, "why": why})
+        number = next((each.number for each in state.standings() if each.item.id == item.id), 0) or item.id
+        return Refused("I08", {"item": item.id, "number": number, "why": why})
     before = state.answers.get(command.item)
     if before is not None and before.by_id == actor.id and _said(before) == _said(given):
         return NOTHING

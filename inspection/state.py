@@ -18,6 +18,15 @@ from office.state import SessionState
 STEPS = ("identity", "show_credentials", "tell_rights", "consent_to_recording", "walk_round", "read_back")
 """Steps that are events of their own; `sign` and `close` of a matter's list are told by signatures and result."""
 
+STEP_WORDS: Mapping[str, tuple[str, str]] = {
+    "identity": ("核对身份", "identity check"),
+    "show_credentials": ("出示证件", "showing credentials"),
+    "tell_rights": ("告知权利", "telling of rights"),
+    "consent_to_recording": ("同意录音录像", "consent to recording"),
+    "walk_round": ("巡查", "walk-round"),
+    "read_back": ("复述核对", "reading back"),
+}
+
 CONCLUDING_STEPS = frozenset({"identity", "show_credentials", "tell_rights"})
 """Without these no result concludes: 行政许可法 §34 and 上海市行政许可办理规定 §10 (亮证、告知)."""
 

@@ -39,15 +39,6 @@ from office.queue import Queue
 from office.session import OFFICERS, Party
 from office.state import Message
 
-STEP_WORDS: dict[str, tuple[str, str]] = {
-    "identity": ("核对身份", "identity check"),
-    "show_credentials": ("出示证件", "showing credentials"),
-    "tell_rights": ("告知权利", "telling of rights"),
-    "consent_to_recording": ("同意录音录像", "consent to recording"),
-    "walk_round": ("巡查", "walk-round"),
-    "read_back": ("复述核对", "reading back"),
-}
-
 
 def view(state: InspectionState, party: Party, now: datetime, queue: Queue | None = None) -> View:
     """The whole view of one party. `queue` is given for an applicant who waits."""
@@ -273,7 +264,8 @@ def _device(state: InspectionState) -> DeviceView | None:
 
 
 def _reason(reason: Reason) -> ReasonView:
-    number, step = reason.params.get("number", ""), STEP_WORDS.get(str(reason.params.get("step")), ("", ""))
+    number = reason.params.get("number", "")
+    step = reason.params.get("step_zh", ""), reason.params.get("step_en", "")
     zh, en = {
         "I01": (f"第{number}项未答", f"Item {number} unanswered"),
         "I02": ("缺协勘", "No second officer"),

@@ -136,7 +136,7 @@ def _end(state: SessionState, command: c.CallEnd, actor: Party, now: datetime) -
 
 def _interruption(state: SessionState, command: c.InterruptionReport, actor: Party, now: datetime) -> Outcome | Refused:
     if command.ended_at is not None and command.ended_at < command.started_at:
-        return Refused("I08", {"item": "ended_at"})
+        return Refused("I05", {"phase": state.phase})
     return say(actor, "applicant:interruption:reported", fields(command))
 
 
@@ -209,7 +209,7 @@ def _assign(state: SessionState, command: c.OfficerAssign, actor: Party, now: da
     other = state.assist if command.role == "lead" else state.lead
     if other is not None and other.id == command.staff:
         # 行政许可法 §34: two or more persons, so nobody is their own second.
-        return Refused("I02")
+        return Refused("I13", {"name": command.name})
     mine = state.lead if command.role == "lead" else state.assist
     if mine is not None and mine.id == command.staff:
         return NOTHING

@@ -124,6 +124,9 @@ SHARED_RULES: Mapping[type[Command], Rule] = {
 }
 
 
+_NOBODY = Rule(frozenset(), frozenset())
+
+
 class Refused(Struct, frozen=True):
     """A command that changed nothing, and why: `code` is in the catalogue, `params` fill its sentence."""
 
@@ -219,9 +222,7 @@ def word_of(command: Command | type[Command]) -> str:
 
 def refuse_by_rule(rules: Mapping[type[Command], Rule], command: Command, phase: Phase, actor: Party) -> Refused | None:
     """Role first, then phase: somebody who may never do a thing is not told to wait for it."""
-    rule = rules.get(type(command))
-    if rule is None:
-        return Refused("I06", {"command": word_of(command)})
+    rule = rules.get(type(command), _NOBODY)
     if actor.role not in rule.roles:
         return Refused("I06", {"command": word_of(command)})
     if phase not in rule.phases:
