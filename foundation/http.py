@@ -17,12 +17,14 @@ from aiohttp import web
 
 from foundation import http_guard, log
 from foundation.access import PERMISSIONS, Actor, Decision, Resource, decide
+from foundation.clock import Clock, SystemClock
 from foundation.errors import Lang, Problem, sentence
 from foundation.http_body import Reader, decode
 from foundation.i18n import pick_lang
 from foundation.ids import new_id
 from foundation.metrics import CONTENT_TYPE, Metrics
 from foundation.openapi import document
+from foundation.rates import Rate, Rates
 
 JSON_BODY_LIMIT = 64 * 1024
 """Bytes of a JSON body unless its route says otherwise: the longest form of ours is a tenth of it."""
@@ -33,7 +35,8 @@ class Route:
     """One method on one path (aiohttp's ``/api/cases/{case}``), complete with what it takes, gives and needs.
 
     `resource` finds the thing the permission is asked for; without it only the person counts. `raw_body` hands the
-    body to the handler unread (`Call.read_raw`, `Call.stream`), still limited. `status` is that of success.
+    body to the handler unread (`Call.read_raw`, `Call.stream`), still limited. `status` is that of success. `rate`
+    limits how often one client's address may ask (S429).
     """
 
     method: str
@@ -47,6 +50,7 @@ class Route:
     body_limit: int = JSON_BODY_LIMIT
     raw_body: bool = False
     status: int = 200
+    rate: Rate | None = None
 
 
 class Call:
@@ -103,6 +107,7 @@ class Surroundings:
     actors: Callable[[web.Request], Awaitable[Actor]]
     audit: Callable[[Refusal], Awaitable[None]] | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    clock: Clock = field(default_factory=SystemClock)
     origins: frozenset[str] = frozenset()
     trusted_proxies: tuple[str, ...] = ()
     tls: bool = False
@@ -135,7 +140,11 @@ def build_app(
 def _inner(route: Route, around: Surroundings) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The steps of one request, in order: who, what, may they, do it."""
 
+    rates = Rates(around.clock, route.rate) if route.rate else None
+
     async def handle(request: web.Request) -> web.StreamResponse:
+        if rates is not None:
+            rates.take(request[_ADDRESS])
         http_guard.check_origin(request, around.origins, request[_SCHEME])
         actor = await around.actors(request)
         call = Call(request, actor, request[_LANG], request[_ADDRESS], route.body_limit)
@@ -249,6 +258,7 @@ class _Outer:
     async def _answer(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
+        allow = None
         try:
             response = await handler(request)
             if not response.prepared:
@@ -267,9 +277,11 @@ class _Outer:
         except Exception:
             self._log.exception("a request failed")
             found = Problem("S500")
-        return problem_response(
-            found, request[_LANG], request[_REQUEST], phone=self._around.duty_phone or "—", minutes=5
-        )
+        phone = self._around.duty_phone or "—"
+        refused = problem_response(found, request[_LANG], request[_REQUEST], phone=phone, minutes=5)
+        if allow is not None:
+            refused.headers["Allow"] = allow
+        return refused
 
 
 def _own_routes(around: Surroundings, routes: Sequence[Route]) -> list[Route]:

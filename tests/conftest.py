@@ -5,6 +5,7 @@ from tests.support.clock import clock
 from tests.support.database import (
     database,
     database_url,
+    postgres_database,
     postgres_server,
     postgres_url,
     sqlite_database,
@@ -21,6 +22,7 @@ __all__ = [
     "keyring",
     "nats_server",
     "object_store",
+    "postgres_database",
     "postgres_server",
     "postgres_url",
     "s3",

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 
-async def until(why_not: Callable[[], str | None | Awaitable[str | None]], within_s: float = 10.0) -> None:
+async def until(why_not: Callable[[], str | Awaitable[str | None] | None], within_s: float = 10.0) -> None:
     """Return once `why_not` says None; fail with what it last said. The limit only ends a hopeless wait."""
     deadline = asyncio.get_running_loop().time() + within_s
     while True:
