@@ -36,6 +36,7 @@ legs = Table(
     Column("record", String(40), nullable=False),
     Column("person", String(80), nullable=False),
     Column("name", String(200), nullable=False),
+    Column("kind", String(8), nullable=False),
     Column("role", String(20), nullable=False),
     Column("position", Integer, nullable=True),
     Column("node", String(80), nullable=False),
@@ -45,8 +46,10 @@ legs = Table(
     Column("cause", String(20), nullable=False),
     Column("since", UtcTime, nullable=False),
     Column("tracks", Json, nullable=False),
+    Column("publishing", Boolean, nullable=False),
     Column("subscribed", Boolean, nullable=False),
     Column("stalled", Boolean, nullable=False),
+    Column("media_since", UtcTime, nullable=True),
     UniqueConstraint("record", "person"),
     UniqueConstraint("record", "position"),
     # The sweep asks for legs that are not down.
@@ -77,6 +80,8 @@ answers = Table(
     Index("ix_command_answers_at", "at"),
 )
 
+TOLD_FOR = timedelta(seconds=30)
+
 LegState = Literal["up", "lost", "down"]
 Result = dict[str, str | int | float | bool | None]
 
@@ -85,12 +90,17 @@ ANSWERS_KEPT = timedelta(days=1)
 
 
 class Leg(Struct, frozen=True):
-    """One person in one record. `up`: a socket stands; `lost`: gone, within the grace; `down`: gone, and written."""
+    """One person in one record. `up`: a socket stands; `lost`: gone, within the grace; `down`: gone, and written.
+
+    `tracks`: what it has been answered to send, at `media_since`; `publishing`: and it has keys; `subscribed`: it has
+    the slots; `stalled`: nothing of it arrives, and that is written. `position`: its place in the slots.
+    """
 
     leg: str
     record: str
     person: str
     name: str
+    kind: Literal["staff", "guest"]
     role: str
     position: int | None
     node: str
@@ -99,9 +109,11 @@ class Leg(Struct, frozen=True):
     state: LegState
     cause: str
     since: datetime
-    tracks: frozenset[TrackKind]
-    subscribed: bool
-    stalled: bool
+    tracks: frozenset[TrackKind] = frozenset()
+    publishing: bool = False
+    subscribed: bool = False
+    stalled: bool = False
+    media_since: datetime | None = None
 
 
 class Placement(Struct, frozen=True):
@@ -127,6 +139,7 @@ def _leg(row: Row[Any]) -> Leg:
         record=row.record,
         person=row.person,
         name=row.name,
+        kind=row.kind,
         role=row.role,
         position=row.position,
         node=row.node,
@@ -136,8 +149,10 @@ def _leg(row: Row[Any]) -> Leg:
         cause=row.cause,
         since=row.since,
         tracks=frozenset(row.tracks),
+        publishing=row.publishing,
         subscribed=row.subscribed,
         stalled=row.stalled,
+        media_since=row.media_since,
     )
 
 
@@ -179,8 +194,10 @@ async def change_leg(conn: AsyncConnection, leg: str, *, only_if: dict[str, Any]
 
 
 async def forget_media(conn: AsyncConnection, record: str) -> None:
-    """No leg of this record sends or receives any more: its call ended or moved."""
-    await conn.execute(update(legs).where(legs.c.record == record).values(tracks=[], subscribed=False))
+    """No leg of this record sends or receives any more: its call ended or moved. Who is gone gives up the position."""
+    of_record = legs.c.record == record
+    await conn.execute(update(legs).where(of_record).values(tracks=[], publishing=False, subscribed=False))
+    await conn.execute(update(legs).where(of_record, legs.c.state == "down").values(position=None))
 
 
 def _placement(row: Row[Any]) -> Placement:
@@ -252,6 +269,12 @@ async def keep_answer(
             record=record, person=person, id=command_id, digest=answer.digest, result=answer.result, at=now
         )
     )
+
+
+async def just_ended(conn: AsyncConnection, now: datetime) -> tuple[Placement, ...]:
+    """Placements that ended a moment ago: the worker is told more than once, in case the teller died."""
+    statement = select(placements).where(placements.c.ended_at > now - TOLD_FOR)
+    return tuple(_placement(row) for row in await conn.execute(statement))
 
 
 async def drop_old_answers(conn: AsyncConnection, now: datetime) -> int:
