@@ -125,6 +125,7 @@ class SessionState(Struct, frozen=True, kw_only=True):
     concluded_at: datetime | None = None
     signers: tuple[Signer, ...] = ()
     report_sha256: str | None = None
+    coverage: float | None = None
     seal_sha256: str | None = None
     sealed: bool = False
 
@@ -387,7 +388,9 @@ _CHANGES: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "officer:mask:off": lambda state, event: replace(state, masks=state.masks - {event.body["leg"]}),
     "officer:record:closed": _concluded,
     "system:officer:assigned": _assigned,
-    "system:report:built": lambda state, event: replace(state, report_sha256=event.body.get("sha256")),
+    "system:report:built": lambda state, event: replace(
+        state, report_sha256=event.body.get("sha256"), coverage=event.body.get("coverage")
+    ),
     "system:seal:made": _seal,
     "system:record:sealed": lambda state, event: replace(state, sealed=True),
 }
