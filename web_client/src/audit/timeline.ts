@@ -1,0 +1,91 @@
+/** The Timeline as the server gives it (GET /api/records/{record}/timeline), and readings of it. Times: ms since its start. */
+export type SecondClass = 'live' | 'frozen' | 'muted' | 'masked' | 'no_signal' | 'interrupted'
+
+/** [number, start ms in the epoch, length ms, bytes, 1 when it starts with a keyframe] */
+export type Cluster = readonly [number, number, number, number, 0 | 1]
+
+export interface Epoch {
+  epoch: string
+  start_ms: number
+  error_ms: number
+  length_ms: number
+  mime: string
+  closed: boolean
+  clusters: Cluster[]
+}
+
+export interface StripPart {
+  from_ms: number
+  to_ms: number
+  class: SecondClass
+  cause: string
+}
+
+export interface TimelineLeg {
+  leg: string
+  name: string
+  role: string
+  epochs: Epoch[]
+  strip: StripPart[]
+}
+
+export type MarkKind = 'answer' | 'photo' | 'step' | 'signature' | 'gap' | 'message' | 'call'
+
+export interface Mark {
+  at_ms: number
+  seq: number
+  tag: string
+  kind: MarkKind
+  text_zh: string
+  text_en: string
+  item?: string | null
+  photo?: string | null
+}
+
+export interface Timeline {
+  record: string
+  start: string
+  length_ms: number
+  live: boolean
+  legs: TimelineLeg[]
+  marks: Mark[]
+  coverage_percent: number
+}
+
+/** The part of a strip that holds `at`, or null outside it. */
+export function partAt(strip: readonly StripPart[], at: number): StripPart | null {
+  return strip.find((part) => part.from_ms <= at && at < part.to_ms) ?? null
+}
+
+/** Index of the last mark at or before `at`, -1 before the first. Marks are in order of time. */
+export function markBefore(marks: readonly Mark[], at: number): number {
+  let found = -1
+  marks.forEach((mark, index) => {
+    if (mark.at_ms <= at) found = index
+  })
+  return found
+}
+
+/** The mark to jump to from `at`: the next one (1), or the one before (-1) with half a second of grace so that repeated presses walk back. */
+export function neighbour(marks: readonly Mark[], at: number, direction: 1 | -1): Mark | null {
+  if (direction === 1) return marks.find((mark) => mark.at_ms > at + 1) ?? null
+  const earlier = marks.filter((mark) => mark.at_ms < at - 500)
+  return earlier[earlier.length - 1] ?? null
+}
+
+/** Whose picture is the large one: the applicant's, else the first leg. */
+export function mainLeg(legs: readonly TimelineLeg[]): TimelineLeg | null {
+  return legs.find((leg) => leg.role === 'applicant') ?? legs[0] ?? null
+}
+
+/** From `at`, the end of a stretch in which no leg is live (frozen, no signal, interrupted), or null when somebody is. */
+export function stillUntil(legs: readonly TimelineLeg[], at: number): number | null {
+  let until = Number.POSITIVE_INFINITY
+  for (const leg of legs) {
+    const part = partAt(leg.strip, at)
+    if (part === null) continue
+    if (part.class === 'live' || part.class === 'muted' || part.class === 'masked') return null
+    until = Math.min(until, part.to_ms)
+  }
+  return Number.isFinite(until) ? until : null
+}
