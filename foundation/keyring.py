@@ -64,7 +64,10 @@ def load_keyring(path: Path) -> Keyring:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PermissionError(f"{path} must be readable by its owner alone (chmod 600)")
     # One key a line in hexadecimal: the first is in use, the others still open what they wrapped.
-    return Keyring(*(bytes.fromhex(line) for line in path.read_text().split()))
+    keys = [bytes.fromhex(line) for line in path.read_text().split()]
+    if not keys:
+        raise ValueError(f"{path} holds no key")
+    return Keyring(*keys)
 
 
 def _make(path: Path) -> None:

@@ -1,8 +1,8 @@
 """Logs: one event a line, JSON for collectors or plain for people, without telephone or identity numbers.
 
 `setup` is called once by each program's entry point. Two nodes in one process tell themselves apart by
-`bind(node=…)`, which follows the task. Values are escaped by the renderers, so a line break in a name cannot forge a
-line (ASVS 5 16.4.1).
+`bind(node=…)`, which follows the task. Control characters are written as escapes, so a line break in a name cannot
+forge a line, nor a terminal's code hide one (ASVS 5 16.4.1).
 """
 
 import logging
@@ -18,6 +18,8 @@ import structlog
 _PHONE = re.compile(r"(?<![0-9A-Za-z])((?:\+?86[- ]?)?1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?![0-9A-Za-z])")
 _ID_NUMBER = re.compile(r"(?<![0-9A-Za-z])(\d{6})\d{8}(\d{3}[0-9Xx])(?![0-9A-Za-z])")
 _SECRET_KEYS = frozenset({"token", "password", "sms_code", "authorization", "cookie", "secret", "key"})
+# What ends a line or steers a terminal: C0, DEL, C1, and Unicode's own line and paragraph separators.
+_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160))} | {0x2028: "\\u2028", 0x2029: "\\u2029"}
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -27,23 +29,26 @@ def redact(text: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """`redact` through every string of plain data; values under a secret's name are replaced whole."""
+    """`redact` through every string of plain data, controls escaped; values under a secret's name replaced whole."""
     match value:
         case str():
-            return redact(value)
+            return redact(value).translate(_CONTROLS)
         case dict():
             return {key: "***" if str(key).lower() in _SECRET_KEYS else clean(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [clean(item) for item in value]
         case BaseException():
-            return redact(f"{type(value).__name__}: {value}")
+            return redact(f"{type(value).__name__}: {value}").translate(_CONTROLS)
         case _:
             return value
 
 
 def _clean_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        event[key] = "***" if key in _SECRET_KEYS else clean(value)
+        if key == "exception":  # a traceback of ours keeps its lines
+            event[key] = redact(str(value))
+        else:
+            event[key] = "***" if key in _SECRET_KEYS else clean(value)
     return event
 
 
