@@ -1,0 +1,46 @@
+"""When to ask a source for a keyframe: never twice within half a second, and every two seconds while it is recorded.
+
+A keyframe costs the sender ten times an ordinary picture, so the wishes of all viewers become one; and the distance of
+keyframes in the recording is what a seek costs (4 s apart: 1.1 to 1.6 s at the 95th percentile; 1 s: 0.3 to 0.4 s).
+"""
+
+COALESCE_NS = 500_000_000
+RECORDING_NS = 2_000_000_000
+_WISH_EXPIRES_NS = 3_000_000_000  # a source that has been asked this long in vain is not sending
+
+
+class KeyframeRequests:
+    """The requests owed to one video source. Times are monotonic nanoseconds."""
+
+    __slots__ = ("_asked_ns", "_recorded", "_seen_ns", "_wished_ns", "sent")
+
+    def __init__(self, now_ns: int, *, recorded: bool) -> None:
+        self._recorded = recorded
+        self._asked_ns: int | None = None
+        self._seen_ns = now_ns  # a source begins with one, or is asked soon after
+        self._wished_ns: int | None = None
+        self.sent = 0
+
+    def wish(self, now_ns: int) -> bool:
+        """Somebody cannot decode. True: ask the source at once; False: ``due`` will say when."""
+        if self._wished_ns is None:
+            self._wished_ns = now_ns
+        return self.due(now_ns)
+
+    def seen(self, now_ns: int) -> None:
+        """A keyframe began to arrive: it serves every wish uttered before."""
+        self._seen_ns = now_ns
+        self._wished_ns = None
+
+    def due(self, now_ns: int) -> bool:
+        """True when the source must be asked now; the asking is noted. Call it every 50 ms."""
+        if self._asked_ns is not None and now_ns - self._asked_ns < COALESCE_NS:
+            return False
+        if self._wished_ns is not None and now_ns - self._wished_ns > _WISH_EXPIRES_NS:
+            self._wished_ns = None
+        overdue = self._recorded and now_ns - self._seen_ns >= RECORDING_NS
+        if self._wished_ns is None and not overdue:
+            return False
+        self._asked_ns = now_ns
+        self.sent += 1
+        return True

@@ -1,0 +1,24 @@
+"""Token buckets: how much of something a stranger, or a friend gone wild, may do."""
+
+
+class TokenBucket:
+    """Grants ``rate`` a second with bursts of ``burst``; times are monotonic nanoseconds."""
+
+    __slots__ = ("_at_ns", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at_ns: int | None = None
+
+    def take(self, now_ns: int, amount: float = 1.0) -> bool:
+        """True and the tokens are gone, or False and nothing happened."""
+        if self._at_ns is not None:
+            gained = (now_ns - self._at_ns) * self._rate / 1e9
+            self._tokens = min(self._burst, self._tokens + gained)
+        self._at_ns = now_ns
+        if self._tokens < amount:
+            return False
+        self._tokens -= amount
+        return True

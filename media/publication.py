@@ -1,0 +1,293 @@
+"""A leg's publishing connection: its streams told apart, its epochs, and everything the publisher is told in return."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from foundation.ids import new_id
+from media import rtcp
+from media.congestion import ArrivalLog
+from media.contract import Kind
+from media.negotiation import TrackLine
+from media.peer import Peer
+from media.recorder import EpochRecorder, Recorder
+from media.rtp import Packet, RtpError
+from media.socket import MediaSocket
+from media.source import Source
+from recordings.journal import JournalHeader, Track
+
+_EPOCH_MIN_NS = 2_000_000_000  # a sender that changes its SSRC all the time does not fill the disk with epochs
+_SSRCS_MAX = 64  # each costs the SRTP library a stream: more is not a browser
+_STALL_NS = 2_000_000_000
+
+
+@dataclass(slots=True)
+class Epoch:
+    """One continuous stretch of a leg's publishing."""
+
+    id: str
+    began_ns: int
+    recorder: EpochRecorder | None
+    sources: dict[str, Source] = field(default_factory=dict)  # by mid
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose connection this is, for journals and events."""
+
+    worker: str
+    session: str
+    record: str
+    leg: str
+
+
+class Audience(Protocol):
+    """Who wants to know (forwarder.Leg)."""
+
+    def publishing(self) -> None: ...
+    def publishing_ended(self, publication: "Publication", cause: str) -> None: ...
+    def source_began(self, source: Source) -> None: ...
+    def epoch_opened(self, epoch: Epoch) -> None: ...
+    def epoch_closed(self, epoch: Epoch, reason: str) -> None: ...
+    def gap_seen(self, publication: "Publication") -> None: ...
+    def flow_changed(self, kind: Kind, *, flowing: bool, since_ns: int) -> None: ...
+
+
+class Publication:
+    """Handler of a publishing peer."""
+
+    def __init__(
+        self,
+        place: Place,
+        audience: Audience,
+        lines: Sequence[TrackLine],
+        extensions: tuple[int, int],
+        *,
+        recorder: Recorder | None,
+        socket: MediaSocket,
+        clock_ns: Callable[[], int],
+        wall_ns: Callable[[], int],
+    ) -> None:
+        self._place = place
+        self._audience = audience
+        self.lines = tuple(lines)
+        self._by_mid = {line.mid: line for line in lines}
+        self._mid_id, self._transport_cc_id = extensions
+        self._recorder = recorder
+        self._socket = socket
+        self._clock_ns = clock_ns
+        self._wall_ns = wall_ns
+        self._sources: dict[int, Source] = {}
+        self._foreign: set[int] = set()
+        self._arrivals = ArrivalLog()
+        self._ssrc = secrets.randbits(31) | 1
+        self._up_ns: int | None = None
+        self._silent: set[str] = set()  # mids told to be stalled before their first packet
+        self.epoch: Epoch | None = None
+        self.peer: Peer
+
+    # --- from the connection ------------------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        self._up_ns = self._clock_ns()
+        self._audience.publishing()
+
+    def down(self, cause: str) -> None:
+        self.finish(cause)
+        self._audience.publishing_ended(self, cause)
+
+    def take_rtp(self, raw: bytes, now_ns: int) -> None:
+        try:
+            packet = Packet(raw)
+        except RtpError:
+            return
+        source = self._sources.get(packet.ssrc) or self._admit(packet, now_ns)
+        if source is None:
+            return
+        if self._transport_cc_id:
+            number = packet.extension(self._transport_cc_id)
+            if number is not None and len(number) == 2:
+                self._arrivals.add(number[0] << 8 | number[1], now_ns)
+        if packet.payload_type != source.payload_type or not source.take(packet, now_ns):
+            return
+        epoch = self.epoch
+        if epoch is not None and epoch.recorder is not None and packet.payload_bytes:
+            epoch.recorder.packet(source.track, now_ns, raw)
+        packet.raw = b""  # the cache needs the body only
+        if source.stalled:
+            source.stalled = False
+            self._audience.flow_changed(source.kind, flowing=True, since_ns=now_ns)
+        if source.gaps.waiting:
+            self._audience.gap_seen(self)
+        if source.jumped:
+            self._begin_epoch("clock_jump", now_ns)
+
+    def take_rtcp(self, raw: bytes, now_ns: int) -> None:
+        try:
+            packets = rtcp.parse(raw)
+        except rtcp.RtcpError:
+            return
+        for packet in packets:
+            if isinstance(packet, rtcp.SenderReport):
+                source = self._sources.get(packet.ssrc)
+                if source is not None:
+                    source.sender_report(packet, now_ns)
+                    if self.epoch is not None and self.epoch.recorder is not None:
+                        self.epoch.recorder.sender_report(source.track, now_ns, packet.ntp, packet.rtp_timestamp)
+
+    # --- streams and epochs -------------------------------------------------------------------------------------------
+
+    def _admit(self, packet: Packet, now_ns: int) -> Source | None:
+        """The first packet of an unknown SSRC: which track is it, and does a new epoch begin?"""
+        line = self._line_of(packet)
+        epoch = self.epoch
+        if line is None or (
+            epoch is not None and line.mid in epoch.sources and now_ns - epoch.began_ns < _EPOCH_MIN_NS
+        ):
+            self._foreign.add(packet.ssrc)
+            if len(self._foreign) > _SSRCS_MAX:
+                self.peer.end("too_many_sources")
+            return None
+        if epoch is None:
+            epoch = self._open_epoch(now_ns)
+        elif line.mid in epoch.sources:
+            self._close_epoch("new_source", now_ns)
+            epoch = self._open_epoch(now_ns)
+        return self._begin_source(epoch, line, packet.ssrc, now_ns)
+
+    def _line_of(self, packet: Packet) -> TrackLine | None:
+        """RFC 8843 §9.2: by MID, else by an SSRC the offer named, else by a payload type only one line has."""
+        mid = packet.extension(self._mid_id) if self._mid_id else None
+        if mid is not None:
+            return self._by_mid.get(mid.decode("ascii", "replace"))
+        for line in self.lines:
+            if packet.ssrc in line.ssrcs:
+                return line
+        fitting = [line for line in self.lines if line.payload_type == packet.payload_type]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _begin_source(self, epoch: Epoch, line: TrackLine, ssrc: int, now_ns: int) -> Source:
+        track = self.lines.index(line)
+        source = Source(
+            self._place.leg,
+            line.kind,
+            track,
+            ssrc,
+            line.payload_type,
+            line.clock_rate,
+            now_ns,
+            epoch.recorder is not None,
+        )
+        epoch.sources[line.mid] = source
+        self._sources[ssrc] = source
+        self._foreign.discard(ssrc)
+        self._socket.sends(ssrc, self.peer)
+        self._audience.source_began(source)
+        self._audience.flow_changed(line.kind, flowing=True, since_ns=now_ns)
+        return source
+
+    def _begin_epoch(self, reason: str, now_ns: int) -> None:
+        """The same streams go on, in a new epoch."""
+        old = self.epoch
+        if old is None:
+            return
+        self._close_epoch(reason, now_ns)
+        epoch = self._open_epoch(now_ns)
+        for mid, source in old.sources.items():
+            self._begin_source(epoch, self._by_mid[mid], source.ssrc, now_ns).keyframes.wish(now_ns)
+        self.ask_keyframes(now_ns)
+
+    def _open_epoch(self, now_ns: int) -> Epoch:
+        place, identifier, recording = self._place, new_id("ep"), None
+        if self._recorder is not None:
+            tracks = tuple(
+                Track(number, line.kind, "opus" if line.codec == "opus" else "VP8", line.payload_type, line.clock_rate)
+                for number, line in enumerate(self.lines)
+            )
+            header = JournalHeader(
+                place.record, place.session, place.leg, identifier, place.worker, self._wall_ns(), now_ns, tracks
+            )
+            recording = self._recorder.begin(header)
+        self.epoch = Epoch(identifier, now_ns, recording)
+        self._audience.epoch_opened(self.epoch)
+        return self.epoch
+
+    def _close_epoch(self, reason: str, now_ns: int) -> None:
+        epoch, self.epoch = self.epoch, None
+        if epoch is None:
+            return
+        for source in epoch.sources.values():
+            self._sources.pop(source.ssrc, None)
+            self._socket.silent(source.ssrc, self.peer)
+            source.sinks.clear()
+        if epoch.recorder is not None:
+            epoch.recorder.close(reason, now_ns)
+        self._audience.epoch_closed(epoch, reason)
+
+    def finish(self, reason: str) -> None:
+        """No more media from this connection."""
+        self._close_epoch(reason, self._clock_ns())
+
+    # --- what the publisher is told -----------------------------------------------------------------------------------
+
+    def sources(self) -> list[Source]:
+        return list(self.epoch.sources.values()) if self.epoch is not None else []
+
+    def ask_missing(self, now_ns: int) -> bool:
+        """NACK what is due; True while there is something left to ask for. Call it every 10 ms while True."""
+        left = False
+        for source in self.sources():
+            missing, given_up = source.gaps.due(now_ns)
+            if missing:
+                self.peer.send_rtcp(rtcp.nack(self._ssrc, source.ssrc, [index & 0xFFFF for index in missing]))
+            if given_up and source.is_video:
+                source.keyframes.wish(now_ns)
+            left = left or source.gaps.waiting
+        return left
+
+    def ask_keyframes(self, now_ns: int) -> None:
+        """PLI to every source that owes a keyframe."""
+        for source in self.sources():
+            if source.is_video and source.keyframes.due(now_ns):
+                self.ask_keyframe(source)
+
+    def ask_keyframe(self, source: Source) -> None:
+        self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
+
+    def tick(self, now_ns: int) -> None:
+        """Every 50 ms: congestion feedback, keyframes, stalls."""
+        self.peer.tick(now_ns)
+        if self.peer.state != "up":
+            return
+        media = next(iter(self._sources), 0)
+        for body in self._arrivals.feedback(now_ns):
+            self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
+        self.ask_keyframes(now_ns)
+        self._watch_flow(now_ns)
+
+    def _watch_flow(self, now_ns: int) -> None:
+        for source in self.sources():
+            if not source.stalled and now_ns - source.last_ns >= _STALL_NS:
+                source.stalled = True
+                self._audience.flow_changed(source.kind, flowing=False, since_ns=source.last_ns)
+        if self._up_ns is not None and now_ns - self._up_ns >= _STALL_NS:
+            for line in self.lines:
+                if line.mid not in self._silent:
+                    self._silent.add(line.mid)
+                    if self.epoch is None or line.mid not in self.epoch.sources:
+                        self._audience.flow_changed(line.kind, flowing=False, since_ns=self._up_ns)
+
+    def second(self, now_ns: int) -> None:
+        """Every second: a receiver report, and an anchor of the clocks for the journal."""
+        sources = self.sources()
+        if sources and self.peer.state == "up":
+            blocks = tuple(source.report_block(now_ns) for source in sources)
+            self.peer.send_rtcp(rtcp.receiver_report(rtcp.ReceiverReport(self._ssrc, blocks)))
+        if self.epoch is not None and self.epoch.recorder is not None:
+            self.epoch.recorder.anchor(self._wall_ns(), now_ns)
+
+    def mark(self, kind: str, detail: dict[str, object]) -> None:
+        """Write something that is not media into the running journal."""
+        if self.epoch is not None and self.epoch.recorder is not None:
+            self.epoch.recorder.mark(kind, self._clock_ns(), detail)

@@ -1,0 +1,189 @@
+"""RTP packets (RFC 3550 §5.1, RFC 8285) read where they lie and given a new header for each viewer.
+
+Payloads are never copied apart: a packet is cut once into the few facts forwarding needs and the bytes after the
+header, and each viewer's packet is a fresh header in front of the same bytes.
+"""
+
+import struct
+
+HEADER_BYTES = 12
+PACKET_MAX = 1500  # what SRTP can take in; longer datagrams are dropped before
+
+_HEADER = struct.Struct("!BBHLL")
+_ONE_BYTE = 0xBEDE  # RFC 8285 §4.2
+_TWO_BYTE = 0x1000  # RFC 8285 §4.3, the low four bits are free
+
+
+class RtpError(ValueError):
+    """The bytes are not an RTP packet."""
+
+
+class Packet:
+    """One packet from a publisher. ``raw`` is as sent (decrypted); ``body`` is what follows CSRCs and extensions.
+
+    ``body`` still holds the padding, if any; ``payload_bytes`` does not count it. ``index`` is the sequence number
+    without its wraps, set by the source that received the packet.
+    """
+
+    __slots__ = (
+        "body",
+        "extensions",
+        "first",
+        "index",
+        "marker_type",
+        "payload_bytes",
+        "raw",
+        "seq",
+        "ssrc",
+        "timestamp",
+    )
+
+    marker_type: int
+    seq: int
+    timestamp: int
+    ssrc: int
+
+    def __init__(self, raw: bytes) -> None:
+        size = len(raw)
+        if size < HEADER_BYTES:
+            raise RtpError("shorter than a header")
+        first, self.marker_type, self.seq, self.timestamp, self.ssrc = _HEADER.unpack_from(raw)
+        if first >> 6 != 2:
+            raise RtpError("not version 2")
+        at = HEADER_BYTES + 4 * (first & 15)
+        self.extensions: tuple[int, int, int] | None = None
+        if first & 0x10:
+            if at + 4 > size:
+                raise RtpError("extension header cut off")
+            profile, words = struct.unpack_from("!HH", raw, at)
+            start = at + 4
+            at = start + 4 * words
+            self.extensions = (profile, start, at)
+        padding = 0
+        if first & 0x20:
+            padding = raw[-1]
+            if padding == 0:
+                raise RtpError("padding of no length")
+        if at + padding > size:
+            raise RtpError("longer than the datagram")
+        self.raw = raw
+        self.first = first
+        self.body = raw[at:]
+        self.payload_bytes = size - at - padding
+        self.index = self.seq
+
+    @property
+    def payload_type(self) -> int:
+        return self.marker_type & 0x7F
+
+    @property
+    def marker(self) -> bool:
+        return self.marker_type >= 0x80
+
+    @property
+    def payload(self) -> bytes:
+        """The media bytes without padding."""
+        return self.body[: self.payload_bytes]
+
+    def extension(self, wanted: int) -> bytes | None:
+        """Value of the header extension with this id, or None; a malformed list ends the search, it never raises."""
+        if self.extensions is None:
+            return None
+        profile, at, end = self.extensions
+        raw = self.raw
+        if profile == _ONE_BYTE:
+            while at < end:
+                head = raw[at]
+                if head == 0:  # padding between elements
+                    at += 1
+                    continue
+                name, size = head >> 4, (head & 15) + 1
+                if name == 15:  # reserved: processing stops here (RFC 8285 §4.2)
+                    return None
+                at += 1
+                if name == wanted:
+                    return raw[at : at + size] if at + size <= end else None
+                at += size
+        elif profile & 0xFFF0 == _TWO_BYTE:
+            while at + 1 < end:
+                name, size = raw[at], raw[at + 1]
+                if name == 0:
+                    at += 1
+                    continue
+                at += 2
+                if name == wanted:
+                    return raw[at : at + size] if at + size <= end else None
+                at += size
+        return None
+
+
+class SequenceUnwrapper:
+    """Gives 16-bit sequence numbers their place on an endless line (RFC 3550 A.1), reordering included."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def unwrap(self, seq: int) -> int:
+        """Index of ``seq``: the value nearest to the newest index seen. Never negative for a first packet's reordering:
+        the line starts at 65536 + seq.
+        """
+        last = self._last
+        if last is None:
+            self._last = index = 0x10000 + seq
+            return index
+        index = last + ((seq - last + 0x8000) & 0xFFFF) - 0x8000
+        if index > last:
+            self._last = index
+        return index
+
+
+def mid_extension(identifier: int, mid: str) -> bytes:
+    """The extension block that carries the MID (RFC 8843 §15.2) alone, ready to follow a fixed header.
+
+    ``identifier`` is 1..14 and ``mid`` 1..16 ASCII bytes, as the one-byte form wants.
+    """
+    value = mid.encode("ascii")
+    if not (1 <= identifier <= 14 and 1 <= len(value) <= 16):
+        raise RtpError("does not fit the one-byte form")
+    block = bytes([identifier << 4 | len(value) - 1]) + value
+    block += bytes(-len(block) & 3)
+    return struct.pack("!HH", _ONE_BYTE, len(block) // 4) + block
+
+
+def readdress(packet: Packet, ssrc: int, payload_type: int, extensions: bytes) -> bytes:
+    """The packet as a viewer gets it: same sequence number, time stamp, marker and payload; SSRC, payload type and
+    header extensions (``mid_extension``) are the viewer's. CSRCs and the publisher's extensions stay behind.
+    """
+    return (
+        _HEADER.pack(
+            0x90 | packet.first & 0x20, packet.marker_type & 0x80 | payload_type, packet.seq, packet.timestamp, ssrc
+        )
+        + extensions
+        + packet.body
+    )
+
+
+def build(
+    payload_type: int,
+    seq: int,
+    timestamp: int,
+    ssrc: int,
+    payload: bytes,
+    *,
+    marker: bool = False,
+    extensions: bytes = b"",
+    padding: int = 0,
+) -> bytes:
+    """A packet from its parts; ``extensions`` is a whole block with its own header, ``padding`` its length in bytes."""
+    first = 0x80 | (0x20 if padding else 0) | (0x10 if extensions else 0)
+    head = _HEADER.pack(first, (0x80 if marker else 0) | payload_type, seq, timestamp, ssrc)
+    return head + extensions + payload + (bytes(padding - 1) + bytes([padding]) if padding else b"")
+
+
+def sender_of(data: bytes) -> int:
+    """SSRC of an RTP or RTCP packet, readable before it is authenticated; 0 when too short."""
+    rtcp = len(data) > 1 and 192 <= data[1] <= 223  # RFC 5761 §4
+    at = 4 if rtcp else 8
+    return int.from_bytes(data[at : at + 4], "big") if len(data) >= at + 4 else 0

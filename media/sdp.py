@@ -1,0 +1,272 @@
+"""Session descriptions (RFC 8866, RFC 8829) read within limits, and the two kinds the worker writes.
+
+A publishing browser offers and is answered; a viewing browser gets one offer with every slot it will ever have. Remote
+candidates are not even read: an ICE-lite worker never sends to an address that has not checked in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from media.contract import AUDIO_SLOTS, SLOT_MIDS
+from media.dtls import Fingerprint
+
+TEXT_MAX = 64 * 1024  # bytes; a browser's offer with camera, screen and microphone has 8 KB
+LINES_MAX = 4000
+OFFER_MEDIA_MAX = 8
+CANDIDATES_MAX = 40  # 2,000 candidates cost a stock parser 0.7 s
+
+MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+TRANSPORT_CC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+OPUS_TYPE, VP8_TYPE = 111, 96  # payload types of the worker's own offer: Chromium's usual ones
+_MID_IDENTIFIER = 4  # header extension id of the worker's own offer
+# In-band FEC repairs single losses in the recording too; without DTX every 20 ms has a packet, so a gap is a loss.
+_OPUS_PARAMETERS = "minptime=10;useinbandfec=1;usedtx=0"
+
+
+class SdpError(ValueError):
+    """The description is broken, too large or not one this worker can serve."""
+
+
+@dataclass(slots=True)
+class Codec:
+    payload_type: int
+    name: str = ""
+    clock_rate: int = 0
+    feedback: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Media:
+    """One m-line with what applies to it, session-level values filled in."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: list[str]
+    mid: str = ""
+    direction: str = "sendrecv"
+    ufrag: str = ""
+    password: str = ""
+    setup: str = ""
+    fingerprints: list[Fingerprint] = field(default_factory=list)
+    codecs: dict[int, Codec] = field(default_factory=dict)
+    extensions: dict[str, int] = field(default_factory=dict)
+    ssrcs: list[int] = field(default_factory=list)
+    reduced_size: bool = False
+
+    def codec(self, name: str) -> Codec | None:
+        """The first codec of this name, in the peer's order of preference."""
+        return next((c for c in self.codecs.values() if c.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Our end of a connection, as SDP tells it: addresses are where browsers reach the worker."""
+
+    ufrag: str
+    password: str
+    fingerprint: Fingerprint
+    addresses: Sequence[str]
+    port: int
+
+
+def parse(text: str, *, media_max: int = OFFER_MEDIA_MAX) -> list[Media]:
+    """The m-lines of a description. Raises SdpError for whatever is malformed or beyond the limits."""
+    if len(text) > TEXT_MAX or len(text.encode(errors="replace")) > TEXT_MAX:
+        raise SdpError("longer than 64 KB")
+    lines = text.splitlines()
+    if not lines or lines[0] != "v=0" or len(lines) > LINES_MAX:
+        raise SdpError("not a session description")
+    session = Media("session", 0, "", [])
+    medias: list[Media] = []
+    candidates = 0
+    for line in lines[1:]:
+        if line.startswith("m="):
+            if len(medias) == media_max:
+                raise SdpError(f"more than {media_max} m-lines")
+            medias.append(_media(line, session))
+        elif line.startswith("a="):
+            name, _, value = line[2:].partition(":")
+            if name == "candidate":
+                candidates += 1
+                if candidates > CANDIDATES_MAX:
+                    raise SdpError("too many candidates")
+            else:
+                _attribute(medias[-1] if medias else session, name, value)
+    _check(medias)
+    return medias
+
+
+def _media(line: str, session: Media) -> Media:
+    parts = line[2:].split()
+    if len(parts) < 4 or not _is_number(parts[1].partition("/")[0]):
+        raise SdpError("broken m-line")
+    kind, port, protocol, *formats = parts
+    media = Media(kind, int(port.partition("/")[0]), protocol, formats)
+    media.direction, media.setup = session.direction, session.setup
+    media.ufrag, media.password = session.ufrag, session.password
+    media.fingerprints = list(session.fingerprints)
+    if kind in ("audio", "video"):
+        for payload_type in formats:
+            if not _is_number(payload_type) or int(payload_type) > 127:
+                raise SdpError("broken payload type")
+            media.codecs[int(payload_type)] = Codec(int(payload_type))
+    return media
+
+
+def _attribute(media: Media, name: str, value: str) -> None:
+    if name == "mid":
+        media.mid = value
+    elif name in ("sendrecv", "sendonly", "recvonly", "inactive"):
+        media.direction = name
+    elif name == "ice-ufrag":
+        media.ufrag = value
+    elif name == "ice-pwd":
+        media.password = value
+    elif name == "setup":
+        media.setup = value
+    elif name == "rtcp-rsize":
+        media.reduced_size = True
+    elif name == "fingerprint":
+        algorithm, _, digest = value.partition(" ")
+        media.fingerprints.append(Fingerprint(algorithm.lower(), digest.strip()))
+    elif name == "extmap":
+        head, _, uri = value.partition(" ")
+        identifier = head.partition("/")[0]
+        if _is_number(identifier):
+            media.extensions[uri.split(" ")[0]] = int(identifier)
+    elif name == "ssrc":
+        ssrc = value.partition(" ")[0]
+        if _is_number(ssrc) and int(ssrc) < 1 << 32 and int(ssrc) not in media.ssrcs[:16]:
+            media.ssrcs.append(int(ssrc))
+    elif name in ("rtpmap", "rtcp-fb"):
+        head, _, rest = value.partition(" ")
+        codec = media.codecs.get(int(head)) if _is_number(head) else None
+        if codec is None:
+            return
+        if name == "rtcp-fb":
+            codec.feedback.add(rest.strip())
+            return
+        encoding = rest.split("/")
+        if len(encoding) < 2 or not _is_number(encoding[1].strip()):
+            raise SdpError("broken rtpmap")
+        codec.name, codec.clock_rate = encoding[0], int(encoding[1])
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 10
+
+
+def _check(medias: list[Media]) -> None:
+    if not medias:
+        raise SdpError("no m-line")
+    mids = [media.mid for media in medias]
+    if len(set(mids)) != len(mids) or not all(0 < len(m) <= 16 and m.isascii() and m.isalnum() for m in mids):
+        raise SdpError("every m-line needs a mid of its own, 1 to 16 letters or digits")
+    for media in medias:
+        if media.kind in ("audio", "video") and media.port and media.protocol != "UDP/TLS/RTP/SAVPF":
+            raise SdpError("media must go over DTLS-SRTP")
+
+
+def transport_of(medias: Sequence[Media]) -> Media:
+    """The m-line whose transport carries the bundle (RFC 9143 §7): the first that is not refused. Raises SdpError."""
+    for media in medias:
+        if media.port or media.direction != "inactive":
+            if not media.fingerprints or media.setup not in ("active", "passive", "actpass"):
+                raise SdpError("no certificate fingerprint or DTLS role")
+            return media
+    raise SdpError("every m-line is refused")
+
+
+def publish_answer(offer: Sequence[Media], accepted: Mapping[str, Codec], local: Local) -> str:
+    """Answer to a publishing browser: m-lines whose mid is in ``accepted`` are received with that codec, all others
+    (data channels among them) are refused with port 0.
+    """
+    bundle = " ".join(media.mid for media in offer if media.mid in accepted)
+    lines = _head(bundle)
+    for media in offer:
+        codec = accepted.get(media.mid)
+        if codec is None:
+            lines += [f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}", "c=IN IP4 0.0.0.0"]
+            lines += [f"a=mid:{media.mid}", "a=inactive"]
+            continue
+        lines += [f"m={media.kind} {local.port} UDP/TLS/RTP/SAVPF {codec.payload_type}", "c=IN IP4 0.0.0.0"]
+        lines += [f"a=mid:{media.mid}", "a=recvonly", "a=rtcp-mux"]
+        lines += ["a=rtcp-rsize"] if media.reduced_size else []
+        lines += _transport(local, "passive") + _candidates(local)
+        lines += [f"a=extmap:{media.extensions[u]} {u}" for u in (MID_URI, TRANSPORT_CC_URI) if u in media.extensions]
+        feedback = [f for f in ("nack", "nack pli", "transport-cc") if f in codec.feedback]
+        if media.kind == "audio" and "nack" not in feedback:
+            feedback.insert(0, "nack")  # not in Chromium's offer, yet it answers: lost sound is asked for again
+        lines += _codec(media.kind, codec.payload_type, feedback)
+    return _text(lines)
+
+
+def subscribe_offer(local: Local) -> str:
+    """The one offer a viewer ever gets: all slots, told apart by the MID header extension, no SSRC named.
+
+    Audio slot n and video slot n share a stream, so a browser keeps the lips of whoever is seated in both in sync.
+    """
+    lines = _head(" ".join(SLOT_MIDS))
+    for mid in SLOT_MIDS:
+        kind = "audio" if mid.startswith("a") else "video"
+        payload_type = OPUS_TYPE if kind == "audio" else VP8_TYPE
+        lines += [f"m={kind} {local.port} UDP/TLS/RTP/SAVPF {payload_type}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}"]
+        lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize", f"a=msid:s{mid[1:]} {mid}"]
+        lines += _transport(local, "actpass")
+        lines += _candidates(local) if mid == SLOT_MIDS[0] else []
+        lines += [f"a=extmap:{_MID_IDENTIFIER} {MID_URI}"]
+        lines += _codec(kind, payload_type, ["nack"] if kind == "audio" else ["nack", "nack pli", "ccm fir"])
+    return _text(lines)
+
+
+def parse_subscribe_answer(text: str) -> list[Media]:
+    """The answer to ``subscribe_offer``: the same m-lines in the same order. Raises SdpError."""
+    medias = parse(text, media_max=len(SLOT_MIDS))
+    if tuple(media.mid for media in medias) != SLOT_MIDS:
+        raise SdpError("the answer does not fit the offer")
+    for place, media in enumerate(medias):
+        wanted = OPUS_TYPE if place < AUDIO_SLOTS else VP8_TYPE
+        if media.port and (wanted not in media.codecs or media.extensions.get(MID_URI) != _MID_IDENTIFIER):
+            raise SdpError("a slot was answered without its codec or the MID extension")
+    if transport_of(medias).setup == "actpass":
+        raise SdpError("an answer must choose its DTLS role")
+    return medias
+
+
+def mid_identifier() -> int:
+    """Header extension id of the MID in packets to viewers."""
+    return _MID_IDENTIFIER
+
+
+def _head(bundle: str) -> list[str]:
+    head = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=ice-lite", f"a=group:BUNDLE {bundle}"]
+    return [*head, "a=msid-semantic:WMS *"]
+
+
+def _transport(local: Local, setup: str) -> list[str]:
+    fingerprint = f"a=fingerprint:{local.fingerprint.algorithm} {local.fingerprint.value}"
+    return [f"a=ice-ufrag:{local.ufrag}", f"a=ice-pwd:{local.password}", fingerprint, f"a=setup:{setup}"]
+
+
+def _candidates(local: Local) -> list[str]:
+    """UDP first (RFC 8445 §5.1.2), and passive TCP on the same port for networks without UDP (RFC 6544)."""
+    lines = []
+    for place, address in enumerate(local.addresses):
+        preference = 65535 - place
+        udp = 126 << 24 | preference << 8 | 255
+        tcp = 90 << 24 | preference << 8 | 255
+        lines.append(f"a=candidate:{2 * place + 1} 1 udp {udp} {address} {local.port} typ host")
+        lines.append(f"a=candidate:{2 * place + 2} 1 tcp {tcp} {address} {local.port} typ host tcptype passive")
+    return [*lines, "a=end-of-candidates"]
+
+
+def _codec(kind: str, payload_type: int, feedback: Sequence[str]) -> list[str]:
+    name = "opus/48000/2" if kind == "audio" else "VP8/90000"
+    lines = [f"a=rtpmap:{payload_type} {name}"]
+    lines += [f"a=fmtp:{payload_type} {_OPUS_PARAMETERS}"] if kind == "audio" else []
+    return lines + [f"a=rtcp-fb:{payload_type} {one}" for one in feedback]
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "\r\n".join(lines) + "\r\n"

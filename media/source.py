@@ -1,0 +1,135 @@
+"""One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
+
+from typing import Protocol
+
+from media import rtcp
+from media.contract import Kind
+from media.drift import ClockWatch
+from media.keyframes import KeyframeRequests
+from media.layers import starts_keyframe
+from media.nack import Arrival, GapList
+from media.rtp import Packet, SequenceUnwrapper
+
+CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera, so never less than one
+
+
+class Sink(Protocol):
+    """Somebody who gets the stream: a viewer's slot."""
+
+    def forward(self, packet: Packet) -> None: ...
+    def report(self, report: rtcp.SenderReport) -> None: ...
+
+
+class Source:
+    """The state of one SSRC. ``take`` is the hot path."""
+
+    def __init__(
+        self,
+        leg: str,
+        kind: Kind,
+        track: int,
+        ssrc: int,
+        payload_type: int,
+        clock_rate: int,
+        now_ns: int,
+        recorded: bool,
+    ) -> None:
+        self.leg = leg
+        self.kind: Kind = kind
+        self.track = track
+        self.ssrc = ssrc
+        self.payload_type = payload_type
+        self.is_video = kind != "audio"
+        self.open = True
+        self.sinks: list[Sink] = []
+        self.gaps = GapList()
+        self.keyframes = KeyframeRequests(now_ns, recorded=recorded)
+        self.last_ns = now_ns
+        self.stalled = False
+        self.jumped = False  # the RTP clock and time have parted: the epoch must end
+        self.received = 0
+        self.first_index: int | None = None
+        self.last_report: rtcp.SenderReport | None = None
+        self._last_report_ns = 0
+        self._unwrapper = SequenceUnwrapper()
+        self._watch = ClockWatch(clock_rate)
+        self._cache: list[Packet | None] = [None] * CACHE_PACKETS
+        self._clock_rate = clock_rate
+        self._jitter = 0.0
+        self._transit = 0
+        self._reported = (0, 0)  # expected, received at the last report
+
+    def take(self, packet: Packet, now_ns: int) -> bool:
+        """Note a packet and pass it on; False when it is one too many (a duplicate, or older than the cache)."""
+        packet.index = index = self._unwrapper.unwrap(packet.seq)
+        arrival = self.gaps.arrived(index, now_ns)
+        if arrival is Arrival.DUPLICATE:
+            return False
+        self.last_ns = now_ns
+        self.received += 1
+        if self.first_index is None or index < self.first_index:
+            self.first_index = index
+        self._cache[index & CACHE_PACKETS - 1] = packet
+        if self.open:
+            for sink in self.sinks:
+                sink.forward(packet)
+        if arrival is not Arrival.RECOVERED:
+            self._note_time(packet.timestamp, now_ns)
+            if arrival is Arrival.JUMP and self.is_video:
+                self.keyframes.wish(now_ns)
+        if self.is_video and starts_keyframe(packet.body):
+            self.keyframes.seen(now_ns)
+        return True
+
+    def _note_time(self, timestamp: int, now_ns: int) -> None:
+        if self._watch.disagrees(timestamp, now_ns):
+            self.jumped = True
+        # Interarrival jitter as RFC 3550 A.8 has it, for the receiver report.
+        transit = (now_ns * self._clock_rate // 1_000_000_000 - timestamp) & 0xFFFFFFFF
+        if self.received > 1:
+            step = (transit - self._transit + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            self._jitter += (abs(step) - self._jitter) / 16
+        self._transit = transit
+
+    def cached(self, seq: int) -> Packet | None:
+        """The packet with this 16-bit number, if it is still there."""
+        packet = self._cache[self._index_of(seq) & CACHE_PACKETS - 1]
+        return packet if packet is not None and packet.seq == seq else None
+
+    def _index_of(self, seq: int) -> int:
+        highest = self.gaps.highest or 0
+        return highest + ((seq - highest + 0x8000) & 0xFFFF) - 0x8000
+
+    def sender_report(self, report: rtcp.SenderReport, now_ns: int) -> None:
+        """The publisher's clock pair: kept, and passed on at once."""
+        self.last_report, self._last_report_ns = report, now_ns
+        if self.open:
+            for sink in self.sinks:
+                sink.report(report)
+
+    @property
+    def expected(self) -> int:
+        """Packets that should have come so far."""
+        highest = self.gaps.highest
+        return 0 if highest is None or self.first_index is None else highest - self.first_index + 1
+
+    @property
+    def lost(self) -> int:
+        """Packets that have not come, so far."""
+        return max(0, self.expected - self.received)
+
+    def report_block(self, now_ns: int) -> rtcp.ReportBlock:
+        """Our view of the stream since the last report (RFC 3550 A.3)."""
+        expected, received = self.expected, self.received
+        interval = expected - self._reported[0]
+        lost = interval - (received - self._reported[1])
+        self._reported = expected, received
+        share = min(255, lost * 256 // interval) if interval > 0 and lost > 0 else 0
+        last = delay = 0
+        if self.last_report is not None:
+            last = self.last_report.ntp >> 16 & 0xFFFFFFFF
+            delay = min(0xFFFFFFFF, (now_ns - self._last_report_ns) * 65536 // 1_000_000_000)
+        highest = (self.gaps.highest or 0) & 0xFFFFFFFF
+        return rtcp.ReportBlock(
+            self.ssrc, share, expected - received, highest, int(self._jitter) & 0xFFFFFFFF, last, delay
+        )

@@ -1,0 +1,173 @@
+"""A leg's viewing connection: slots that play whatever source they are given, and what the viewer says back."""
+
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+from media import rtcp
+from media.contract import AUDIO_SLOTS, SLOT_MIDS, Kind
+from media.limits import TokenBucket
+from media.peer import Peer
+from media.rtp import Packet, mid_extension, readdress
+from media.sdp import OPUS_TYPE, VP8_TYPE, mid_identifier
+from media.source import Source
+
+# Packets sent again to one viewer: beyond this the viewer is not repairing a loss but wasting the uplink.
+_REPAIRS_PER_S, _REPAIR_BURST = 500, 500
+_REPORTS_KEPT = 8  # sender reports whose echo may still come
+
+
+class Audience(Protocol):
+    """Who wants to know (forwarder.Leg)."""
+
+    def viewing(self) -> None: ...
+    def viewing_ended(self, viewer: "Viewer", cause: str) -> None: ...
+    def keyframe_wished(self, source: Source) -> None: ...
+
+
+class Slot:
+    """One m-line of a viewer. Each stretch of each source it plays gets an SSRC of its own, so numbers and times of the
+    packets need no rewriting: to the browser it is a new stream.
+    """
+
+    __slots__ = (
+        "_extensions", "_octets", "_packets", "_payload_type", "_viewer", "highest", "lost", "mid", "source", "ssrc",
+        "wanted",
+    )  # fmt: skip
+
+    def __init__(self, viewer: "Viewer", mid: str) -> None:
+        self._viewer = viewer
+        self.mid = mid
+        self._payload_type = OPUS_TYPE if mid in SLOT_MIDS[:AUDIO_SLOTS] else VP8_TYPE
+        self._extensions = mid_extension(mid_identifier(), mid)
+        self.wanted: tuple[str, Kind] | None = None  # leg and kind, whether it is sending or not
+        self.source: Source | None = None
+        self.ssrc = 0
+        self._packets = self._octets = 0
+        self.highest = self.lost = 0  # as the viewer last reported
+
+    def play(self, source: Source | None) -> None:
+        """Play this source from now on, or nothing."""
+        self.stop()
+        if source is None or not self._viewer.ready:
+            return
+        self.source = source
+        self.ssrc = secrets.randbits(31) | 1
+        self._packets = self._octets = self.highest = self.lost = 0
+        self._viewer.by_ssrc[self.ssrc] = self
+        source.sinks.append(self)
+
+    def stop(self) -> None:
+        """Play nothing; the stream is said to be over."""
+        source, self.source = self.source, None
+        if source is None:
+            return
+        if self in source.sinks:
+            source.sinks.remove(self)
+        self._viewer.by_ssrc.pop(self.ssrc, None)
+        if self._packets:
+            empty = rtcp.receiver_report(rtcp.ReceiverReport(self.ssrc))
+            self._viewer.peer.send_rtcp(empty + rtcp.bye([self.ssrc]))
+
+    def forward(self, packet: Packet) -> None:
+        if self._viewer.peer.send_rtp(readdress(packet, self.ssrc, self._payload_type, self._extensions)):
+            first = not self._packets
+            self._packets += 1
+            self._octets += packet.payload_bytes
+            if first and self.source is not None and self.source.last_report is not None:
+                self.report(self.source.last_report)
+
+    def repair(self, seq: int) -> None:
+        """Send a packet again, as it was."""
+        packet = self.source.cached(seq) if self.source is not None and self.source.open else None
+        if packet is not None:
+            self._viewer.peer.send_rtp(readdress(packet, self.ssrc, self._payload_type, self._extensions))
+
+    def report(self, report: rtcp.SenderReport) -> None:
+        """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
+        if not self._packets or self.source is None:
+            return
+        mine = rtcp.SenderReport(self.ssrc, report.ntp, report.rtp_timestamp, self._packets, self._octets & 0xFFFFFFFF)
+        self._viewer.reported(report.ntp >> 16 & 0xFFFFFFFF)
+        self._viewer.peer.send_rtcp(rtcp.sender_report(mine) + rtcp.description(self.ssrc, self.source.leg))
+
+
+class Viewer:
+    """Handler of a viewing peer."""
+
+    def __init__(self, audience: Audience, clock_ns: Callable[[], int]) -> None:
+        self._audience = audience
+        self._clock_ns = clock_ns
+        self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
+        self.by_ssrc: dict[int, Slot] = {}
+        self._repairs = TokenBucket(_REPAIRS_PER_S, _REPAIR_BURST)
+        self._reports: dict[int, int] = {}
+        self.rtt_ns: int | None = None
+        self.repaired = 0
+        self.expected = self.lost = 0  # sums of what the viewer reported
+        self.peer: Peer
+
+    @property
+    def ready(self) -> bool:
+        return self.peer.state == "up"
+
+    def up(self) -> None:
+        self._audience.viewing()
+
+    def down(self, cause: str) -> None:
+        self.finish()
+        self._audience.viewing_ended(self, cause)
+
+    def finish(self) -> None:
+        """Let go of all sources."""
+        for slot in self.slots.values():
+            slot.stop()
+
+    def take_rtp(self, packet: bytes, now_ns: int) -> None:
+        """A viewer has nothing to send."""
+
+    def take_rtcp(self, raw: bytes, now_ns: int) -> None:
+        try:
+            packets = rtcp.parse(raw)
+        except rtcp.RtcpError:
+            return
+        for packet in packets:
+            if isinstance(packet, rtcp.Nack):
+                self._repair(packet, now_ns)
+            elif isinstance(packet, rtcp.Pli):
+                slot = self.by_ssrc.get(packet.media)
+                if slot is not None and slot.source is not None and slot.source.is_video:
+                    self._audience.keyframe_wished(slot.source)
+            elif isinstance(packet, rtcp.ReceiverReport | rtcp.SenderReport):
+                for block in packet.reports:
+                    self._note(block, now_ns)
+
+    def _repair(self, packet: rtcp.Nack, now_ns: int) -> None:
+        slot = self.by_ssrc.get(packet.media)
+        if slot is None:
+            return
+        for seq in packet.lost:
+            if not self._repairs.take(now_ns):
+                return
+            slot.repair(seq)
+            self.repaired += 1
+
+    def reported(self, middle: int) -> None:
+        """A sender report with these middle bits of NTP time goes out now."""
+        self._reports[middle] = self._clock_ns()
+        if len(self._reports) > _REPORTS_KEPT:
+            del self._reports[next(iter(self._reports))]
+
+    def _note(self, block: rtcp.ReportBlock, now_ns: int) -> None:
+        slot = self.by_ssrc.get(block.ssrc)
+        if slot is None:
+            return
+        if slot.highest:
+            self.expected += max(0, block.highest - slot.highest)
+            self.lost += max(0, block.lost - slot.lost)
+        slot.highest, slot.lost = block.highest, block.lost
+        sent_ns = self._reports.get(block.last_report) if block.last_report else None
+        if sent_ns is not None:
+            trip_ns = now_ns - sent_ns - block.delay * 1_000_000_000 // 65536
+            if 0 <= trip_ns < 60_000_000_000:
+                self.rtt_ns = trip_ns
