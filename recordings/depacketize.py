@@ -92,6 +92,10 @@ class Reorder:
         """Whether packets are held behind a hole that may still be filled."""
         return bool(self._held)
 
+    def unwrapped(self, timestamp: int) -> int:
+        """A time stamp of this stream, as a sender report gives it, unwrapped like those of its packets."""
+        return unwrap(timestamp, 32, self._timestamp)
+
     def push(self, packet: Rtp, mono_ns: int) -> list[Ordered | Hole]:
         """Take one arrival."""
         out: list[Ordered | Hole] = []

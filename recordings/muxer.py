@@ -1,0 +1,290 @@
+"""One epoch: journal entries in, clusters out. Pure, and a function of the entries alone.
+
+Whoever reads the same journal, in whatever portions and however often, gets the same clusters: the only clock is the
+arrival time written in the journal. That is what lets a packager die at any point and begin again.
+
+Frames of sound and picture wait in a short queue each until nothing earlier can still come: `IDLE_NS` for a stream in
+which no packet is missing, `HOLD_NS` for one that waits for a retransmission. A frame that comes later all the same is
+recorded at the newest time written, so every whole frame is recorded exactly once and blocks stay in time order.
+
+A cluster ends before a keyframe, after `CLUSTER_MS`, or when nothing came for a second.
+"""
+
+import hashlib
+from collections import deque
+from typing import Any, Literal
+
+import msgspec
+
+from recordings import webm
+from recordings.depacketize import LATE_LIMIT_NS, Frame, Frames, Hole, OpusFrames, Reorder, Vp8Frames, parse_rtp
+from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
+from recordings.mediaclock import MediaClock
+from recordings.webm import Block, Closing, CuePoint, Shape
+
+IDLE_NS = 300_000_000  # 300 ms: jitter between two streams that share one path
+HOLD_NS = LATE_LIMIT_NS + 100_000_000
+RUN_BREAK_MS = 1000  # a pause of this length ends a run of picture or sound; shorter ones nobody calls an interruption
+DEFAULT_ERROR_MS = 500  # without a measured round trip the way from the camera is unknown; half a second is generous
+_NO_SIZE = (1280, 720)
+
+Stream = Literal["camera", "screen"]
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """A cluster of the file, whole. Times in ms of the epoch; `offset` counts from the first cluster."""
+
+    n: int
+    t_ms: int
+    d_ms: int
+    keyframe: bool
+    video_frames: int
+    audio_frames: int
+    offset: int
+    data: bytes
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What the manifest needs to know of an epoch. Runs are [from_ms, to_ms) in which frames came without a pause."""
+
+    start_wall_ns: int
+    error_ms: int
+    length_ms: int
+    closed_reason: str
+    video_runs: tuple[tuple[int, int], ...]
+    audio_runs: tuple[tuple[int, int], ...]
+    marks: tuple[dict[str, Any], ...]
+    lost_packets: int
+    lost_frames: int
+    duplicates: int
+    video_frames: int
+    audio_frames: int
+
+
+class _Stream:
+    """One track: its order, frames, clock and the blocks that wait."""
+
+    def __init__(self, kind: Literal["audio", "video"], clock_rate: int) -> None:
+        self.kind = kind
+        self.reorder = Reorder()
+        self.frames: Frames = Vp8Frames() if kind == "video" else OpusFrames()
+        self.clock = MediaClock(clock_rate)
+        self.waiting: deque[tuple[int, Frame]] = deque()
+        self.sender_offset_ns: int | None = None
+        self.lost_packets = 0
+        self.lost_frames = 0
+        self.runs: list[list[int]] = []
+
+    def note(self, t_ms: int) -> None:
+        if self.runs and t_ms - self.runs[-1][1] < RUN_BREAK_MS:
+            self.runs[-1][1] = t_ms
+        else:
+            self.runs.append([t_ms, t_ms])
+
+
+class EpochMuxer:
+    """Feed entries in order; `feed` and `finish` return the clusters that became whole.
+
+    `stream` chooses what the file holds: `camera` (sound and camera) or `screen`, as a player shows one picture a file.
+    """
+
+    def __init__(self, header: JournalHeader, stream: Stream = "camera") -> None:
+        self.header = header
+        self._streams: dict[int, _Stream] = {}
+        for track in header.tracks:
+            if (track.kind == "screen") == (stream == "screen"):
+                kind: Literal["audio", "video"] = "audio" if track.kind == "audio" else "video"
+                self._streams[track.track] = _Stream(kind, track.clock_rate)
+        self._now_ns = header.mono_ns
+        self._size: tuple[int, int] | None = None
+        self._blocks: list[Block] = []
+        self._last_ms = 0
+        self._n = self._offset = 0
+        self._cues: list[CuePoint] = []
+        self._marks: list[dict[str, Any]] = []
+        self._anchors: list[int] = [header.wall_ns - header.mono_ns]
+        self._transit_ms: int | None = None
+        self._frames = {"audio": 0, "video": 0}
+        self._kinds = {each.kind for each in self._streams.values()}
+        self._uid = hashlib.sha256(f"{header.epoch}/{stream}".encode()).digest()[:16]
+        self._first_shape: Shape | None = None
+        self.closed_reason: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the journal has no track for this file."""
+        return not self._streams
+
+    @property
+    def shape(self) -> Shape:
+        """The head's content as far as it is known."""
+        width, height = self._size or _NO_SIZE
+        return Shape("audio" in self._kinds, "video" in self._kinds, width, height, self.header.wall_ns, self._uid)
+
+    @property
+    def head(self) -> bytes:
+        """The growing file's head; fixed when the first cluster is."""
+        return webm.head(self._first_shape or self.shape)
+
+    def feed(self, record: Record) -> list[Cluster]:
+        """Take one record of the journal, in order."""
+        if isinstance(record, Packet):
+            self._packet(record)
+        elif isinstance(record, SenderReport):
+            self._now_ns = max(self._now_ns, record.mono_ns)
+            self._report(record)
+        elif isinstance(record, Anchor):
+            self._now_ns = max(self._now_ns, record.mono_ns)
+            self._anchors.append(record.wall_ns - record.mono_ns)
+        elif isinstance(record, Mark):
+            self._mark(record)
+        elif isinstance(record, Closed):
+            self._now_ns = max(self._now_ns, record.mono_ns)
+            self.closed_reason = record.reason
+        for stream in self._streams.values():
+            if stream.reorder.waiting:
+                self._take(stream, stream.reorder.advance(self._now_ns))
+        return self._merge(final=False)
+
+    def finish(self) -> list[Cluster]:
+        """The journal ended: write all that waits."""
+        for stream in self._streams.values():
+            self._take(stream, stream.reorder.flush(self._now_ns))
+            stream.lost_frames += sum(not isinstance(each, Frame) for each in stream.frames.flush())
+        return self._merge(final=True) + self._cut()
+
+    def closing(self) -> tuple[bytes, bytes]:
+        """(final head, cues) of the finished file."""
+        cues = webm.cues(self.shape, self._cues)
+        return webm.head(self.shape, Closing(self._offset, len(cues), self.length_ms)), cues
+
+    @property
+    def length_ms(self) -> int:
+        """To the end of the last block, of a frame's usual length."""
+        return self._last_ms + 20 if self._n or self._blocks else 0
+
+    def facts(self) -> Facts:
+        """What is known so far; final after `finish`."""
+        steady = min(self._anchors)
+        drift_ms = (max(self._anchors) - steady) // 1_000_000
+        transit_ms = DEFAULT_ERROR_MS if self._transit_ms is None else self._transit_ms
+        runs = {
+            kind: tuple((begin, end + 20) for s in self._streams.values() if s.kind == kind for begin, end in s.runs)
+            for kind in ("video", "audio")
+        }
+        streams = self._streams.values()
+        return Facts(
+            start_wall_ns=self.header.wall_ns,
+            error_ms=transit_ms + drift_ms,
+            length_ms=self.length_ms,
+            closed_reason=self.closed_reason or "",
+            video_runs=runs["video"],
+            audio_runs=runs["audio"],
+            marks=tuple(self._marks),
+            lost_packets=sum(stream.lost_packets for stream in streams),
+            lost_frames=sum(stream.lost_frames for stream in streams),
+            duplicates=sum(stream.reorder.duplicates for stream in streams),
+            video_frames=self._frames["video"],
+            audio_frames=self._frames["audio"],
+        )
+
+    def _ms(self, mono_ns: int) -> int:
+        return max(0, mono_ns - self.header.mono_ns) // 1_000_000
+
+    def _packet(self, packet: Packet) -> None:
+        self._now_ns = max(self._now_ns, packet.mono_ns)
+        stream, rtp = self._streams.get(packet.track), parse_rtp(packet.rtp)
+        if stream is not None and rtp is not None:
+            self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+
+    def _take(self, stream: _Stream, items: list[Any]) -> None:
+        for item in items:
+            if isinstance(item, Hole):
+                stream.lost_packets += item.packets
+            for frame in stream.frames.push(item):
+                if not isinstance(frame, Frame):
+                    stream.lost_frames += 1
+                    continue
+                if frame.width and self._size is None:
+                    self._size = frame.width, frame.height
+                stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
+
+    def _report(self, report: SenderReport) -> None:
+        stream = self._streams.get(report.track)
+        if stream is None:
+            return
+        timestamp = stream.reorder.unwrapped(report.rtp_timestamp)
+        stream.sender_offset_ns = stream.clock.sender_offset_ns(report.ntp, timestamp)
+        by_kind = {each.kind: each for each in self._streams.values()}
+        audio, video = by_kind.get("audio"), by_kind.get("video")
+        if audio and video and audio.sender_offset_ns is not None and video.sender_offset_ns is not None:
+            # Sound is the master: a picture 10 ms early is not seen, a sound stretched is heard.
+            video.clock.align(video.sender_offset_ns - audio.sender_offset_ns)
+
+    def _mark(self, mark: Mark) -> None:
+        self._now_ns = max(self._now_ns, mark.mono_ns)
+        if mark.kind == "rtt":
+            transit_ms = max(1, int(mark.detail.get("ms", DEFAULT_ERROR_MS * 2)) // 2)
+            self._transit_ms = min(transit_ms, self._transit_ms or transit_ms)
+            return
+        self._marks.append({"kind": mark.kind, "t_ms": self._ms(mark.mono_ns), "detail": mark.detail})
+
+    def _merge(self, *, final: bool) -> list[Cluster]:
+        out: list[Cluster] = []
+        while True:
+            ready = [stream for stream in self._streams.values() if stream.waiting]
+            if not ready:
+                break
+            first = min(ready, key=lambda stream: (stream.waiting[0][0], stream.kind))
+            at_ns = first.waiting[0][0]
+            if not final and any(
+                not other.waiting and self._now_ns - at_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS)
+                for other in self._streams.values()
+            ):
+                break
+            _, frame = first.waiting.popleft()
+            out += self._put(first, at_ns, frame)
+        due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= webm.CLUSTER_MS + HOLD_NS // 1_000_000
+        if due and not any(stream.waiting for stream in self._streams.values()):
+            out += self._cut()
+        return out
+
+    def _put(self, stream: _Stream, at_ns: int, frame: Frame) -> list[Cluster]:
+        out: list[Cluster] = []
+        t_ms = self._last_ms = max(self._last_ms, self._ms(at_ns))
+        picture = stream.kind == "video"
+        if self._blocks and ((picture and frame.keyframe) or t_ms - self._blocks[0].t_ms >= webm.CLUSTER_MS):
+            out += self._cut()
+        self._blocks.append(Block(stream.kind, t_ms, frame.keyframe, frame.data))
+        self._frames[stream.kind] += 1
+        stream.note(t_ms)
+        return out
+
+    def _cut(self) -> list[Cluster]:
+        if not self._blocks:
+            return []
+        if self._first_shape is None:
+            self._first_shape = self.shape
+        blocks, self._blocks = self._blocks, []
+        t_ms = blocks[0].t_ms
+        leading: Literal["audio", "video"] = "video" if "video" in self._kinds else "audio"
+        # A cluster is a place to seek to if its first picture needs none before it.
+        first = next((block for block in blocks if block.track == leading), None)
+        keyframe = first is not None and first.keyframe
+        if keyframe:
+            self._cues.append(CuePoint(t_ms, self._offset, leading))
+        data = webm.cluster(t_ms, blocks)
+        pictures = sum(block.track == "video" for block in blocks)
+        cluster = Cluster(
+            self._n,
+            t_ms,
+            max(1, blocks[-1].t_ms - t_ms),
+            keyframe,
+            pictures,
+            len(blocks) - pictures,
+            self._offset,
+            data,
+        )
+        self._n += 1
+        self._offset += len(data)
+        return [cluster]
