@@ -1,1 +1,3 @@
 """Puts the parts together: roles, start, login, command line."""
+
+VERSION = "0.1.0"

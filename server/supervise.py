@@ -64,7 +64,7 @@ class Supervisor:
         self._ready = {child.name: asyncio.Event() for child in children}
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
-        self._logs.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self._logs.mkdir, parents=True, exist_ok=True)
         keepers = [asyncio.create_task(self._keep(child)) for child in self._children]
         started = asyncio.create_task(self._announce(on_ready))
         stopping = asyncio.create_task(stop.wait())
@@ -98,7 +98,7 @@ class Supervisor:
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
     async def _run_once(self, child: Child) -> tuple[int, str]:
-        with self._log_of(child).open("ab") as log:
+        with await asyncio.to_thread(self._log_of(child).open, "ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *child.command,
                 env={**os.environ, **child.environment},

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from foundation.access import Actor
 from foundation.db import Database
-from foundation.http import Call, Route, answer
 from foundation.errors import Problem
+from foundation.http import Call, Route, answer
 from office import store as office
 from server.login.sessions import COOKIE, Login
 

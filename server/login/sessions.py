@@ -51,7 +51,7 @@ class Login:
         self._clock = clock
         self._guest = guest
         self._hasher = PasswordHasher()
-        # Compared with when there is no such account, so that both answers take the same time.
+        # Compared with when there is no such account, so that both answers take as long.
         self._nobody = self._hasher.hash(new_token())
         self._tries = MovingWindowRateLimiter(MemoryStorage())
 
@@ -77,7 +77,13 @@ class Login:
             await store.begin_session(conn, store.LoginSession(hashed(token), known.staff, now, now, address))
             actor = await self._staff(conn, known.staff)
             await audit.append(
-                conn, at=now, actor=str(actor), action="login", resource=known.staff, outcome="done", detail={"address": address}
+                conn,
+                at=now,
+                actor=str(actor),
+                action="login",
+                resource=known.staff,
+                outcome="done",
+                detail={"address": address},
             )
         return token, actor
 
@@ -121,7 +127,7 @@ class Login:
             return False
 
     async def _refused(self, account: str, known: store.Account | None, address: str, now: datetime) -> Problem:
-        """Count the failure and put it on the audit log; the sentence is the same for an account that does not exist."""
+        """Count the failure and put it on the audit log; an account that does not exist gets the same sentence."""
         failures = known.failures + 1 if known else 1
         locked = now + LOCK if failures >= WRONG_PASSWORDS else None
         async with self._db.begin() as conn:
@@ -129,7 +135,13 @@ class Login:
                 await store.note_failure(conn, account, 0 if locked else failures, locked)
             detail = {"address": address, "locked": locked is not None}
             await audit.append(
-                conn, at=now, actor="anonymous", action="login", resource=f"account:{account[:60]}", outcome="refused", detail=detail
+                conn,
+                at=now,
+                actor="anonymous",
+                action="login",
+                resource=f"account:{account[:60]}",
+                outcome="refused",
+                detail=detail,
             )
         if locked is not None:
             return Problem("E102", minutes=int(LOCK.total_seconds() // 60))

@@ -21,7 +21,7 @@ LIMITS = Path(__file__).resolve().parent.parent / "limits.toml"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `spread` is the range of the single runs; `peer` the other side's value where there is one."""
+    """One measured value. `spread` is the range of the single runs; `peer`: the other side's value, if any."""
 
     name: str
     value: float | None
@@ -34,11 +34,13 @@ class Figure:
 
 
 def limits(bench: str) -> dict[str, dict[str, object]]:
-    return {name: row for name, row in tomllib.loads(LIMITS.read_text()).get(bench, {}).items() if isinstance(row, dict)}
+    return {
+        name: row for name, row in tomllib.loads(LIMITS.read_text()).get(bench, {}).items() if isinstance(row, dict)
+    }
 
 
 def figure(bench: str, name: str, runs: Sequence[float], *, peer: Sequence[float] | None = None) -> Figure:
-    """The median of `runs` held against the limit `[bench.name]`; with `peer` the limit is on the ratio of the medians."""
+    """The median of `runs` held against the limit `[bench.name]`; with `peer` the limit is on the ratio of medians."""
     row = limits(bench)[name]
     must, aim = _number(row.get("must")), _number(row.get("aim"))
     if not runs or (peer is not None and not peer):
@@ -47,7 +49,9 @@ def figure(bench: str, name: str, runs: Sequence[float], *, peer: Sequence[float
     other = statistics.median(peer) if peer else None
     compared = value / other if other else value
     within = must is None or (compared >= must if row.get("at_least") else compared <= must)
-    return Figure(name, round(value, 4), str(row["unit"]), must, aim, within, other, (round(min(runs), 4), round(max(runs), 4)))
+    return Figure(
+        name, round(value, 4), str(row["unit"]), must, aim, within, other, (round(min(runs), 4), round(max(runs), 4))
+    )
 
 
 def _number(value: object) -> float | None:
@@ -57,7 +61,8 @@ def _number(value: object) -> float | None:
 def machine() -> str:
     """What the figures were measured on, without naming the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
 
 
 def report(bench: str, figures: Sequence[Figure], *, as_json: bool, extra: dict[str, object] | None = None) -> int:
@@ -74,7 +79,9 @@ def report(bench: str, figures: Sequence[Figure], *, as_json: bool, extra: dict[
     else:
         print(f"{bench} · {document['machine']} · {document['date']}")
         for one in figures:
-            limit = "" if one.must is None else f"  must {one.must:g}" + ("" if one.aim is None else f", aim {one.aim:g}")
+            limit = (
+                "" if one.must is None else f"  must {one.must:g}" + ("" if one.aim is None else f", aim {one.aim:g}")
+            )
             peer = "" if one.peer is None else f"  peer {one.peer:g}"
             value = "not measured" if one.value is None else f"{one.value:g} {one.unit}"
             print(f"{'✓' if one.holds else '✗'} {one.name}: {value}{peer}{limit}")

@@ -1,1 +1,1 @@
-"""One whole inspection with real browsers: a camera that numbers its frames, the pages as people use them, the evidence measured."""
+"""One whole inspection with real browsers: a numbered camera, the pages as people use them, the evidence measured."""

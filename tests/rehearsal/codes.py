@@ -47,7 +47,10 @@ def read(luma: Picture) -> int | None:
     lower = luma[int(row * 1.3) : max(int(row * 1.7), int(row * 1.3) + 1)].astype(np.int32)
     word = 0
     for i in range(CELLS):
-        left, right = int(width * (i + 0.3) / CELLS), max(int(width * (i + 0.7) / CELLS), int(width * (i + 0.3) / CELLS) + 1)
+        left, right = (
+            int(width * (i + 0.3) / CELLS),
+            max(int(width * (i + 0.7) / CELLS), int(width * (i + 0.3) / CELLS) + 1),
+        )
         word = word << 1 | int(upper[:, left:right].mean() > lower[:, left:right].mean())
     number, check = word >> 8, word & 0xFF
     return number if checksum(number) == check else None

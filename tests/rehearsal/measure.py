@@ -48,10 +48,9 @@ class Recording:
 
 def read(path: Path, ffmpeg: str = "ffmpeg") -> Recording:
     """Decode every frame and all sound of ``path``. Raises ``RuntimeError`` with ffmpeg's words when it cannot."""
-    video = run(
-        [ffmpeg, "-v", "info", "-nostats", "-i", str(path), "-map", "0:v:0", "-vf", f"showinfo=checksum=0,scale={READ_WIDTH}:{READ_HEIGHT}"]
-        + ["-vsync", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
-    )
+    show = f"showinfo=checksum=0,scale={READ_WIDTH}:{READ_HEIGHT}"
+    raw = ["-vsync", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    video = run([ffmpeg, "-v", "info", "-nostats", "-i", str(path), "-map", "0:v:0", "-vf", show, *raw])
     times = [float(found) for found in re.findall(rb"pts_time:\s*([0-9.]+)", video.stderr)]
     pictures = np.frombuffer(video.stdout, np.uint8).reshape(-1, READ_HEIGHT, READ_WIDTH)
     lit = [codes.is_flash(picture) for picture in pictures]
@@ -61,10 +60,8 @@ def read(path: Path, ffmpeg: str = "ffmpeg") -> Recording:
 
 def beeps(path: Path, ffmpeg: str = "ffmpeg") -> list[float]:
     """Moments at which the beep sets in: the first loud 5 ms after at least 300 ms of quiet."""
-    sound = run(
-        [ffmpeg, "-v", "error", "-i", str(path), "-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-ac", "1"]
-        + ["-ar", str(READ_RATE), "-f", "s16le", "-"]
-    )
+    raw = ["-ac", "1", "-ar", str(READ_RATE), "-f", "s16le", "-"]
+    sound = run([ffmpeg, "-v", "error", "-i", str(path), "-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", *raw])
     samples = np.frombuffer(sound.stdout, "<i2").astype(np.float64)
     window = READ_RATE // 200
     levels = np.sqrt((samples[: len(samples) // window * window].reshape(-1, window) ** 2).mean(axis=1))

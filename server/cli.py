@@ -1,0 +1,166 @@
+"""`yuankan …`: start everything, start one role, or work on what it left behind.
+
+`./run` is `yuankan serve`. Heavy imports stand inside the commands, because the second start shall take seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from server.supervise import CANNOT_START, CannotStart
+
+if TYPE_CHECKING:
+    from foundation.settings import Settings
+
+app = typer.Typer(
+    help="Yuankan 远勘: remote video inspection and video help for government counters.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def end(text: str, code: int = 1) -> NoReturn:
+    print(text, file=sys.stderr, flush=True)
+    raise SystemExit(code)
+
+
+@app.command()
+def serve(
+    lan: Annotated[
+        bool, typer.Option(help="HTTPS on the local network, for phones, with a certificate made here.")
+    ] = False,
+    accounts_file: Annotated[
+        Path | None, typer.Option(help="Also write the demonstration passwords to this file (mode 0600).")
+    ] = None,
+) -> None:
+    """Start a node, a media worker, the packager, a job worker and NATS on this machine."""
+    from server.serve import serve_all
+
+    try:
+        asyncio.run(serve_all(lan=lan, accounts_file=accounts_file))
+    except CannotStart as error:
+        end(f"\n{error}\n", CANNOT_START)
+    except KeyboardInterrupt:
+        pass
+
+
+@app.command()
+def node() -> None:
+    """Start one node: pages, API, signaling."""
+    from server.roles import run_node
+
+    run_role(run_node)
+
+
+@app.command()
+def media() -> None:
+    """Start one media worker."""
+    from server.roles import run_media
+
+    run_role(run_media)
+
+
+@app.command()
+def packager() -> None:
+    """Start the packager of this host."""
+    from server.roles import run_packager
+
+    run_role(run_packager)
+
+
+@app.command()
+def jobs() -> None:
+    """Start one job worker."""
+    from server.roles import run_jobs
+
+    run_role(run_jobs)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    from foundation.settings import Settings
+    from server.schema import migrate_database
+
+    asyncio.run(migrate_database(Settings()))
+
+
+@app.command()
+def verify(
+    package: Path,
+    json: Annotated[bool, typer.Option(help="The verdict as JSON.")] = False,
+    trust: Annotated[Path | None, typer.Option(help="Anchors to trust (PEM) instead of those in the package.")] = None,
+) -> None:
+    """Verify an exported package, offline, without the server that made it."""
+    from server.verify import verify_file
+
+    raise SystemExit(verify_file(package, as_json=json, trust=trust))
+
+
+@app.command()
+def backup(file: Path) -> None:
+    """Write database, objects and keys into one file."""
+    from server.backup import make_backup
+
+    run_once(make_backup(file))
+
+
+@app.command()
+def restore(file: Path) -> None:
+    """Put a backup back into an empty data folder."""
+    from server.backup import restore_backup
+
+    run_once(restore_backup(file))
+
+
+@app.command()
+def password(account: str) -> None:
+    """Give an account a new random password and show it once."""
+    from server.accounts import reset_password
+
+    run_once(reset_password(account))
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    from server import VERSION
+
+    print(VERSION)
+
+
+def run_role(role: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
+    """Run a role until it is told to stop; a reason for people ends with an exit code that says: do not try again."""
+    import uvloop
+
+    from foundation.settings import Settings
+
+    try:
+        uvloop.run(role(Settings()))
+    except CannotStart as error:
+        print(str(error).replace("\n", " / "), flush=True)
+        raise SystemExit(CANNOT_START) from None
+    except KeyboardInterrupt:
+        pass
+
+
+def run_once(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except CannotStart as error:
+        end(f"\n{error}\n", CANNOT_START)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
