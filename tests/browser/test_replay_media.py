@@ -1,0 +1,99 @@
+"""Our files in a real Chromium: by MediaSource cluster by cluster while they grow, and natively once closed."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from recordings.muxer import EpochMuxer
+from tests.support import rtp_source
+
+SECONDS = 6
+_PAGE = "<!doctype html><meta charset=utf-8><title>replay</title><body></body>"
+_BY_MEDIASOURCE = """async ({mime, clusters, seek}) => {
+  const get = async path => (await fetch(path)).arrayBuffer();
+  const video = document.createElement('video'); video.muted = true; document.body.append(video);
+  const source = new MediaSource(); video.src = URL.createObjectURL(source);
+  await new Promise(done => source.onsourceopen = done);
+  const buffer = source.addSourceBuffer(mime);
+  const append = data => new Promise((done, fail) => {
+    buffer.onupdateend = done; buffer.onerror = () => fail('append refused'); buffer.appendBuffer(data); });
+  await append(await get('/init'));
+  for (let n = 0; n < clusters; n++) {
+    await append(await get('/clusters/' + n));
+    if (n === 1) video.play();
+  }
+  const shown = at => new Promise((done, fail) => {
+    const look = (now, frame) => Math.abs(frame.mediaTime - at) < 0.3
+      ? done(frame.mediaTime) : video.requestVideoFrameCallback(look);
+    video.requestVideoFrameCallback(look);
+    setTimeout(() => fail('no picture at ' + at + ', error ' + (video.error && video.error.message)), 5000); });
+  video.currentTime = seek;
+  const at = await shown(seek);
+  const ranges = []; for (let i = 0; i < video.buffered.length; i++) ranges.push([video.buffered.start(i), video.buffered.end(i)]);
+  return {at, ranges, error: video.error && video.error.message, width: video.videoWidth};
+}"""
+_NATIVELY = """async seek => {
+  const video = document.createElement('video'); video.muted = true; video.src = '/file.webm'; document.body.append(video);
+  await new Promise((done, fail) => { video.onloadeddata = done; video.onerror = () => fail(video.error.message); });
+  video.currentTime = seek;
+  await new Promise(done => video.onseeked = done);
+  await video.play();
+  await new Promise(done => video.requestVideoFrameCallback(done));
+  return {duration: video.duration, at: video.currentTime, error: video.error && video.error.message};
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+def serve(page: Page, files: dict[str, bytes]) -> None:
+    """Answer the page's requests from memory, ranges included, as a player asks for them."""
+
+    def answer(route: Route) -> None:
+        path = route.request.url.split("replay.test", 1)[1]
+        data = files.get(path)
+        if data is None:
+            route.fulfill(status=404)
+            return
+        kind = "text/html" if path == "/" else "video/webm"
+        asked = route.request.headers.get("range")
+        if asked is None:
+            route.fulfill(body=data, content_type=kind, headers={"Accept-Ranges": "bytes"})
+            return
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        begin, end = int(first), min(int(last or len(data) - 1), len(data) - 1)
+        span = {"Content-Range": f"bytes {begin}-{end}/{len(data)}", "Accept-Ranges": "bytes"}
+        route.fulfill(status=206, body=data[begin : end + 1], content_type=kind, headers=span)
+
+    page.route("http://replay.test/**", answer)
+    page.goto("http://replay.test/")
+
+
+def test_chromium_plays_and_seeks_a_growing_recording_and_the_closed_file(browser: Browser) -> None:
+    muxer = EpochMuxer(rtp_source.header())
+    clusters = [c for record in rtp_source.call(SECONDS) for c in muxer.feed(record)] + muxer.finish()
+    growing = muxer.head
+    head, cues = muxer.closing()
+    files = {f"/clusters/{cluster.n}": cluster.data for cluster in clusters}
+    files |= {"/": _PAGE.encode(), "/init": growing}
+    files["/file.webm"] = head + b"".join(cluster.data for cluster in clusters) + cues
+    page = browser.new_page()
+    serve(page, files)
+
+    played = page.evaluate(_BY_MEDIASOURCE, {"mime": muxer.shape.mime, "clusters": len(clusters), "seek": 4.5})
+    assert played["error"] is None and played["width"] == 320
+    assert len(played["ranges"]) == 1, "a hole between clusters would stop the player"
+    assert played["ranges"][0][1] == pytest.approx(SECONDS, abs=0.1)
+
+    native = page.evaluate(_NATIVELY, 3.0)
+    assert native["error"] is None
+    assert native["duration"] == pytest.approx(SECONDS, abs=0.1)
+    page.close()
