@@ -144,11 +144,12 @@ class PersonLeave(Command, frozen=True, kw_only=True, tag="person.leave"):
 
 
 class OfficerAssign(Command, frozen=True, kw_only=True, tag="officer.assign"):
-    """A member of staff becomes lead or assisting officer of the record."""
+    """A member of staff becomes lead or assisting officer of the record; `by`: id of whoever decided it."""
 
     role: Literal["lead", "assist"]
     staff: Id
     name: Line
+    by: str = ""
 
 
 class LegUp(Command, frozen=True, kw_only=True, tag="leg.up"):

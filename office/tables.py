@@ -161,7 +161,6 @@ invitations = Table(
     Column("created_by", String(40), nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
-    Column("opened_at", UtcTime),
     Column("session_hash", String(64), unique=True),
     Column("device", String(120)),
     Column("joined_at", UtcTime),

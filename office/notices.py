@@ -1,0 +1,175 @@
+"""Notices: the text messages an applicant gets, word for word (ux.md A0), and the outbox they leave by.
+
+A notice is a row in the transaction of what it tells; a job sends it. The transport is one method, so that an
+office's own gateway is a class of ten lines. Links and codes are not in the text: they lie sealed beside it and are
+put in when it is sent or shown to those who may see them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from foundation import jobs
+from foundation.clock import Clock
+from foundation.db import Database
+from foundation.i18n import BEIJING
+from foundation.ids import new_id
+from office.matter import Matter
+from office.person import mask_name, mask_name_en
+from office.register import Office, Person
+from office.secret import open_text, seal_text
+from office.tables import notices
+
+SECRET = "{secret}"
+SEND = "notice.send"
+
+RecordKey = Callable[[AsyncConnection, str], Awaitable[bytes]]
+"""The key of a record's secrets and objects, made when it is first asked for."""
+
+Kind = Literal["invitation", "code"]
+
+_WEEKDAYS = "一二三四五六日"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """One row of the outbox. The texts hold `{secret}` where link or code go."""
+
+    id: str
+    case: str
+    record: str
+    kind: str
+    phone: str
+    text_zh: str
+    text_en: str
+    secret_sealed: bytes | None
+    lang: str
+    at: datetime
+    state: str
+    sent_at: datetime | None
+
+
+class Transport(Protocol):
+    """A way out. Raises if the message was not taken; the job then tries again."""
+
+    async def send(self, phone: str, text: str) -> None: ...
+
+
+class OutboxOnly:
+    """The demonstration's transport: nothing leaves the house, the desk shows the outbox."""
+
+    async def send(self, phone: str, text: str) -> None:
+        return None
+
+
+def short_time(at: datetime, lang: str) -> str:
+    """`11月24日（星期一）14:30` / `Mon 24 Nov 14:30`, Beijing time: near dates need no year."""
+    local = at.astimezone(BEIJING)
+    if lang == "en":
+        return f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local:%H:%M}"
+    return f"{local.month}月{local.day}日（星期{_WEEKDAYS[local.weekday()]}）{local:%H:%M}"
+
+
+def permit_name(matter: Matter, lang: str) -> str:
+    """What people call it: 食品经营许可, without what stands in brackets."""
+    return (matter.permit_gloss or matter.gloss) if lang == "en" else matter.name.split("（")[0]
+
+
+def invitation_text(office: Office, matter: Matter, name: str, scheduled_at: datetime, lang: str) -> str:
+    when, permit = short_time(scheduled_at, lang), permit_name(matter, lang)
+    if lang == "en":
+        return (
+            f"[{office.gloss}] {mask_name_en(name)}: remote video inspection for your {permit.lower()}, {when}. "
+            f"Open {SECRET} on a phone at the premises. No fee, no app. To check: {office.phone}"
+        )
+    return (
+        f"【{office.name}】{mask_name(name)}，您的“{permit}”定于{when}远程视频勘验，"
+        f"请用现场的手机打开{SECRET}。不收费，不用下载软件。核实：{office.phone}"
+    )
+
+
+def code_text(office: Office, minutes: int, lang: str) -> str:
+    if lang == "en":
+        return (
+            f"[{office.gloss}] Code {SECRET}, valid for {minutes} minutes, opens your remote video inspection. "
+            f"Tell nobody; our staff never ask for it. To check: {office.phone}"
+        )
+    return (
+        f"【{office.name}】验证码{SECRET}，{minutes}分钟内有效，用于进入远程视频勘验。"
+        f"请不要告诉别人，工作人员也不会向您要。核实：{office.phone}"
+    )
+
+
+async def queue_notice(
+    conn: AsyncConnection,
+    *,
+    case: str,
+    record: str,
+    kind: Kind,
+    person: Person,
+    texts: Mapping[str, str],
+    secret: str,
+    key: bytes,
+    lang: str,
+    now: datetime,
+) -> str:
+    """Put a message into the outbox, with its job, in the caller's transaction. `texts`: zh and en. Gives the id."""
+    notice = new_id("not")
+    await conn.execute(
+        insert(notices).values(
+            id=notice,
+            case=case,
+            record=record,
+            kind=kind,
+            phone=person.phone,
+            text_zh=texts["zh"],
+            text_en=texts["en"],
+            secret_sealed=seal_text(key, secret, notice),
+            lang=lang,
+            at=now,
+            state="queued",
+        )
+    )
+    await jobs.enqueue(conn, SEND, {"notice": notice}, now=now, key=f"{SEND}:{notice}")
+    return notice
+
+
+async def notices_of(conn: AsyncConnection, case: str) -> list[Notice]:
+    """The outbox of a case, newest first."""
+    found = select(notices).where(notices.c.case == case).order_by(notices.c.at.desc(), notices.c.id.desc())
+    return [Notice(**row._mapping) for row in await conn.execute(found)]
+
+
+def read_out(notice: Notice, key: bytes, lang: str) -> str:
+    """The message whole, with its link or code."""
+    text = notice.text_en if lang == "en" else notice.text_zh
+    if notice.secret_sealed is None:
+        return text
+    return text.replace(SECRET, open_text(key, notice.secret_sealed, notice.id))
+
+
+def handlers(
+    db: Database, clock: Clock, record_key: RecordKey, transport: Transport
+) -> dict[str, Callable[[jobs.Job, jobs.Progress], Awaitable[dict[str, Any]]]]:
+    """The job that sends. A notice that was sent already is not sent again after a crash of the runner."""
+
+    async def send(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:
+        async with db.begin() as conn:
+            row = (await conn.execute(select(notices).where(notices.c.id == job.payload["notice"]))).first()
+            if row is None:
+                raise jobs.GiveUp("S404")
+            notice = Notice(**row._mapping)
+            key = await record_key(conn, notice.record)
+        if notice.state != "sent":
+            await transport.send(notice.phone, read_out(notice, key, notice.lang))
+            async with db.begin() as conn:
+                sent = update(notices).where(notices.c.id == notice.id)
+                await conn.execute(sent.values(state="sent", sent_at=clock.now()))
+        return {"notice": notice.id}
+
+    return {SEND: send}
