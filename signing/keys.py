@@ -12,20 +12,21 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from foundation.clock import Clock
 from foundation.db import Database
 from foundation.errors import Problem
+from foundation.keyring import Keyring, WrongOfficeKey
 from signing.certificates import der, new_key, root_certificate, server_certificate, subject
 from signing.store import signing_keys
 
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2.1
+_WRAPPED_BYTES = 45  # foundation.keyring.Keyring.wrap
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,8 @@ class ServerKeys:
 class KeyStore:
     """Loads or makes server keys. Two processes that make the same one at once end up with the same one."""
 
-    def __init__(self, db: Database, office_key: bytes, clock: Clock, organisation: str) -> None:
-        derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"yuankan signing keys").derive(office_key)
-        self._cipher = AESGCM(derived)
-        self._db, self._clock, self._organisation = db, clock, organisation
+    def __init__(self, db: Database, keyring: Keyring, clock: Clock, organisation: str) -> None:
+        self._db, self._keyring, self._clock, self._organisation = db, keyring, clock, organisation
         self._seals: dict[str, ServerKey] = {}
         self._keys: ServerKeys | None = None
 
@@ -104,11 +103,11 @@ class KeyStore:
         plain = key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        nonce = os.urandom(_NONCE_BYTES)
+        wrapping, nonce = self._keyring.new_record_key(), os.urandom(_NONCE_BYTES)
         row = {
             "name": name,
             "certificate": der(certificate),
-            "sealed_key": nonce + self._cipher.encrypt(nonce, plain, name.encode()),
+            "sealed_key": self._keyring.wrap(wrapping) + nonce + AESGCM(wrapping).encrypt(nonce, plain, name.encode()),
             "created_at": self._clock.now(),
         }
         try:
@@ -126,8 +125,10 @@ class KeyStore:
         if row is None:
             return None
         try:
-            plain = self._cipher.decrypt(row.sealed_key[:_NONCE_BYTES], row.sealed_key[_NONCE_BYTES:], name.encode())
-        except InvalidTag:
+            sealed = row.sealed_key[_WRAPPED_BYTES:]
+            cipher = AESGCM(self._keyring.unwrap(row.sealed_key[:_WRAPPED_BYTES]))
+            plain = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
+        except (InvalidTag, WrongOfficeKey):
             raise Problem("O03", status=500) from None  # the office key is not the one these keys were sealed with
         key = serialization.load_der_private_key(plain, None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)

@@ -136,7 +136,9 @@ class Typesetter:
             wanted = set(self.used.get(key, set())) | (set(ASCII) if key in (REGULAR, BOLD) else set())
             if wanted:
                 file = io.BytesIO(self.fonts.subset(key, sorted(wanted)))
-                pdfmetrics.registerFont(ttfonts.TTFont(NAMES[key], file))
+                # Not registerFont: it keeps the first font of a name for ever, and the next document would lose glyphs.
+                pdfmetrics._fonts[NAMES[key]] = ttfonts.TTFont(NAMES[key], file)
+                pdfmetrics.registerFontFamily(NAMES[key])
         self.collecting = False
 
     def _runs(self, text: str, bold: bool) -> list[tuple[str, str]]:
