@@ -82,6 +82,14 @@ class KeyStore:
             self._seals[office_code] = await self._key(f"seal:{office_code}", make)
         return self._seals[office_code]
 
+    async def seal_certificates(self) -> list[bytes]:
+        """DER certificates of every office's seal made so far, by office code."""
+        query = (
+            select(signing_keys.c.certificate).where(signing_keys.c.name.like("seal:%")).order_by(signing_keys.c.name)
+        )
+        async with self._db.read() as conn:
+            return [bytes(row.certificate) for row in await conn.execute(query)]
+
     def _make_root(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         return root_certificate(subject("远程视频勘验根证书", organisation=self._organisation), key, self._clock.now())
 
