@@ -179,20 +179,23 @@ def _checked(name: str) -> str:
 
 def open_store(url: str, settings: "Settings | None" = None) -> ObjectStore:
     """The store at ``file:///folder`` or ``s3://bucket/prefix``. Raises ValueError for another kind of URL."""
+    return ObjectStore(open_blobs(url, settings))
+
+
+def open_blobs(url: str, settings: "Settings | None" = None) -> Blobs:
+    """The sealed bytes behind that store, as they lie there: for backups, which need no key."""
     parts = urlsplit(url)
     match parts.scheme:
         case "file":
-            return ObjectStore(Folder(Path(unquote(parts.path))))
+            return Folder(Path(unquote(parts.path)))
         case "s3":
             access, secret = (settings.s3_access_key, settings.s3_secret_key) if settings else (None, None)
-            return ObjectStore(
-                Bucket.open(
-                    url,
-                    endpoint=settings.s3_endpoint if settings else None,
-                    region=settings.s3_region if settings else "us-east-1",
-                    access_key=access.get_secret_value() if access else None,
-                    secret_key=secret.get_secret_value() if secret else None,
-                )
+            return Bucket.open(
+                url,
+                endpoint=settings.s3_endpoint if settings else None,
+                region=settings.s3_region if settings else "us-east-1",
+                access_key=access.get_secret_value() if access else None,
+                secret_key=secret.get_secret_value() if secret else None,
             )
         case other:
             raise ValueError(f"neither a folder nor S3: {other}")
