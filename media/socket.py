@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket as sockets
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from foundation import log
 from media import rtp, stun
@@ -73,8 +73,7 @@ class _UdpProtocol(asyncio.DatagramProtocol):
         self._socket = socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._socket.udp = transport
+        self._socket.udp = cast(asyncio.DatagramTransport, transport)  # the loops' classes are not all of that type
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         self._socket.udp_received(data, addr)
@@ -90,8 +89,7 @@ class _TcpPath(asyncio.Protocol):
         self.host, self.port, self.tcp = "", 0, True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self.host, self.port = transport.get_extra_info("peername")[:2]
         self._socket.tcp_opened(self)
 
