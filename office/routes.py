@@ -1,0 +1,300 @@
+"""HTTP routes of what both services share: matters to choose from, officers to ask, and the applicant's link."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from foundation import audit
+from foundation.access import Actor
+from foundation.errors import Problem
+from foundation.http import Call, Route, answer
+from office import invitations, notices, store
+from office.invitations import Invitation, Refusal
+from office.matter import Matter
+from office.person import mask_phone
+from office.secret import hash_token
+from office.services import Services
+
+GUEST_COOKIE = "yk_guest"
+CONSENT_VERSION = "2026-1"
+"""Changes with any change of the consent page's meaning; the record says which version was agreed to."""
+
+EARLY = timedelta(minutes=30)
+LATE = timedelta(minutes=15)
+"""Half an hour before is on time (Powhatan County's grace); a quarter of an hour after, the page speaks of it."""
+
+_FINISHED = ("closed", "declined")
+
+
+class Named(Struct, frozen=True, kw_only=True):
+    name: str
+    gloss: str
+
+
+class OfficeCard(Named, frozen=True, kw_only=True):
+    phone: str
+
+
+class FactForm(Struct, frozen=True, kw_only=True):
+    key: str
+    label: str
+    gloss: str
+    type: str
+    default: bool | float | str
+    options: list[str]
+    unit: str
+
+
+class MatterCard(Named, frozen=True, kw_only=True):
+    slug: str
+    version: int
+    permit: str
+    minutes: int
+    items: int
+    facts: list[FactForm]
+    documents: list[Named]
+
+
+class FreeOfficer(Struct, frozen=True, kw_only=True):
+    """`state`: free, or busy while they lead or assist a call."""
+
+    id: str
+    name: str
+    office: str
+    state: str
+
+
+class ConsentCard(Struct, frozen=True, kw_only=True):
+    version: str
+    retention: str
+    how: str
+
+
+class Landing(Struct, frozen=True, kw_only=True):
+    """What a link shows before anybody joined. `state`: open, early, late, used (another device), finished."""
+
+    record: str
+    role: str
+    office: OfficeCard
+    matter: Named
+    business_name: str
+    scheduled_at: datetime
+    minutes: int
+    state: str
+    joined: bool
+    phone_masked: str
+    documents: list[Named]
+    consent: ConsentCard
+
+
+class CodeSent(Struct, frozen=True, kw_only=True):
+    sent_to: str
+
+
+class JoinRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: Annotated[str, Meta(min_length=1, max_length=12)]
+    device: Annotated[str, Meta(max_length=120)] = ""
+
+
+class JoinedRecord(Struct, frozen=True, kw_only=True):
+    record: str
+
+
+async def guest_actor(services: Services, request: web.Request) -> Actor | None:
+    """Who the guest's cookie of this request stands for."""
+    cookie = request.cookies.get(GUEST_COOKIE)
+    if not cookie:
+        return None
+    async with services.db.read() as conn:
+        return await invitations.guest_of(conn, cookie, services.clock.now())
+
+
+def matter_card(version: int, matter: Matter) -> MatterCard:
+    return MatterCard(
+        slug=matter.slug,
+        version=version,
+        name=matter.name,
+        gloss=matter.gloss,
+        permit=matter.permit,
+        minutes=matter.procedure.typical_minutes,
+        items=len(matter.items),
+        facts=[
+            FactForm(
+                key=fact.key,
+                label=fact.label,
+                gloss=fact.gloss,
+                type=fact.type,
+                default=fact.default,
+                options=list(fact.options),
+                unit=fact.unit,
+            )
+            for fact in matter.facts
+        ],
+        documents=documents_of(matter),
+    )
+
+
+def documents_of(matter: Matter) -> list[Named]:
+    """What the applicant should have at hand."""
+    return [Named(name=material.name, gloss=material.gloss) for material in matter.materials]
+
+
+def consent_card(phone: str, lang: str) -> ConsentCard:
+    """The two places of the consent page that an office fills (个人信息保护法 §17)."""
+    if lang == "en":
+        return ConsentCard(
+            version=CONSENT_VERSION, retention="as long as the case file", how=f"at the counter, or call {phone}"
+        )
+    return ConsentCard(version=CONSENT_VERSION, retention="与案卷保存期限相同", how=f"到窗口办理，或拨打{phone}")
+
+
+def routes(services: Services) -> list[Route]:
+    return [*_desk_routes(services), *_link_routes(services)]
+
+
+def _desk_routes(services: Services) -> list[Route]:
+    async def matters(call: Call) -> list[Any]:
+        async with services.db.read() as conn:
+            office = await store.get_office(conn, call.actor.office or "")
+            known = await store.newest_matters(conn)
+        allowed = office.inspection_matters if office else []
+        return [matter_card(version, matter) for version, matter in known if matter.slug in allowed]
+
+    async def free(call: Call) -> list[Any]:
+        office = call.actor.office or ""
+        async with services.db.read() as conn:
+            busy = await store.busy_staff(conn, office)
+            members = await store.list_staff(conn, office, "officer")
+        officers = [
+            FreeOfficer(id=each.id, name=each.name, office=each.office, state="busy" if each.id in busy else "free")
+            for each in members
+            if each.id != call.actor.id
+        ]
+        return sorted(officers, key=lambda each: each.state == "busy")
+
+    return [
+        Route("GET", "/api/matters", matters, "case.read", "Matters this office inspects", response=list[MatterCard]),
+        Route("GET", "/api/officers/free", free, "case.read", "Officers to ask", response=list[FreeOfficer]),
+    ]
+
+
+def _link_routes(services: Services) -> list[Route]:
+    db, clock = services.db, services.clock
+
+    async def held(conn: store.AsyncConnection, token: str) -> tuple[Invitation, store.Record, store.Office]:
+        """The link's invitation, its record and office. Raises L02 forged or torn, L01 expired."""
+        invitation = await invitations.find(conn, token)
+        record = await store.get_record(conn, invitation.record) if invitation else None
+        office = await store.get_office(conn, record.office) if record else None
+        if invitation is None or record is None or office is None:
+            raise Problem("L02")
+        if invitation.expired(clock.now()):
+            raise Problem("L01", phone=office.phone)
+        return invitation, record, office
+
+    async def landing(call: Call) -> Landing:
+        async with db.read() as conn:
+            invitation, record, office = await held(conn, call.path["token"])
+            case = await store.get_case(conn, record.case)
+            matter = await store.get_matter(conn, case.matter, record.matter_version) if case else None
+        if case is None or matter is None:
+            raise Problem("L02")
+        joined = invitation.session_hash is not None
+        cookie = call.request.cookies.get(GUEST_COOKIE)
+        mine = joined and cookie is not None and hash_token(cookie) == invitation.session_hash
+        return Landing(
+            record=record.id,
+            role=invitation.role,
+            office=OfficeCard(name=office.name, gloss=office.gloss, phone=office.phone),
+            matter=Named(name=matter.name, gloss=matter.gloss),
+            business_name=case.business_name,
+            scheduled_at=record.scheduled_at,
+            minutes=matter.procedure.typical_minutes,
+            state=link_state(record, joined and not mine, clock.now()),
+            joined=mine,
+            phone_masked=mask_phone(invitation.phone),
+            documents=documents_of(matter),
+            consent=consent_card(office.phone, call.lang),
+        )
+
+    async def code(call: Call) -> CodeSent:
+        now = clock.now()
+        async with db.begin() as conn:
+            invitation, record, office = await held(conn, call.path["token"])
+            case = await store.get_case(conn, record.case)
+            person = await store.get_person(conn, case.person) if case else None
+            if case is None or person is None:
+                raise Problem("L02")
+            key = await services.record_key(conn, record.id)
+            made = await invitations.new_code(conn, invitation, key, now)
+            if isinstance(made, Refusal):
+                raise Problem(made.code, **made.params)
+            await notices.queue_notice(
+                conn,
+                case=case.id,
+                record=record.id,
+                kind="code",
+                person=msgspec.structs.replace(person, phone=invitation.phone),
+                texts={lang: notices.code_text(office, invitations.CODE_MINUTES, lang) for lang in ("zh", "en")},
+                secret=made,
+                key=key,
+                lang=call.lang,
+                now=now,
+            )
+        return CodeSent(sent_to=mask_phone(invitation.phone))
+
+    async def join(call: Call) -> web.StreamResponse:
+        body: JoinRequest = call.body
+        now = clock.now()
+        async with db.begin() as conn:
+            invitation, record, _ = await held(conn, call.path["token"])
+            key = await services.record_key(conn, record.id)
+            result = await invitations.join(conn, invitation, body.code.strip(), body.device, key, now)
+            refused = isinstance(result, Refusal)
+            await audit.append(
+                conn,
+                at=now,
+                actor=f"guest:{invitation.id}",
+                action="link.join",
+                resource=record.id,
+                outcome="refused" if refused else "done",
+                detail={"code": result.code} if isinstance(result, Refusal) else {"displaced": result.displaced},
+            )
+        if isinstance(result, Refusal):
+            raise Problem(result.code, **result.params)
+        if result.displaced:
+            await services.displaced(record.id, invitation.id)
+        response = answer(JoinedRecord(record=record.id))
+        seconds = int((invitation.expires_at - now).total_seconds())
+        response.set_cookie(
+            GUEST_COOKIE,
+            result.cookie,
+            max_age=seconds,
+            httponly=True,
+            samesite="Lax",
+            secure=services.secure,
+            path="/",
+        )
+        return response
+
+    link = "/api/invitations/{token}"
+    return [
+        Route("GET", link, landing, "public", "What a link is for; consumes nothing", response=Landing),
+        Route(
+            "POST", f"{link}/code", code, "public", "Send a one-time code to the number on record", response=CodeSent
+        ),
+        Route("POST", f"{link}/join", join, "public", "Join with the code", JoinRequest, JoinedRecord),
+    ]
+
+
+def link_state(record: store.Record, elsewhere: bool, now: datetime) -> str:
+    if record.phase in _FINISHED:
+        return "finished"
+    if elsewhere:
+        return "used"
+    if record.phase == "invited" and now < record.scheduled_at - EARLY:
+        return "early"
+    return "late" if record.phase in ("invited", "waiting") and now > record.scheduled_at + LATE else "open"
