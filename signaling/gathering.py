@@ -125,8 +125,8 @@ class Gathering:
         return acted.result
 
     def _allow(self, socket: Socket, command: Command) -> None:
-        permission = self.room.kind.permissions.get(word_of(command))
-        if permission is None or not decide(socket.actor, permission, self.resource).allowed:
+        permission = self.room.kind.permissions.get(word_of(command), "record.attend")
+        if not decide(socket.actor, permission, self.resource).allowed:
             raise Problem("S403")
         if socket.leg is None:
             # A connection that only looks carries no command: nobody would know that this person was there.

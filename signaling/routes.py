@@ -1,4 +1,4 @@
-"""Taking a waiting applicant, next in line or a certain one: `POST /api/queue/claim`, `POST /api/records/{record}/claim`.
+"""Taking a waiting applicant: the next in line (`POST /api/queue/claim`), or one (`POST /api/records/{record}/claim`).
 
 A claim is one transaction: the conditional statement that gives the record its lead, and the event that says so. Of a
 hundred at once one is carried out; the others are told by whom.

@@ -143,7 +143,8 @@ class Sweep:
             at = gathering.room.placement
             if at is None or not gathering.sockets:
                 continue
-            if self._directory.worker_is_dead(at.worker) or (self._is_empty(at.worker, gathering) and await self._calls.session_is_lost(at)):
+            gone = self._directory.worker_is_dead(at.worker)
+            if gone or (self._is_empty(at.worker, gathering) and await self._calls.session_is_lost(at)):
                 await self._calls.move(gathering.room, at)
 
     def _is_empty(self, worker: str, gathering: Gathering) -> bool:

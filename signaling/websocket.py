@@ -268,6 +268,10 @@ class Socket:
                 "unavailable" if unavailable else "not_allowed",
             )
             return
+        except Exception:
+            self._log.exception("a hello failed", connection=self.id)
+            self.cut(m.CloseCode.TRY_AGAIN_LATER, "unavailable")
+            return
         self.push(welcome)
 
     def _line_up(self, message: protocol.Request) -> None:
