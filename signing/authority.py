@@ -51,13 +51,14 @@ class InternalAuthority:
 
     kind: Literal["internal", "licensed"] = "internal"
 
-    def __init__(self, keys: ServerKeys, clock: Clock) -> None:
-        self._keys, self._clock = keys, clock
+    def __init__(self, keys: ServerKeys, clock: Clock, responder_url: str) -> None:
+        self._keys, self._clock, self._responder_url = keys, clock, responder_url
 
     async def issue(self, act: SigningAct, public_key_spki: bytes) -> list[bytes]:
         ca = self._keys.event_ca
         key = public_key(public_key_spki)
-        return [der(event_certificate(act, key, ca.certificate, ca.key, self._clock.now())), der(ca.certificate)]
+        now = self._clock.now()
+        return [der(event_certificate(act, key, ca.certificate, ca.key, now, self._responder_url)), der(ca.certificate)]
 
     async def revocation(self, chain: list[bytes]) -> RevocationData:
         """OCSP from a delegated responder for event certificates (verifiers do not take an intermediate's CRL for a
@@ -72,6 +73,43 @@ class InternalAuthority:
             certificates.append(der(keys.ocsp.certificate))
         crls = (empty_crl(keys.root, now),)
         return RevocationData(tuple(certificates), tuple(ocsps), crls)
+
+
+def ocsp_answer(query: bytes, known: bool, issuer: ServerKey, responder: ServerKey, now: datetime) -> bytes:
+    """Answer an OCSP request (DER) about a certificate of `issuer`. `known`: a signature with it stands."""
+    try:
+        request = ocsp.load_der_ocsp_request(query)
+    except ValueError:
+        return _unsuccessful(ocsp.OCSPResponseStatus.MALFORMED_REQUEST)
+    point = issuer.key.public_key().public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    )
+    key = hashes.Hash(request.hash_algorithm)
+    key.update(point)
+    if key.finalize() != request.issuer_key_hash:
+        return _unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+    now = now.replace(microsecond=0)
+    built = (
+        ocsp.OCSPResponseBuilder()
+        .add_response_by_hash(
+            issuer_name_hash=request.issuer_name_hash,
+            issuer_key_hash=request.issuer_key_hash,
+            serial_number=request.serial_number,
+            algorithm=request.hash_algorithm,
+            cert_status=ocsp.OCSPCertStatus.GOOD if known else ocsp.OCSPCertStatus.UNKNOWN,
+            this_update=now,
+            next_update=now + OCSP_LIFE,
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, responder.certificate)
+        .certificates([responder.certificate])
+    )
+    return built.sign(responder.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def _unsuccessful(status: ocsp.OCSPResponseStatus) -> bytes:
+    return ocsp.OCSPResponseBuilder.build_unsuccessful(status).public_bytes(serialization.Encoding.DER)
 
 
 def ocsp_good(certificate: x509.Certificate, issuer: ServerKey, responder: ServerKey, now: datetime) -> bytes:

@@ -18,6 +18,7 @@ import math
 from datetime import datetime, timedelta
 
 import msgspec
+from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -264,6 +265,7 @@ class Ceremony:
                     remark=lease.remark,
                     revision=revision.number,
                     certificate=prepared.chain[0],
+                    certificate_serial=f"{load_der_x509_certificate(prepared.chain[0]).serial_number:x}",
                 )
                 if not settled:
                     raise Problem("G06")

@@ -17,7 +17,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 # Arcs under 2.25 are made from a UUID and need no registration (ITU-T X.667); this one is uuid5(DNS,
 # "event-certificate.yuankan").
@@ -155,12 +155,19 @@ def event_certificate(
     issuer: x509.Certificate,
     issuer_key: ec.EllipticCurvePrivateKey,
     now: datetime,
+    responder_url: str,
 ) -> x509.Certificate:
+    """`responder_url` must be http(s): verifiers use embedded status only for certificates that name a responder."""
     name = subject(act.name, unit=act.role)
     bound = core.UTF8String(msgspec.json.encode(act, order="deterministic").decode()).dump()
+    responder = x509.AccessDescription(
+        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder_url)
+    )
     made = _builder(name, key, issuer.subject, issuer_key.public_key(), now - EARLY, now + EVENT_LIFE, ca=False)
-    return made.add_extension(x509.UnrecognizedExtension(ACT_OID, bound), critical=False).sign(
-        issuer_key, hashes.SHA256()
+    return (
+        made.add_extension(x509.AuthorityInformationAccess([responder]), critical=False)
+        .add_extension(x509.UnrecognizedExtension(ACT_OID, bound), critical=False)
+        .sign(issuer_key, hashes.SHA256())
     )
 
 

@@ -63,6 +63,7 @@ async def issue(means: Means, composed: Composed) -> Revision:
             remark="",
             revision=None,
             certificate=None,
+            certificate_serial=None,
         )
         for ordinal, signer in enumerate(report.signers)
     ]

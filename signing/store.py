@@ -69,6 +69,8 @@ signatures = Table(
     Column("remark", Text, nullable=False),
     Column("revision", Integer),
     Column("certificate", LargeBinary),
+    # Hexadecimal, for the responder.
+    Column("certificate_serial", String(40), index=True),
 )
 
 signature_leases = Table(
@@ -120,6 +122,7 @@ class SignatureRow(msgspec.Struct, frozen=True):
     remark: str
     revision: int | None
     certificate: bytes | None
+    certificate_serial: str | None
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -168,6 +171,12 @@ async def settle(conn: AsyncConnection, record: str, field: str, **values: Any) 
     """A waiting signer has signed or refused; whether they were still waiting."""
     waiting = (signatures.c.record == record) & (signatures.c.field == field) & (signatures.c.state == "waiting")
     return (await conn.execute(update(signatures).where(waiting).values(**values))).rowcount == 1
+
+
+async def is_certificate(conn: AsyncConnection, serial: int) -> bool:
+    """Whether a signature that stands was made with the certificate of this serial number."""
+    query = select(signatures.c.field).where(signatures.c.certificate_serial == f"{serial:x}").limit(1)
+    return (await conn.execute(query)).first() is not None
 
 
 async def lease(conn: AsyncConnection, lease_id: str) -> Lease | None:

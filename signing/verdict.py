@@ -22,7 +22,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "V06": ("签名之后，文件被改动过。", "The file was changed after this signature, beyond what is allowed."),
     "V07": (
         "签名证书不是由认可的机构签发，或当时无效。",
-        "The certificate is not from a trusted authority, or was not valid then.",
+        "The certificate was not from a trusted authority, or not valid then.",
     ),
     "V08": ("签名没有有效的时间证明。", "The signature has no valid time proof."),
     "V09": (

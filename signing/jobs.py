@@ -1,0 +1,49 @@
+"""Jobs of signing: `report.build` issues a sheet, `report.seal` ends it. Both may run again after a crash half-way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from foundation import jobs
+from foundation.clock import Clock
+from foundation.errors import Problem
+from foundation.jobs import GiveUp, Handler, Job, Progress
+from signing.ceremony import SEAL_JOB
+from signing.issue import issue
+from signing.means import Means, ReportComposer
+from signing.seal import seal
+
+BUILD_JOB = "report.build"
+# What trying again will not mend: names that cannot be printed, missing fonts, a sheet that is signed already.
+_FINAL = {"R01", "R02", "G08"}
+
+
+async def enqueue_build(conn: AsyncConnection, record: str, head: str, clock: Clock) -> str:
+    """Ask for the sheet of a record whose events end with `head`; asking twice for the same head is one job."""
+    return await jobs.enqueue(conn, BUILD_JOB, {"record": record}, now=clock.now(), key=f"{BUILD_JOB}:{record}:{head}")
+
+
+def handlers(means: Means, compose: ReportComposer) -> Mapping[str, Handler]:
+    """Handlers by kind of job. `compose` gathers what the sheet shows; it is the server's, which knows every folder."""
+
+    async def build(job: Job, progress: Progress) -> dict[str, Any]:
+        record = str(job.payload["record"])
+        composed = await compose(record)
+        await progress(30)
+        try:
+            revision = await issue(means, composed)
+        except Problem as problem:
+            if problem.code in _FINAL:
+                raise GiveUp(problem.code) from problem
+            raise
+        return {"record": record, "revision": revision.number, "sha256": revision.sha256, "object": revision.object}
+
+    async def finish(job: Job, _progress: Progress) -> dict[str, Any]:
+        record = str(job.payload["record"])
+        revision = await seal(means, record)
+        return {"record": record, "revision": revision.number, "sha256": revision.sha256, "object": revision.object}
+
+    return {BUILD_JOB: build, SEAL_JOB: finish}
