@@ -51,10 +51,11 @@ class Photos:
         self._record_key = record_key
         self._makers = asyncio.Semaphore(_AT_ONCE)
 
-    async def take_in(self, record: str, data: bytes, sha256: str) -> StoredPhoto:
+    async def take_in(self, record: str, data: bytes, sha256: str) -> tuple[StoredPhoto, bool]:
         """Check, seal and register one picture. Raises F01 too large, F02 no photograph, F03 changed on the way.
 
-        The same picture sent again gives the same photograph: the phone may not have heard our first answer.
+        The same picture sent again gives the same photograph, and False for "not fresh": the phone may not have heard
+        our first answer.
         """
         if len(data) > MOST_BYTES:
             raise Problem("F01", mb=MOST_MB)
@@ -68,7 +69,7 @@ class Photos:
             known = await self._by_hash(conn, record, digest)
             key = await self._record_key(conn, record)
         if known is not None:
-            return known
+            return known, False
         photo = new_id("pho")
         name = f"records/{record}/photos/{photo}"
         await self._objects.put(name, data, key)
@@ -91,7 +92,8 @@ class Photos:
                 await conn.execute(insert(photos).values(values))
         if known is not None:
             await self._objects.delete(name)
-        return known or row
+            return known, False
+        return row, True
 
     async def forget(self, photo: StoredPhoto) -> None:
         """Undo `take_in` for a picture that the procedure did not accept."""

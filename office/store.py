@@ -220,6 +220,12 @@ async def get_record(conn: AsyncConnection, record: str) -> Record | None:
     return _record(row) if row else None
 
 
+async def lock_record(conn: AsyncConnection, record: str) -> Record | None:
+    """The row, held until the transaction ends: whoever appends meanwhile waits (SQLite has one writer anyway)."""
+    row = (await conn.execute(select(*_RECORD).where(records.c.id == record).with_for_update())).first()
+    return _record(row) if row else None
+
+
 async def records_of(conn: AsyncConnection, case: str) -> list[Record]:
     """The rounds of a case, first inspection first."""
     found = select(*_RECORD).where(records.c.case == case).order_by(records.c.round)
@@ -330,6 +336,7 @@ __all__ = [
     "list_offices",
     "list_records",
     "list_staff",
+    "lock_record",
     "newest_matter",
     "newest_matters",
     "next_number",

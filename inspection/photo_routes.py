@@ -1,0 +1,128 @@
+"""HTTP routes of photographs: the phone sends them, whoever may read the record sees them."""
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+from msgspec import Struct
+
+from foundation.access import Resource
+from foundation.errors import Problem
+from foundation.http import Call, Route
+from inspection.photos import MOST_BYTES, MOST_MB, Photos, StoredPhoto
+from office import store
+from office.commands import PhotoTaken
+from office.services import Services, resource_of
+
+
+class PhotoStored(Struct, frozen=True, kw_only=True):
+    photo: str
+    sha256: str
+
+
+class PhotoDesk:
+    """Handlers of photographs: the phone sends them, whoever may read the record sees them."""
+
+    def __init__(self, services: Services, photos: Photos) -> None:
+        self.services = services
+        self.photos = photos
+
+    async def record_resource(self, call: Call) -> Resource:
+        return await self.services.record_resource(call.path["record"])
+
+    async def photo_resource(self, call: Call) -> Resource:
+        photo = await self.photos.get(call.path["photo"])
+        if photo is None:
+            raise Problem("S404")
+        async with self.services.db.read() as conn:
+            row = await store.get_record(conn, photo.record)
+        if row is None:
+            raise Problem("S404")
+        return resource_of(row)
+
+    async def upload(self, call: Call) -> PhotoStored:
+        record = call.path["record"]
+        try:
+            data = await call.read_raw()
+        except Problem as problem:
+            if problem.code == "S413":
+                raise Problem("F01", mb=MOST_MB) from problem
+            raise
+        photo, fresh = await self.photos.take_in(record, data, call.query.get("sha256", ""))
+        command = PhotoTaken(
+            photo=photo.id,
+            sha256=photo.sha256,
+            bytes=photo.bytes,
+            width=photo.width,
+            height=photo.height,
+            mime=photo.mime,
+            taken_at=_taken_at(call.query.get("taken_at")),
+            item=_id(call.query.get("item")),
+            request=_id(call.query.get("request")),
+        )
+        try:
+            await self.services.dispatch(record, call.actor, command)
+        except Problem:
+            # What was on record before stays, whatever this repetition was refused for.
+            if fresh:
+                await self.photos.forget(photo)
+            raise
+        return PhotoStored(photo=photo.id, sha256=photo.sha256)
+
+    async def original(self, call: Call) -> web.Response:
+        photo = await self._photo(call)
+        return _image(await self.photos.original(photo), photo.mime, photo.sha256)
+
+    async def thumbnail(self, call: Call) -> web.Response:
+        photo = await self._photo(call)
+        made = await self.photos.thumbnail(photo)
+        if made is None:
+            raise Problem("S404")
+        return _image(made, "image/jpeg", f"{photo.sha256}-small")
+
+    async def _photo(self, call: Call) -> StoredPhoto:
+        photo = await self.photos.get(call.path["photo"])
+        if photo is None:
+            raise Problem("S404")
+        return photo
+
+
+def _taken_at(text: str | None) -> datetime | None:
+    """The phone's own time of taking; what cannot be read is left out rather than guessed."""
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
+
+
+def _id(text: str | None) -> str | None:
+    return text[:80] if text else None
+
+
+def _image(data: bytes, mime: str, etag: str) -> web.Response:
+    # Evidence of people's premises: this browser may keep it, nobody between.
+    headers = {"ETag": f'"{etag}"', "Cache-Control": "private, max-age=3600", "Content-Disposition": "inline"}
+    return web.Response(body=data, content_type=mime, headers=headers)
+
+
+def routes(services: Services, photos: Photos) -> list[Route]:
+    pictures = PhotoDesk(services, photos)
+    of_record: dict[str, Any] = {"resource": pictures.record_resource}
+    of_photo: dict[str, Any] = {"resource": pictures.photo_resource}
+    photo = "/api/photos/{photo}"
+    return [
+        Route(
+            "POST",
+            "/api/records/{record}/photos",
+            pictures.upload,
+            "record.attend",
+            "Send a photograph",
+            response=PhotoStored,
+            body_limit=MOST_BYTES,
+            raw_body=True,
+            **of_record,
+        ),
+        Route("GET", photo, pictures.original, "record.read", "A photograph as it was sent", **of_photo),
+        Route("GET", f"{photo}/thumbnail", pictures.thumbnail, "record.read", "A small copy", **of_photo),
+    ]
