@@ -142,8 +142,10 @@ class Publication:
         """The first packet of an unknown SSRC: which track is it, and does a new epoch begin?"""
         line = self._line_of(packet)
         epoch = self.epoch
-        if line is None or (
-            epoch is not None and line.mid in epoch.sources and now_ns - epoch.began_ns < _EPOCH_MIN_NS
+        if (
+            line is None
+            or packet.payload_type != line.payload_type
+            or (epoch is not None and line.mid in epoch.sources and now_ns - epoch.began_ns < _EPOCH_MIN_NS)
         ):
             self._foreign.add(packet.ssrc)
             if len(self._foreign) > _SSRCS_MAX:

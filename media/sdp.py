@@ -127,6 +127,8 @@ def _attribute(media: Media, name: str, value: str) -> None:
         media.setup = value
     elif name == "rtcp-rsize":
         media.reduced_size = True
+    elif name == "bundle-only" and media.port == 0:
+        media.port = 9  # RFC 9143 §6: zero here does not refuse the line, its transport is the bundle's
     elif name == "fingerprint":
         algorithm, _, digest = value.partition(" ")
         media.fingerprints.append(Fingerprint(algorithm.lower(), digest.strip()))

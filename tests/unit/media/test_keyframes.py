@@ -1,0 +1,36 @@
+"""Keyframes: one request for many wishes, and one every two seconds of a recording."""
+
+from media.keyframes import COALESCE_NS, RECORDING_NS, KeyframeRequests
+
+S = 1_000_000_000
+
+
+def test_the_first_wish_is_passed_on_at_once_and_the_next_ones_wait() -> None:
+    requests = KeyframeRequests(0, recorded=False)
+    assert requests.wish(S)
+    assert not requests.wish(S + 1)
+    assert not requests.due(S + COALESCE_NS - 1)
+    assert requests.due(S + COALESCE_NS), "still nothing came"
+    assert requests.sent == 2
+
+
+def test_a_keyframe_serves_all_wishes_before_it() -> None:
+    requests = KeyframeRequests(0, recorded=False)
+    requests.wish(S)
+    requests.seen(S + 1)
+    assert not requests.due(10 * S)
+
+
+def test_a_recorded_source_is_asked_two_seconds_after_its_last_keyframe() -> None:
+    requests = KeyframeRequests(0, recorded=True)
+    requests.seen(S)
+    assert not requests.due(S + RECORDING_NS - 1)
+    assert requests.due(S + RECORDING_NS)
+    requests.seen(S + RECORDING_NS + 1)
+    assert not requests.due(S + 2 * RECORDING_NS)
+
+
+def test_a_source_that_never_answers_is_not_asked_for_ever_on_a_viewers_behalf() -> None:
+    requests = KeyframeRequests(0, recorded=False)
+    asked = [at for at in range(0, 20_000, 50) if (requests.wish(0) if at == 0 else requests.due(at * S // 1000))]
+    assert 1 < len(asked) <= 7

@@ -1,0 +1,108 @@
+"""Gaps: asked for after 10 ms, again each round trip, at most ten times, and never twice received."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.nack import AGE_MAX_NS, Arrival, GapList
+
+MS = 1_000_000
+
+
+def filled(*indexes: int) -> GapList:
+    gaps = GapList()
+    for index in indexes:
+        gaps.arrived(index, 0)
+    return gaps
+
+
+def test_a_gap_is_left_alone_for_ten_milliseconds_since_most_are_reordering() -> None:
+    gaps = filled(100, 103)
+    assert gaps.due(9 * MS) == ([], False)
+    assert gaps.due(10 * MS) == ([101, 102], False)
+
+
+def test_a_late_packet_is_not_asked_for() -> None:
+    gaps = filled(100, 102)
+    assert gaps.arrived(101, 5 * MS) is Arrival.RECOVERED
+    assert not gaps.waiting
+    assert gaps.due(50 * MS) == ([], False)
+    assert gaps.recovered == 0, "reordering is no recovery"
+
+
+def test_requests_are_repeated_at_the_pace_of_the_round_trip() -> None:
+    gaps = filled(100, 102)
+    gaps.rtt_ns = 40 * MS
+    asked = [at for at in range(300) if gaps.due(at * MS)[0]]
+    assert asked == [10, 50, 90, 130, 170, 210, 250, 290]
+
+
+def test_never_faster_than_thirty_milliseconds_nor_more_than_ten_times() -> None:
+    gaps = filled(100, 102)
+    gaps.rtt_ns = 1 * MS
+    asked = [at for at in range(900) if gaps.due(at * MS)[0]]
+    assert asked == [10 + 30 * n for n in range(10)]
+
+
+def test_giving_up_is_told_once_and_the_packet_is_still_welcome() -> None:
+    gaps = filled(100, 102)
+    told = [at for at in range(2000) if gaps.due(at * MS)[1]]
+    assert len(told) == 1 and told[0] <= AGE_MAX_NS // MS + 100
+    assert not gaps.waiting and gaps.abandoned == 1
+    assert gaps.arrived(101, 2000 * MS) is Arrival.RECOVERED
+
+
+def test_the_round_trip_is_measured_from_packets_asked_for_once() -> None:
+    gaps = filled(100, 102)
+    before = gaps.rtt_ns
+    gaps.due(10 * MS)
+    gaps.arrived(101, 30 * MS)
+    assert gaps.recovered == 1
+    assert 20 * MS <= gaps.rtt_ns < before
+
+
+def test_a_wide_jump_is_a_new_start_not_a_thousand_losses() -> None:
+    gaps = filled(100, 102)
+    assert gaps.arrived(5000, 0) is Arrival.JUMP
+    assert gaps.due(100 * MS) == ([], False)
+
+
+def test_packets_reordered_before_the_first_are_taken() -> None:
+    gaps = filled(100)
+    assert gaps.arrived(99, 0) is Arrival.RECOVERED
+    assert gaps.arrived(99, 0) is Arrival.DUPLICATE
+    assert gaps.arrived(50, 0) is Arrival.DUPLICATE
+    assert not gaps.waiting
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(0, 300), max_size=300))
+def test_each_packet_is_taken_at_most_once_in_any_order(seed: int, offsets: list[int]) -> None:
+    gaps = GapList()
+    taken: list[int] = []
+    for step, offset in enumerate(offsets):
+        if gaps.arrived(1000 + offset, step * MS) is not Arrival.DUPLICATE:
+            taken.append(offset)
+        gaps.due(step * MS)
+        assert gaps.waiting == any(not gap.given_up for gap in gaps._gaps.values())
+    assert len(taken) == len(set(taken))
+
+
+@given(st.integers(0, 2**32))
+def test_with_loss_and_repeats_everything_asked_for_in_time_arrives(seed: int) -> None:
+    dice = random.Random(seed)
+    gaps = GapList()
+    gaps.rtt_ns = 30 * MS
+    taken: set[int] = set()
+    repeats: list[tuple[int, int]] = []
+    for at in range(3000):
+        now_ns = at * MS
+        sent = at < 2000 and (at in (0, 1999) or dice.random() > 0.15)
+        if sent and gaps.arrived(at, now_ns) is not Arrival.DUPLICATE:
+            taken.add(at)
+        for index, due_ns in [r for r in repeats if r[1] <= now_ns]:
+            repeats.remove((index, due_ns))
+            if dice.random() > 0.15 and gaps.arrived(index, now_ns) is not Arrival.DUPLICATE:
+                taken.add(index)
+        repeats += [(index, now_ns + 20 * MS) for index in gaps.due(now_ns)[0] if dice.random() > 0.15]
+    assert len(taken) >= 1998, "ten tries against 15 % loss leave next to nothing"
