@@ -56,9 +56,9 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        (root / _INCOMING).mkdir(parents=True, exist_ok=True)
 
     def begin(self, name: str) -> Upload:
+        (self._root / _INCOMING).mkdir(parents=True, exist_ok=True)
         return _FolderUpload(self._root, self._root / _INCOMING / new_id("up"), self._root / name)
 
     def read(self, name: str, start: int, length: int) -> tuple[bytes, int]:

@@ -244,7 +244,8 @@ class _Outer:
             response = await self._answer(request, handler)
             spent = time.perf_counter() - started
             self._count.labels(request.method, route, str(response.status)).inc()
-            self._seconds.labels(request.method, route).observe(spent)
+            if response.status != 101:  # a WebSocket's time is its visit's, not an answer's
+                self._seconds.labels(request.method, route).observe(spent)
             self._log.info(
                 "answered",
                 method=request.method,
@@ -269,9 +270,8 @@ class _Outer:
         except web.HTTPException as other:
             if other.status < 400:
                 raise
-            found = Problem(
-                {404: "S404", 405: "S405", 413: "S413", 415: "S415"}.get(other.status, "S422"), other.status
-            )
+            found = Problem(_AIOHTTP.get(other.status, "S422"), other.status)
+            allow = other.headers.get("Allow")
         except ConnectionResetError:
             raise  # the reader has gone; there is nobody to answer
         except Exception:

@@ -60,7 +60,7 @@ def decode(body: bytes, content_type: str, into: Any) -> Any:
 
 
 def pointer(message: str) -> str:
-    """msgspec's ``… - at `$.items[...].name` `` as ``/items/*/name``: the place only, never the library's words."""
+    """msgspec's ``… - at `$.items[0].name` `` as ``/items/0/name``: the place only, never the library's words."""
     found = _PATH.search(message)
     if not found:
         return "/"

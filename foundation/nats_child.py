@@ -81,8 +81,9 @@ class NatsChild:
 
     async def _launch(self) -> None:
         await asyncio.to_thread(self._configure)
+        server = await asyncio.to_thread(binary)
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), binary(), "-c", str(self._config)),
+            *(sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), server, "-c", str(self._config)),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             stdin=asyncio.subprocess.DEVNULL,

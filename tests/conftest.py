@@ -1,5 +1,8 @@
 """Fixtures for every test: clock, databases, bus, object stores, HTTP. They live in tests/support/."""
 
+import sys
+
+from foundation import log
 from tests.support.bus import bus, nats_server
 from tests.support.clock import clock
 from tests.support.database import (
@@ -32,3 +35,19 @@ __all__ = [
     "sqlite_database",
     "sqlite_url",
 ]
+
+
+class _Stderr:
+    """Whatever standard error is now: pytest gives each test its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+log.setup("info", stream=_Stderr())  # type: ignore[arg-type]

@@ -15,11 +15,11 @@ def lines():
     """Everything logged in this test, as JSON objects, read by calling it."""
     stream = io.StringIO()
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before = root.handlers[:], root.level, structlog.get_config()
     log.setup("info", json=True, stream=stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
+    root.handlers[:], root.level = before[:2]
+    structlog.configure(**before[2])
 
 
 @pytest.mark.parametrize(

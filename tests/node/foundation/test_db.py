@@ -1,0 +1,172 @@
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from foundation.db import Database, Json, UtcTime, say_after_commit
+
+# Tables of this file alone, away from the product's.
+_tables = MetaData()
+notes = Table("notes", _tables, Column("id", Integer, primary_key=True), Column("at", UtcTime), Column("body", Json))
+
+
+@pytest.fixture
+async def kept(database):
+    async with database.begin() as conn:
+        await conn.run_sync(_tables.create_all)
+    return database
+
+
+async def count(database) -> int:
+    async with database.read() as conn:
+        return (await conn.execute(select(func.count()).select_from(notes))).scalar_one()
+
+
+async def add(conn, **values):
+    await conn.execute(insert(notes).values(values))
+
+
+async def test_times_come_back_in_utc_to_the_microsecond(kept):
+    beijing = datetime(2025, 11, 24, 14, 30, 5, 123456, tzinfo=timezone(timedelta(hours=8)))
+    async with kept.begin() as conn:
+        await add(conn, at=beijing)
+    async with kept.read() as conn:
+        found = (await conn.execute(select(notes.c.at))).scalar_one()
+    assert found == beijing
+    assert found.tzinfo is UTC
+
+
+async def test_times_are_compared_as_times(kept):
+    moments = [datetime(2025, 11, 24, 6, 30, 5, micro, tzinfo=UTC) for micro in (0, 5, 400_000)]
+    async with kept.begin() as conn:
+        for moment in reversed(moments):
+            await add(conn, at=moment)
+    async with kept.read() as conn:
+        query = select(notes.c.at).where(notes.c.at > moments[0]).order_by(notes.c.at)
+        assert list((await conn.execute(query)).scalars()) == moments[1:]
+
+
+async def test_a_time_without_a_zone_is_refused(kept):
+    with pytest.raises(StatementError, match="zone"):
+        async with kept.begin() as conn:
+            await add(conn, at=datetime(2025, 11, 24))
+
+
+@pytest.mark.parametrize("body", [None, {}, {"名": ["张伟", 1, 2.5, True, None]}, [], "text with \u0000 inside", 0])
+async def test_plain_data_comes_back_as_it_was(kept, body):
+    async with kept.begin() as conn:
+        await add(conn, body=body)
+    async with kept.read() as conn:
+        assert (await conn.execute(select(notes.c.body))).scalar_one() == body
+
+
+async def test_an_exception_leaves_nothing_behind(kept):
+    with pytest.raises(RuntimeError):
+        async with kept.begin() as conn:
+            await add(conn)
+            raise RuntimeError
+    assert await count(kept) == 0
+
+
+async def test_a_cancelled_transaction_leaves_nothing_and_blocks_nobody(kept):
+    inside = asyncio.Event()
+
+    async def hang():
+        async with kept.begin() as conn:
+            await add(conn)
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with kept.begin() as conn:
+        await add(conn)
+    assert await count(kept) == 1
+
+
+async def test_a_reader_cannot_write(kept):
+    with pytest.raises(DBAPIError, match=r"(?i)read-?only"):
+        async with kept.read() as conn:
+            await add(conn)
+    # and the connection it used is whole again
+    async with kept.begin() as conn:
+        await add(conn)
+    assert await count(kept) == 1
+
+
+async def test_a_reader_sees_one_moment_while_others_write(kept):
+    async with kept.read() as reader:
+        before = (await reader.execute(select(func.count()).select_from(notes))).scalar_one()
+        async with kept.begin() as conn:
+            await add(conn)
+        after = (await reader.execute(select(func.count()).select_from(notes))).scalar_one()
+    assert (before, after) == (0, 0)
+    assert await count(kept) == 1
+
+
+async def test_fifty_writers_at_once_all_get_their_turn(kept):
+    async def one():
+        async with kept.begin() as conn:
+            await add(conn)
+
+    await asyncio.gather(*(one() for _ in range(50)))
+    assert await count(kept) == 50
+
+
+async def test_two_connections_to_one_sqlite_file_wait_for_each_other(sqlite_database, sqlite_url):
+    other = await Database.open(sqlite_url)
+    async with sqlite_database.begin() as conn:
+        await conn.run_sync(_tables.create_all)
+
+    async def many(database):
+        for _ in range(25):
+            async with database.begin() as conn:
+                await add(conn)
+
+    await asyncio.gather(many(sqlite_database), many(other))
+    assert await count(other) == 50
+    await other.close()
+
+
+async def test_sqlite_keeps_what_it_acknowledged_through_a_power_cut(sqlite_database):
+    async with sqlite_database.begin() as conn:
+        assert (await conn.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await conn.execute(text("PRAGMA synchronous"))).scalar() == 2
+        assert (await conn.execute(text("PRAGMA foreign_keys"))).scalar() == 1
+
+
+async def test_listeners_hear_a_subject_once_after_the_commit_and_never_of_a_rollback(kept):
+    heard = []
+
+    async def listen(subjects):
+        heard.append((subjects, await count(kept)))
+
+    kept.committed.append(listen)
+    async with kept.begin() as conn:
+        await add(conn)
+        say_after_commit(conn, "jobs.wake")
+        say_after_commit(conn, "jobs.wake")
+        assert heard == []
+    with pytest.raises(RuntimeError):
+        async with kept.begin() as conn:
+            say_after_commit(conn, "jobs.wake")
+            raise RuntimeError
+    async with kept.begin() as conn:
+        await add(conn)
+    assert heard == [(frozenset({"jobs.wake"}), 1)]
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:"])
+async def test_a_database_we_do_not_speak_to_is_refused(url):
+    with pytest.raises(ValueError, match="SQLite"):
+        await Database.open(url)
+
+
+async def test_a_database_that_is_not_there_is_an_error_at_once(tmp_path):
+    with pytest.raises(DBAPIError):
+        await Database.open(f"sqlite:///{tmp_path}/no/such/folder/x.db")
