@@ -116,6 +116,11 @@ class EpochMuxer:
         return not self._streams
 
     @property
+    def now_ns(self) -> int:
+        """The newest monotonic time the journal names."""
+        return self._now_ns
+
+    @property
     def shape(self) -> Shape:
         """The head's content as far as it is known."""
         width, height = self._size or _NO_SIZE

@@ -1,0 +1,242 @@
+"""From the journals on this host to stored, hashed, playable recordings. One runs per media host.
+
+For each epoch, over and over:
+
+    look at the journal → clusters → parts (about a second) → put object → read it back → rows, in one transaction
+    journal closed → last parts → final head and cues → read all back → epoch row closed → journal removed
+
+Nothing is remembered between steps but what the journal gives again. After a crash at any point the same journal gives
+the same bytes under the same names: an object that is there already must be identical, a row that is there already is
+skipped. Nothing here can delay or break a call, and a fault (store away, disk full) only makes the journal wait.
+
+Each part is stored as soon as it spans 0.9 s; so the running call can be replayed from any node through the same rows
+and objects as a finished one, with no second way to bytes that are not yet stored.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from foundation import log
+from foundation.bus import Bus
+from foundation.clock import Clock
+from foundation.db import Database
+from foundation.errors import Problem
+from foundation.keyring import Keyring
+from foundation.metrics import Metrics
+from foundation.objects import ObjectStore
+from recordings import store
+from recordings.tail import EpochTail, FileTail, Part
+
+POLL_S = 0.2  # with parts of a second a viewer of the running call is about 1.5 s behind
+DEAD_AFTER_S = 30.0  # a living worker writes an anchor every second; a journal silent for so long has lost its writer
+RETRY_S = 2.0  # pause of an epoch whose step failed
+_logger = log.get("packager")
+
+
+class PackagingFault(Exception):
+    """What is stored is not what the journal says: `code` stays visible in the log and the metrics."""
+
+    def __init__(self, code: str, name: str) -> None:
+        super().__init__(f"{code}: {name}")
+        self.code = code
+
+
+class EpochPackaged(msgspec.Struct, frozen=True, tag_field="type", tag="epoch_packaged"):
+    """Said on `recordings.<record>` after each part (wakes live viewers) and, `closed`, after the last."""
+
+    record: str
+    epoch: str
+    length_ms: int
+    closed: bool
+
+
+class Packager:
+    """Packages every epoch whose journal lies below `spool`."""
+
+    def __init__(
+        self,
+        db: Database,
+        objects: ObjectStore,
+        keyring: Keyring,
+        clock: Clock,
+        spool: Path,
+        bus: Bus | None,
+        metrics: Metrics,
+    ) -> None:
+        self._db = db
+        self._objects = objects
+        self._keys = store.RecordKeys(db, keyring, clock)
+        self._clock = clock
+        self._spool = spool
+        self._bus = bus
+        self._tails: dict[Path, EpochTail] = {}
+        self._busy: dict[Path, asyncio.Task[None]] = {}
+        self._changed_ns: dict[Path, int] = {}
+        self._retry_ns: dict[Path, int] = {}
+        self._parts = metrics.counter("recording_parts", "Parts stored and read back")
+        self._faults = metrics.counter("packager_faults", "Steps that failed and are tried again", ("code",))
+        self._open = metrics.gauge("packager_journals", "Journals not yet packaged to their end")
+
+    async def run(self) -> None:
+        """Package until cancelled. RuntimeError if another packager works on this spool."""
+        async with self._alone():
+            try:
+                while True:
+                    await self.run_once()
+                    await asyncio.sleep(POLL_S)
+            finally:
+                for task in self._busy.values():
+                    task.cancel()
+                await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def run_once(self) -> None:
+        """One look at every journal; epochs do not wait for each other."""
+        found = await asyncio.to_thread(self._find)
+        self._open.set(len(found))
+        for path in found:
+            if path not in self._busy and self._clock.monotonic_ns() >= self._retry_ns.get(path, 0):
+                self._busy[path] = asyncio.create_task(self._guarded(path), name=f"package {path.stem}")
+        if self._busy:
+            await asyncio.wait(self._busy.values(), timeout=POLL_S)
+        self._busy = {path: task for path, task in self._busy.items() if not task.done()}
+
+    async def drain(self) -> None:
+        """Package all that is closed or given up now; for tests, exports and an orderly stop. Faults are raised."""
+        for path in await asyncio.to_thread(self._find):
+            while await self._step(path):
+                pass
+
+    def _find(self) -> list[Path]:
+        return sorted(self._spool.glob("*/*/*/*.journal"))
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        fd = await asyncio.to_thread(_lock, self._spool / "packager.lock")
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(os.close, fd)
+
+    async def _guarded(self, path: Path) -> None:
+        try:
+            while await self._step(path):
+                pass
+        except Exception as error:
+            # Begin this epoch anew from its journal: whatever was half-done in memory is gone.
+            self._tails.pop(path, None)
+            self._retry_ns[path] = self._clock.monotonic_ns() + round(RETRY_S * 1e9)
+            code = getattr(error, "code", type(error).__name__)
+            self._faults.labels(code=code).inc()
+            _logger.exception("epoch not packaged", journal=path.name, code=code)
+
+    async def _step(self, path: Path) -> bool:
+        """Take an epoch one look further; True if there may be more to do at once."""
+        tail = self._tails.setdefault(path, EpochTail(path))
+        grown = await asyncio.to_thread(tail.look)
+        now_ns = self._clock.monotonic_ns()
+        if grown or path not in self._changed_ns:
+            self._changed_ns[path] = now_ns
+        for file in tail.files:
+            await self._store_parts(file)
+        silent = not grown and now_ns - self._changed_ns[path] >= DEAD_AFTER_S * 1e9
+        if tail.closed or tail.damaged or silent:
+            await self._finish(tail, "journal_damaged" if tail.damaged else "worker_died")
+            return False
+        return grown
+
+    async def _finish(self, tail: EpochTail, reason: str) -> None:
+        await asyncio.to_thread(tail.sync)
+        await asyncio.to_thread(tail.finish, reason)
+        for file in tail.files:
+            await self._store_parts(file)
+            await self._close(file)
+        # A journal without a whole header holds no media: its writer died while creating it.
+        await asyncio.to_thread(tail.remove)
+        self._tails.pop(tail.path, None)
+        self._changed_ns.pop(tail.path, None)
+        self._retry_ns.pop(tail.path, None)
+
+    async def _store_parts(self, file: FileTail) -> None:
+        while file.parts:
+            await self._store_part(file, file.parts[0])
+            file.parts.popleft()
+
+    async def _store_part(self, file: FileTail, part: Part) -> None:
+        async with self._db.read() as conn:
+            stored = await store.part_row(conn, file.epoch, part.row.first)
+        if stored is not None:
+            if stored != part.row:
+                raise PackagingFault("journal_differs", part.row.object)
+            return
+        if part.row.first == 0:
+            await self._put(f"{file.folder}/init", file.init or b"", part.epoch.record)
+        await self._put(part.row.object, part.data, part.epoch.record)
+        async with self._db.begin() as conn:
+            await store.put_epoch(conn, part.epoch)
+            await store.put_part(conn, part.row, part.clusters)
+        self._parts.inc()
+        await self._tell(part.epoch.record, file.epoch, part.epoch.length_ms, closed=False)
+
+    async def _close(self, file: FileTail) -> None:
+        """Write what the end adds, read every part back once more, then call the epoch closed."""
+        head, cues = file.muxer.closing()
+        record = file.row().record
+        await self._put(f"{file.folder}/init", file.init or head, record)
+        hashes = []
+        for name, data in (("head", head), ("cues", cues)):
+            await self._put(f"{file.folder}/{name}", data, record)
+            hashes += [f"{file.folder}/{name}", hashlib.sha256(data).hexdigest()]
+        key = await self._keys(record)
+        async with self._db.read() as conn:
+            parts = await store.parts_of(conn, file.epoch)
+        for part in parts:
+            stored = await self._objects.get(part.object, key)
+            if await asyncio.to_thread(_sha256, stored) != part.sha256:
+                raise PackagingFault("stored_differs", part.object)
+        row = file.row((hashes[0], hashes[1], hashes[2], hashes[3]))
+        if sum(part.clusters for part in parts) != row.clusters:
+            raise PackagingFault("parts_missing", file.epoch)
+        async with self._db.begin() as conn:
+            await store.put_epoch(conn, row)
+        await self._tell(record, file.epoch, row.length_ms, closed=True)
+
+    async def _put(self, name: str, data: bytes, record: str) -> None:
+        """Store, then read back. An identical object of an earlier attempt is as good; another one is a fault."""
+        key = await self._keys(record)
+        try:
+            await self._objects.put(name, data, key)
+        except Problem as problem:
+            if problem.code != "O01":
+                raise
+        if await self._objects.get(name, key) != data:
+            raise PackagingFault("stored_differs", name)
+
+    async def _tell(self, record: str, epoch: str, length_ms: int, *, closed: bool) -> None:
+        if self._bus is not None:
+            said = EpochPackaged(record, epoch, length_ms, closed)
+            try:
+                await self._bus.publish(f"recordings.{record}", msgspec.json.encode(said))
+            except Exception as error:  # a wake-up may be lost: viewers ask again anyway
+                _logger.warning("wake-up lost", error=type(error).__name__)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _lock(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise RuntimeError("another packager works on this spool") from None
+    return fd

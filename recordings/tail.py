@@ -1,0 +1,193 @@
+"""Following one journal: what a packager knows of an epoch between two looks. Reads files, talks to nobody.
+
+All of it can be thrown away and built again from the journal: `EpochTail` gives the same parts with the same names and
+bytes, whatever was stored already.
+"""
+
+import hashlib
+import os
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from recordings.chain import Chain, epoch_line
+from recordings.journal import JournalHeader, Mark, Reader
+from recordings.muxer import Cluster, EpochMuxer, Stream
+from recordings.store import ClusterRow, Epoch, PartRow
+
+PART_MS = 900  # a part is stored as soon as it spans this: one or two clusters, so a viewer is about a second behind
+READ_MOST = 4000  # records taken per look: a few MiB, so that one long journal does not keep others waiting
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Clusters that go into one object, and their rows."""
+
+    row: PartRow
+    clusters: tuple[ClusterRow, ...]
+    data: bytes
+    epoch: Epoch  # the epoch's row as it is after this part
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """What closing a file adds: final head and cues, and the epoch's last row."""
+
+    epoch: Epoch
+    head: bytes
+    cues: bytes
+
+
+class FileTail:
+    """One file (`camera` or `screen`) of an epoch in the making."""
+
+    def __init__(self, header: JournalHeader, stream: Stream) -> None:
+        self.stream = stream
+        self.muxer = EpochMuxer(header, stream)
+        self.epoch = header.epoch if stream == "camera" else f"{header.epoch}-screen"
+        self.folder = f"records/{header.record}/recordings/{self.epoch}"
+        self.parts: deque[Part] = deque()
+        self._header = header
+        self._chain = Chain(
+            epoch_line(header.record, header.session, header.leg, self.epoch, header.worker, header.wall_ns)
+        )
+        self._open: list[tuple[Cluster, ClusterRow]] = []
+        self._clusters = self._size = 0
+        self.init: bytes | None = None
+
+    def take(self, clusters: list[Cluster]) -> None:
+        """Hash clusters and group them into parts."""
+        for cluster in clusters:
+            self.init = self.init or self.muxer.head
+            link = self._chain.add(cluster.data)
+            first = self._open[0][0] if self._open else cluster
+            row = ClusterRow(
+                epoch=self.epoch,
+                n=cluster.n,
+                part=first.n,
+                part_offset=cluster.offset - first.offset,
+                size=len(cluster.data),
+                t_ms=cluster.t_ms,
+                d_ms=cluster.d_ms,
+                keyframe=cluster.keyframe,
+                video_frames=cluster.video_frames,
+                audio_frames=cluster.audio_frames,
+                sha256=link.sha256,
+                sm3=link.sm3,
+                chain=link.chain,
+            )
+            self._open.append((cluster, row))
+            self._clusters += 1
+            self._size += len(cluster.data)
+            if cluster.t_ms + cluster.d_ms - first.t_ms >= PART_MS:
+                self.end_part()
+
+    def end_part(self) -> None:
+        """Close the part in the making, if there is one."""
+        if not self._open:
+            return
+        grouped, self._open = self._open, []
+        data = b"".join(cluster.data for cluster, _ in grouped)
+        first = grouped[0][0].n
+        name = f"{self.folder}/{first:06d}.clusters"
+        row = PartRow(
+            epoch=self.epoch,
+            first=first,
+            clusters=len(grouped),
+            object=name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            size=len(data),
+        )
+        self.parts.append(Part(row, tuple(row for _, row in grouped), data, self.row()))
+
+    def row(self, ending: tuple[str, str, str, str] | None = None) -> Epoch:
+        """The epoch's row as it stands; `ending` is (head object, its SHA-256, cues object, its SHA-256)."""
+        facts = self.muxer.facts()
+        final_object, final_sha256, cues_object, cues_sha256 = ending or (None, None, None, None)
+        return Epoch(
+            epoch=self.epoch,
+            record=self._header.record,
+            session=self._header.session,
+            leg=self._header.leg,
+            kind=self.stream,
+            worker=self._header.worker,
+            start_wall_ns=facts.start_wall_ns,
+            error_ms=facts.error_ms,
+            mime=self.muxer.shape.mime,
+            length_ms=facts.length_ms,
+            clusters=self._clusters,
+            size=self._size,
+            closed=ending is not None,
+            init_object=f"{self.folder}/init",
+            final_object=final_object,
+            final_sha256=final_sha256,
+            cues_object=cues_object,
+            cues_sha256=cues_sha256,
+            chain=self._chain.head,
+            chain_sm3=self._chain.head_sm3,
+            facts=msgspec.to_builtins(facts),
+        )
+
+
+class EpochTail:
+    """The journal of one epoch, read as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: JournalHeader | None = None
+        self.files: list[FileTail] = []
+        self.closed = False
+        self.damaged = False
+        self.length = -1
+        self._offset = 0
+
+    def look(self) -> bool:
+        """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
+        reader, count = Reader(self.path, self._offset), 0
+        for entry in reader:
+            count += 1
+            if isinstance(entry.record, JournalHeader):
+                if self.header is None:
+                    self._begin(entry.record)
+            else:
+                for file in self.files:
+                    file.take(file.muxer.feed(entry.record))
+            if count >= READ_MOST:
+                break
+        self._offset = reader.offset
+        self.damaged = reader.state == "damaged"
+        self.closed = any(file.muxer.closed_reason is not None for file in self.files)
+        length = self.path.stat().st_size
+        grown, self.length = length != self.length, length
+        return grown or count > 0
+
+    def _begin(self, header: JournalHeader) -> None:
+        self.header = header
+        streams: tuple[Stream, ...] = ("camera", "screen")
+        self.files = [file for file in (FileTail(header, stream) for stream in streams) if not file.muxer.empty]
+
+    def finish(self, reason: str) -> None:
+        """No more will come: write what waits. `reason` stands where the worker left none."""
+        for file in self.files:
+            if file.muxer.closed_reason is None:
+                file.muxer.closed_reason = reason
+                file.muxer.feed(Mark(reason, file.muxer.now_ns, {}))
+            file.take(file.muxer.finish())
+            file.end_part()
+            file.init = file.init or file.muxer.head
+
+    def sync(self) -> None:
+        """Make the journal durable before its end is believed: closing it did not wait for the disk."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def remove(self) -> None:
+        """The journal has served; empty folders go with it."""
+        self.path.unlink(missing_ok=True)
+        for folder in (self.path.parent, self.path.parent.parent):
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # others still lie there

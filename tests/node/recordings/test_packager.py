@@ -1,0 +1,236 @@
+"""The packager on a real database and store: live, killed between any two steps, and with damaged journals."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from foundation.clock import ManualClock
+from foundation.db import Database
+from foundation.keyring import Keyring
+from foundation.metrics import Metrics
+from foundation.objects import ObjectStore, Stored
+from recordings import store
+from recordings.journal import JournalHeader, JournalWriter, Packet, Record, journal_path
+from recordings.packager import DEAD_AFTER_S, Packager, PackagingFault
+from recordings.replay import epoch_bytes
+from tests.support import rtp_source
+
+
+class Killed(BaseException):
+    """The process is gone: nothing in the product catches this."""
+
+
+class Mortal:
+    """Counts the steps that reach the outside world and dies at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def step(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+class MortalStore(ObjectStore):
+    """The real store, until its process dies before or after an operation."""
+
+    def __init__(self, store: ObjectStore, life: Mortal) -> None:
+        super().__init__(store._blobs)
+        self._life = life
+
+    async def put(self, name: str, data: Any, key: bytes) -> Stored:
+        self._life.step()
+        stored = await super().put(name, data, key)
+        self._life.step()
+        return stored
+
+    async def get(self, name: str, key: bytes) -> bytes:
+        self._life.step()
+        return await super().get(name, key)
+
+
+class MortalDatabase(Database):
+    """The real database, until its process dies inside or just after a transaction."""
+
+    life = Mortal(10**9)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Any]:
+        async with super().begin() as conn:
+            yield conn
+            self.life.step()
+        self.life.step()
+
+
+async def write_journal(spool: Path, head: JournalHeader, records: list[Record], close: str | None = "left") -> Path:
+    return await asyncio.to_thread(rtp_source.write_journal, spool, head, records, close)
+
+
+def packager(db: Database, objects: ObjectStore, keyring: Keyring, clock: ManualClock, spool: Path) -> Packager:
+    return Packager(db, objects, keyring, clock, spool, None, Metrics())
+
+
+async def stored_file(db: Database, objects: ObjectStore, keyring: Keyring, epoch: str) -> bytes:
+    keys = store.RecordKeys(db, keyring, ManualClock())
+    return b"".join([piece async for piece in epoch_bytes(db, objects, keys, epoch)])
+
+
+def count(data: bytes) -> dict[str, int]:
+    with av.open(io.BytesIO(data)) as file:
+        found = {"video": 0, "audio": 0}
+        for packet in file.demux():
+            found[packet.stream.type] += bool(packet.size)
+    return found
+
+
+async def test_a_closed_journal_becomes_a_playable_file_and_is_removed(
+    database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path / "spool", rtp_source.header(), rtp_source.call(5))
+    await packager(database, object_store, keyring, clock, tmp_path / "spool").drain()
+    assert not path.exists()
+    async with database.read() as conn:
+        epoch = await store.epoch_row(conn, "ep_1")
+        clusters = await store.clusters_of(conn, "ep_1")
+    assert epoch is not None and epoch.closed and epoch.clusters == len(clusters)
+    assert epoch.chain == clusters[-1].chain
+    data = await stored_file(database, object_store, keyring, "ep_1")
+    assert count(data) == {"video": 5 * rtp_source.FPS, "audio": 250}
+
+
+@pytest.mark.may_block("the test plays the media worker too, which writes in a thread of its own")
+async def test_a_running_call_can_be_replayed_a_second_and_a_half_behind(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    head = rtp_source.header()
+    writer = JournalWriter(journal_path(tmp_path, head.worker, head.session, head.leg, head.epoch), head)
+    running = packager(sqlite_database, object_store, keyring, clock, tmp_path)
+    worst_ms = 0
+    records, done = rtp_source.call(8), 0
+    for now_ms in range(200, 8001, 200):
+        while done < len(records) and getattr(records[done], "mono_ns", 0) <= rtp_source.START_NS + now_ms * 1_000_000:
+            rtp_source.append(writer, records[done])
+            done += 1
+        writer.flush()
+        await running.drain()
+        async with sqlite_database.read() as conn:
+            clusters = await store.clusters_of(conn, head.epoch)
+        shown_ms = clusters[-1].t_ms + clusters[-1].d_ms if clusters else 0
+        worst_ms = max(worst_ms, now_ms - shown_ms)
+    # One poll of 200 ms passes before each look.
+    assert worst_ms + 200 <= 1800, worst_ms
+    growing = await stored_file(sqlite_database, object_store, keyring, head.epoch)
+    assert count(growing)["video"] >= 6 * rtp_source.FPS
+    writer.close("left")
+    await running.drain()
+    closed = await stored_file(sqlite_database, object_store, keyring, head.epoch)
+    first = growing.index(b"\x1f\x43\xb6\x75")
+    assert closed[first : len(growing)] == growing[first:], "closing changes nothing from the first cluster on"
+
+
+async def test_killed_between_any_two_steps_it_ends_with_the_same_bytes_and_nothing_lost(
+    sqlite_url: str, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    records = rtp_source.disturbed(rtp_source.call(3), seed=4)
+    await write_journal(tmp_path / "spool", rtp_source.header(), records)
+    database = await MortalDatabase.open(sqlite_url)
+    database.life = Mortal(10**9)
+    await database.create_all()
+    await packager(database, object_store, keyring, clock, tmp_path / "spool").drain()
+    expected = await stored_file(database, object_store, keyring, "ep_1")
+    deaths = 0
+    while True:
+        # Another call with the same media: its own epoch, so its own names; then die at step `deaths`.
+        head = rtp_source.header(epoch=f"ep_{deaths + 10}", record=f"rec_{deaths}")
+        path = await write_journal(tmp_path / "spool", head, records)
+        life = Mortal(deaths)
+        database.life = life
+        try:
+            await packager(database, MortalStore(object_store, life), keyring, clock, tmp_path / "spool").drain()
+            break
+        except Killed:
+            deaths += 1
+            assert path.exists(), "the journal outlives every death before the end"
+        database.life = Mortal(10**9)
+        await packager(database, object_store, keyring, clock, tmp_path / "spool").drain()
+        assert not path.exists()
+        again = await stored_file(database, object_store, keyring, head.epoch)
+        # Only the identity of the file differs, which stands in the head.
+        assert _media(again) == _media(expected)
+        async with database.read() as conn:
+            epoch = await store.epoch_row(conn, head.epoch)
+            assert epoch is not None and epoch.closed
+            assert [row.n for row in await store.clusters_of(conn, head.epoch)] == list(range(epoch.clusters))
+        names = await object_store.list(f"records/{head.record}/")
+        assert len(names) == len(await _parts(database, head.epoch)) + 3
+    assert deaths > 20
+    await database.close()
+
+
+async def _parts(database: Database, epoch: str) -> list[store.PartRow]:
+    async with database.read() as conn:
+        return await store.parts_of(conn, epoch)
+
+
+def _media(data: bytes) -> bytes:
+    return data[data.index(b"\x1f\x43\xb6\x75") : data.rindex(b"\x1c\x53\xbb\x6b")]
+
+
+async def test_a_worker_that_died_leaves_a_closed_epoch_with_all_it_had_written(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path, rtp_source.header(), rtp_source.call(3), None)
+    with path.open("ab") as file:
+        file.write(b"\x00\x00\x01\x00half a record")
+    running = packager(sqlite_database, object_store, keyring, clock, tmp_path)
+    await running.drain()
+    assert path.exists(), "it may only be slow"
+    clock.advance(DEAD_AFTER_S + 1)
+    await running.drain()
+    assert not path.exists()
+    async with sqlite_database.read() as conn:
+        epoch = await store.epoch_row(conn, "ep_1")
+    assert epoch is not None and epoch.closed and epoch.facts["closed_reason"] == "worker_died"
+    data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
+    # The last picture waits for nothing more; the last sounds neither.
+    assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+
+
+async def test_an_object_that_is_not_what_the_journal_gives_stops_the_epoch_and_keeps_the_journal(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path, rtp_source.header(), rtp_source.call(2))
+    key = await store.RecordKeys(sqlite_database, keyring, clock)("rec_1")
+    await object_store.put("records/rec_1/recordings/ep_1/000000.clusters", b"something else", key)
+    with pytest.raises(PackagingFault, match="stored_differs"):
+        await packager(sqlite_database, object_store, keyring, clock, tmp_path).drain()
+    assert path.exists()
+
+
+async def test_a_shared_screen_is_stored_as_an_epoch_of_its_own(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    records: list[Record] = rtp_source.call(3, screen=True)
+    assert any(isinstance(record, Packet) and record.track == rtp_source.SCREEN for record in records)
+    await write_journal(tmp_path, rtp_source.header(screen=True), records)
+    await packager(sqlite_database, object_store, keyring, clock, tmp_path).drain()
+    async with sqlite_database.read() as conn:
+        epochs = await store.epochs_of(conn, "rec_1")
+    assert [(each.epoch, each.kind) for each in epochs] == [("ep_1", "camera"), ("ep_1-screen", "screen")]
+
+
+async def test_only_one_packager_works_on_a_spool(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    first = packager(sqlite_database, object_store, keyring, clock, tmp_path)
+    second = packager(sqlite_database, object_store, keyring, clock, tmp_path)
+    async with first._alone():
+        with pytest.raises(RuntimeError, match="another packager"):
+            await second.run()
