@@ -141,13 +141,25 @@ class Room:
         async def plan(_conn: AsyncConnection) -> Sequence[Proposal]:
             return [(command, party)]
 
-        return await self.carry_out(plan, once=once, strict=True)
+        def hopeless() -> Refused | None:
+            outcome = self.kind.apply(self.state, command, party, self._clock.now())
+            return outcome if isinstance(outcome, Refused) else None
 
-    async def carry_out(self, plan: Plan, *, once: Once | None = None, strict: bool = False) -> Acted:
+        return await self.carry_out(plan, once=once, strict=True, hopeless=hopeless)
+
+    async def carry_out(
+        self,
+        plan: Plan,
+        *,
+        once: Once | None = None,
+        strict: bool = False,
+        hopeless: Callable[[], Refused | None] | None = None,
+    ) -> Acted:
         """Run `plan` in a transaction and append what its proposals come to; again from the start on a conflict.
 
         The plan may change rows; they stand or fall with the events. `strict`: a refused proposal undoes everything
-        and is returned; otherwise it is left out. Raises whatever the database raises.
+        and is returned; otherwise it is left out. `hopeless` looks at the state alone, so that what is refused costs
+        no write. Raises whatever the database raises.
         """
         async with self.lock:
             for _attempt in range(ATTEMPTS):
@@ -155,6 +167,12 @@ class Room:
                 if known is not None:
                     return known
                 seq = self.seq
+                refused = hopeless() if hopeless is not None else None
+                if refused is not None:
+                    await self._refresh()
+                    if self.seq == seq:
+                        return Acted(refused=refused)
+                    continue
                 try:
                     return await self._transaction(plan, once, strict)
                 except _RefusedInside as refusal:

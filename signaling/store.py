@@ -183,7 +183,9 @@ async def insert_leg(conn: AsyncConnection, leg: Leg) -> None:
     await conn.execute(insert(legs).values(**values | {"tracks": sorted(leg.tracks)}))
 
 
-async def change_leg(conn: AsyncConnection, leg: str, /, *, only_if: dict[str, Any] | None = None, **values: Any) -> bool:
+async def change_leg(
+    conn: AsyncConnection, leg: str, /, *, only_if: dict[str, Any] | None = None, **values: Any
+) -> bool:
     """Set columns of one leg where `only_if` still holds. False: it does not, somebody else was first."""
     if "tracks" in values:
         values["tracks"] = sorted(values["tracks"])
