@@ -8,14 +8,15 @@
  *   4 sign     ECDSA with SHA-256 over the signed attributes
  *   5 send     r‖s goes to the server, which embeds it
  */
-import { api, at } from './api'
+import { api, ApiProblem, at } from './api'
 import { fromBase64, toBase64 } from './sign/base64'
 import { dropKey, loadOrMakeKey } from './sign/key'
 import { checkPrepared, type Prepared } from './sign/prepared'
 
 export { SignatureMismatch } from './sign/prepared'
 
-export type SignStage = 'key' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
+/** 'queue': somebody else signs at this moment; it is tried again by itself. */
+export type SignStage = 'key' | 'queue' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
 
 export interface SignOptions {
   record: string
@@ -41,13 +42,16 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
   const keyName = `${options.record}/${options.role}`
   const key = await loadOrMakeKey(keyName)
   const spki = new Uint8Array(await crypto.subtle.exportKey('spki', key.publicKey))
+  const drawn = options.drawn ? toBase64(new Uint8Array(await options.drawn.arrayBuffer())) : null
   stage('prepare')
-  const prepared = await api.post<Prepared>(at`/api/records/${options.record}/signatures`, {
-    role: options.role,
-    public_key: toBase64(spki),
-    drawn_png: options.drawn ? toBase64(new Uint8Array(await options.drawn.arrayBuffer())) : null,
-    remark: options.remark,
-  })
+  const prepared = await inTurn(stage, () =>
+    api.post<Prepared>(at`/api/records/${options.record}/signatures`, {
+      role: options.role,
+      public_key: toBase64(spki),
+      drawn_png: drawn,
+      remark: options.remark,
+    }),
+  )
   stage('check')
   const pdf = new Uint8Array(await api.bytes(at`/api/signatures/${prepared.lease}/prepared.pdf`))
   await checkPrepared(pdf, prepared, spki)
@@ -64,6 +68,23 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
   await dropKey(keyName)
   stage('done')
   return { sha256: accepted.sha256, revisionSha256: prepared.revision_sha256 }
+}
+
+// A lease lasts 60 s at most; whoever holds it is done or gone by then.
+const TURN_TRIES = 25
+const TURN_PAUSE_MS = 3000
+
+/** One signature at a time goes into a sheet (G03): waits for the other's to end. */
+async function inTurn<T>(stage: (name: SignStage) => void, prepare: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await prepare()
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.code !== 'G03' || tries >= TURN_TRIES) throw error
+      stage('queue')
+      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS))
+    }
+  }
 }
 
 /** Refusing leaves the field empty; the reason goes into an annex. */

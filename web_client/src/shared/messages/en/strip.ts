@@ -13,5 +13,10 @@ export default {
   'cause.hidden': 'page was in the background',
   'cause.camera_lost': 'the phone took the camera back',
   'cause.network': 'signal lost',
+  'cause.left': 'applicant left',
+  'cause.lost': 'signal lost',
+  'cause.closed': 'page was closed',
+  'cause.replaced': 'moved to another phone',
+  'cause.stalled': 'signal lost',
   'cause.other': 'another cause',
 }

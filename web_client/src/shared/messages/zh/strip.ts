@@ -13,5 +13,10 @@ export default {
   'cause.hidden': '页面被切到后台',
   'cause.camera_lost': '镜头被手机收回',
   'cause.network': '信号断了',
+  'cause.left': '申请人离开',
+  'cause.lost': '信号断了',
+  'cause.closed': '页面关闭',
+  'cause.replaced': '换了手机',
+  'cause.stalled': '信号断了',
   'cause.other': '其他原因',
 }
