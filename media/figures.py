@@ -19,7 +19,7 @@ class Meter:
     kbps: float = 0.0
 
     def look(self, now_ns: int, total: int, expected: int, lost: int) -> None:
-        """Take the interval since the last look. A source that began anew counts from zero again."""
+        """Take the interval since the last look."""
         self.kbps = max(0, total - self.bytes) * 8e6 / max(1, now_ns - self.at_ns)
         came = max(0, expected - self.expected)
         self.loss = min(1.0, max(0, lost - self.lost) / came) if came else 0.0
@@ -28,19 +28,18 @@ class Meter:
 
 def of_publication(leg: str, publication: Publication, meter: Meter, now_ns: int | None) -> LegStats:
     """Figures of a publishing connection; with a time, the meter takes a look first."""
-    sources, peer = publication.sources(), publication.peer
-    lost = sum(source.lost for source in sources)
+    totals, peer = publication.totals(), publication.peer
     if now_ns is not None:
-        meter.look(now_ns, peer.received_bytes, sum(source.expected for source in sources), lost)
-    round_trips = [source.gaps.rtt_ns for source in sources if source.gaps.recovered]
+        meter.look(now_ns, peer.received_bytes, totals.expected, totals.lost)
+    round_trips = [source.gaps.rtt_ns for source in publication.sources() if source.gaps.recovered]
     return LegStats(
         leg=leg,
         direction="publish",
         connected=peer.state == "up",
-        packets=sum(source.received for source in sources),
+        packets=totals.received,
         bytes=peer.received_bytes,
-        lost=lost,
-        recovered=sum(source.gaps.recovered for source in sources),
+        lost=totals.lost,
+        recovered=totals.recovered,
         loss=meter.loss,
         rtt_ms=min(round_trips) / 1e6 if round_trips else None,
         kbps=meter.kbps,

@@ -33,6 +33,16 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Packets of a connection so far."""
+
+    received: int = 0
+    expected: int = 0
+    lost: int = 0
+    recovered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Whose connection this is, for journals and events."""
 
@@ -84,6 +94,7 @@ class Publication:
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
         self._silent: set[str] = set()  # mids told to be stalled before their first packet
+        self._past = Totals()
         self.epoch: Epoch | None = None
         self.peer: Peer
 
@@ -223,6 +234,7 @@ class Publication:
             self._sources.pop(source.ssrc, None)
             self._socket.silent(source.ssrc, self.peer)
             source.sinks.clear()
+        self._past = self.totals(epoch)
         if epoch.recorder is not None:
             epoch.recorder.close(reason, now_ns)
         self._audience.epoch_closed(epoch, reason)
@@ -235,6 +247,18 @@ class Publication:
 
     def sources(self) -> list[Source]:
         return list(self.epoch.sources.values()) if self.epoch is not None else []
+
+    def totals(self, epoch: Epoch | None = None) -> Totals:
+        """Packets over all epochs of this connection, the running one included."""
+        past, epoch = self._past, epoch or self.epoch
+        for source in epoch.sources.values() if epoch is not None else ():
+            past = Totals(
+                past.received + source.received,
+                past.expected + source.expected,
+                past.lost + source.lost,
+                past.recovered + source.gaps.recovered,
+            )
+        return past
 
     def ask_missing(self, now_ns: int) -> bool:
         """NACK what is due; True while there is something left to ask for. Call it every 10 ms while True."""

@@ -29,6 +29,7 @@ class RtpClient(asyncio.DatagramProtocol):
         self.reports: list[rtcp.RtcpPacket] = []
         self.feedback = 0
         self.answers = 0  # STUN responses
+        self.repeated = 0  # packets that came a second time, seen by SRTP's replay protection
         self.dtls: DtlsEndpoint | None = None
         self.port = 0
         self._udp: asyncio.DatagramTransport | None = None
@@ -171,7 +172,6 @@ class RtpClient(asyncio.DatagramProtocol):
                 out = pylibsrtp.Policy(keys.local, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
                 out.allow_repeat_tx, out.window_size = True, 4096
                 into = pylibsrtp.Policy(keys.remote, pylibsrtp.Policy.SSRC_ANY_INBOUND, srtp_profile=profile)
-                # A browser's SRTP drops a packet it already has; here a repeat must be seen.
                 self._sending, self._receiving = pylibsrtp.Session(out), pylibsrtp.Session(into)
         elif data[0] >= 128 and self._receiving is not None:
             self._take_media(data, self._receiving)
@@ -185,4 +185,4 @@ class RtpClient(asyncio.DatagramProtocol):
             try:
                 self.packets.append(Packet(session.unprotect(data)))
             except pylibsrtp.Error as error:
-                self.repeated = getattr(self, "repeated", 0) + (str(error) == "replay check failed (bad index)")
+                self.repeated += str(error) == "replay check failed (bad index)"

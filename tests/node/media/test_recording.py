@@ -1,0 +1,212 @@
+"""What reaches the journal: every packet the publisher sent, once, whatever viewers are allowed to see."""
+
+import asyncio
+from pathlib import Path
+
+from foundation.bus import Bus
+from foundation.clock import ManualClock
+from media import contract, rtcp
+from media.rtp import build
+from recordings import journal
+from tests.node.media.conftest import Call
+from tests.support.media_worker import Node, running_worker
+from tests.support.rtp_client import VIDEO_SSRC, RtpClient
+from tests.support.waiting import until
+
+
+def packets(records: list[journal.Record], track: int) -> list[bytes]:
+    return [r.rtp for r in records if isinstance(r, journal.Packet) and r.track == track]
+
+
+async def test_the_journal_holds_each_packet_once_and_as_it_was_sent(call: Call) -> None:
+    publisher = await call.publisher()
+    sounds = [publisher.sound(seq) for seq in range(65_530, 65_550)]
+    pictures = [publisher.picture(seq, key=seq == 9) for seq in range(9, 30)]
+    for packet in pictures:
+        publisher.send(packet)
+    publisher.send(publisher.picture(30, padding=200))  # a probe for bandwidth, no picture
+    await call.received(42)
+    [epoch] = await call.node.close()
+
+    records = await call.journal(epoch)
+    header = records[0]
+    assert isinstance(header, journal.JournalHeader)
+    assert (header.record, header.session, header.leg, header.worker) == ("rec_1", "call_1", "leg_a", "w1")
+    assert [(t.track, t.kind, t.codec, t.payload_type, t.clock_rate) for t in header.tracks] == [
+        (0, "audio", "opus", 111, 48_000),
+        (1, "camera", "VP8", 96, 90_000),
+    ]
+    assert header.wall_ns == 1_763_965_800_000_000_000
+    assert packets(records, 0) == sounds
+    assert packets(records, 1) == pictures
+    assert isinstance(records[-1], journal.Closed) and records[-1].reason == "closed"
+
+
+async def test_a_lost_packet_is_asked_for_again_and_recorded_when_it_comes(call: Call) -> None:
+    publisher = await call.publisher()
+    sent = [publisher.picture(seq, key=seq == 100) for seq in range(100, 110)]
+    for packet in sent[:4] + sent[6:]:
+        publisher.send(packet)
+    await call.received(8)
+    call.clock.advance(0.011)
+    await until(lambda: None if publisher.of(rtcp.Nack) else "nothing was asked for")
+    assert publisher.of(rtcp.Nack)[0].lost == (104, 105)
+    publisher.send(sent[4])
+    publisher.send(sent[5])
+    await call.received(10)
+    assert (await call.stats()).recovered == 2
+    [epoch] = await call.node.close()
+    kept = packets(await call.journal(epoch), 1)
+    assert sorted(kept) == sorted(sent)
+
+
+async def test_requests_for_the_lost_end_in_one_for_a_keyframe(call: Call) -> None:
+    publisher = await call.publisher()
+    publisher.send(publisher.picture(1, key=True))
+    publisher.send(publisher.picture(3))
+    await call.received(2)
+    for _ in range(30):
+        call.clock.advance(0.05)
+        await asyncio.sleep(0.02)
+        if publisher.of(rtcp.Pli):
+            break
+    assert publisher.of(rtcp.Pli)[0].media == VIDEO_SSRC
+    assert 3 <= len(publisher.of(rtcp.Nack)) <= 10
+
+
+async def test_sender_reports_and_anchors_of_the_clocks_are_kept(call: Call) -> None:
+    publisher = await call.publisher()
+    publisher.send(publisher.picture(1, key=True))
+    await call.received(1)
+    report = rtcp.SenderReport(VIDEO_SSRC, 0x1234_5678_9ABC_DEF0, 90_000, 1, 10)
+    publisher.send_rtcp(rtcp.sender_report(report) + rtcp.description(VIDEO_SSRC, "someone"))
+    await asyncio.sleep(1.2)
+    [epoch] = await call.node.close()
+    records = await call.journal(epoch)
+    [kept] = [r for r in records if isinstance(r, journal.SenderReport)]
+    assert (kept.track, kept.ntp, kept.rtp_timestamp) == (1, 0x1234_5678_9ABC_DEF0, 90_000)
+    assert any(isinstance(r, journal.Anchor) for r in records)
+
+
+async def test_a_closed_gate_hides_the_picture_and_does_not_stop_the_recording(call: Call) -> None:
+    publisher, viewer = await call.publisher(), await call.viewer()
+    publisher.send(publisher.picture(1, key=True))
+    await until(lambda: None if len(viewer.packets) == 1 else "not forwarded")
+    await call.node.done(contract.Gate("call_1", "leg_a", "camera", False))
+    for seq in (2, 3, 4):
+        publisher.send(publisher.picture(seq))
+    await call.received(4)
+    assert len(viewer.packets) == 1
+    await call.node.done(contract.Gate("call_1", "leg_a", "camera", True))
+    publisher.send(publisher.picture(5, key=True))
+    await until(lambda: None if len(viewer.packets) == 2 else "not forwarded again")
+    assert viewer.packets[0].ssrc != viewer.packets[1].ssrc, "a new stream: nobody asks for what was hidden"
+    [epoch] = await call.node.close()
+    records = await call.journal(epoch)
+    assert len(packets(records, 1)) == 5
+    marks = [(r.kind, r.detail) for r in records if isinstance(r, journal.Mark)]
+    assert marks == [("gate", {"kind": "camera", "open": False}), ("gate", {"kind": "camera", "open": True})]
+
+
+async def test_a_gate_closed_before_the_first_packet_holds(call: Call) -> None:
+    await call.node.done(contract.Gate("call_1", "leg_a", "camera", False))
+    publisher, viewer = await call.publisher(), await call.viewer()
+    publisher.send(publisher.picture(1, key=True))
+    publisher.sound(1)
+    await until(lambda: None if viewer.packets else "no sound")
+    await call.received(2)
+    assert {packet.payload_type for packet in viewer.packets} == {111}
+    [epoch] = await call.node.close()
+    records = await call.journal(epoch)
+    assert [r.detail for r in records if isinstance(r, journal.Mark)] == [{"kind": "camera", "open": False}]
+
+
+async def test_a_new_stream_on_the_same_line_is_a_new_epoch(call: Call) -> None:
+    publisher, viewer = await call.publisher(), await call.viewer()
+    publisher.send(publisher.picture(1, key=True))
+    await call.received(1)
+    call.clock.advance(3)
+    other = publisher.picture(7, key=True, ssrc=903635514)
+    publisher.send(other)
+    closed = await call.node.hears(contract.EpochClosed)
+    assert closed.reason == "new_source"
+    await until(lambda: None if len(viewer.packets) == 2 else "the viewer does not see the new stream")
+    assert viewer.packets[0].ssrc != viewer.packets[1].ssrc
+    epochs = await call.node.close()
+    assert len(epochs) == 2 and epochs[0] == closed.epoch
+    assert packets(await call.journal(epochs[1]), 1) == [other]
+
+
+async def test_a_clock_that_stood_still_is_a_new_epoch(call: Call) -> None:
+    publisher = await call.publisher()
+    publisher.sound(1, timestamp=960)
+    await call.received(1)
+    call.clock.advance(20)  # a phone call: no time passed for the microphone
+    for n in range(2, 104):
+        await publisher.check()
+        publisher.sound(n, timestamp=n * 960)
+        await call.received(n)
+        call.clock.advance(0.02)
+        if call.node.heard(contract.EpochClosed):
+            break
+    closed = await call.node.hears(contract.EpochClosed)
+    assert closed.reason == "clock_jump"
+    publisher.sound(n + 1, timestamp=(n + 1) * 960)
+    await call.received(n + 1)
+    epochs = await call.node.close()
+    assert len(epochs) == 2
+    assert len(packets(await call.journal(epochs[1]), 0)) == 1
+
+
+async def test_publishing_again_ends_the_first_epoch_and_begins_another(call: Call) -> None:
+    first = await call.publisher()
+    first.sound(1)
+    await call.received(1)
+    second = await call.publisher()
+    second.sound(1)
+    await call.received(1)
+    down = await call.node.hears(contract.LegDown, direction="publish")
+    assert down.cause == "replaced"
+    first.sound(2)
+    epochs = await call.node.close()
+    assert [e.reason for e in call.node.heard(contract.EpochClosed)][:1] == ["replaced"]
+    assert [len(packets(await call.journal(epoch), 0)) for epoch in epochs] == [1, 1]
+
+
+async def test_a_leg_that_is_not_recorded_has_no_epoch(call: Call) -> None:
+    publisher = await call.publisher("leg_b")
+    publisher.sound(1)
+    await call.node.hears(contract.MediaFlowing, leg="leg_b")
+    assert await call.node.close() == []
+    assert not call.node.heard(contract.EpochOpened)
+
+
+async def test_a_disk_that_fails_is_told_once_and_the_call_goes_on(bus: Bus, tmp_path: Path, clock: ManualClock) -> None:
+    spool = tmp_path / "spool"
+    await asyncio.to_thread(spool.write_text, "a file where a folder should be")
+    async with running_worker(bus, spool, clock=clock) as worker:
+        node = Node(bus, worker.worker_id, "call_1")
+        await node.listen()
+        await node.open_leg("leg_a")
+        client = RtpClient()
+        await client.connect(await node.publish("leg_a", client.offer(), [contract.TrackSpec("0", "audio")]))
+        client.sound(1)
+        fault = await node.hears(contract.RecordingFault)
+        assert (fault.leg, fault.code.partition(":")[0]) == ("leg_a", "write_failed")
+        client.sound(2)
+        await asyncio.sleep(0.3)
+        assert len(node.heard(contract.RecordingFault)) == 1
+        assert not node.heard(contract.LegDown)
+        client.close()
+
+
+async def test_a_payload_type_nobody_agreed_on_is_neither_recorded_nor_forwarded(call: Call) -> None:
+    publisher, viewer = await call.publisher(), await call.viewer()
+    publisher.sound(1)
+    publisher.send(build(97, 5, 5, 903635514, b"a repair stream that was not negotiated"))
+    publisher.send(build(9, 2, 5, 2079753891, b"another codec on a known stream"))
+    publisher.sound(3)
+    await call.received(2)
+    await until(lambda: None if len(viewer.packets) == 2 else "sound is missing")
+    [epoch] = await call.node.close()
+    assert len([r for r in await call.journal(epoch) if isinstance(r, journal.Packet)]) == 2
