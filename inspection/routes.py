@@ -21,6 +21,7 @@ from office.matter import Matter
 from office.person import mask_name, mask_phone
 from office.register import staff_names
 from office.routes import Named
+from office.sending import link_to, send_link
 from office.services import Services
 from office.store import AsyncConnection, Case, Person, Record
 
@@ -236,7 +237,7 @@ class CaseDesk:
                 )
                 for each in await notices.notices_of(conn, case.id)
             ]
-            link = await invitations.current(conn, record.id)
+            held = await invitations.current(conn, record.id)
         return CaseDetail(
             row=row,
             applicant=person.name,
@@ -249,7 +250,9 @@ class CaseDesk:
             documents=[Named(name=material.name, gloss=material.gloss) for material in matter.materials],
             minutes=matter.procedure.typical_minutes,
             notices=outbox,
-            invitation=self._view(link, invitations.token_of(link, key)) if link else None,
+            invitation=self._view(held, link_to(self.services.base_url, invitations.token_of(held, key)))
+            if held
+            else None,
             records=[
                 RoundView(
                     record=each.id,
@@ -274,26 +277,19 @@ class CaseDesk:
             if office is None or matter is None:
                 raise Problem("S404")
             key = await self.services.record_key(conn, record.id)
-            made, token = await invitations.invite(
-                conn, record, name=person.name, phone=person.phone, key=key, created_by=call.actor.id, now=now
-            )
-            texts = {
-                lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang)
-                for lang in ("zh", "en")
-            }
-            await notices.queue_notice(
+            made, link = await send_link(
                 conn,
-                case=case.id,
-                record=record.id,
-                kind="invitation",
-                person=person,
-                texts=texts,
-                secret=self._link(token),
+                case,
+                record,
+                office,
+                matter,
+                person,
                 key=key,
-                lang="zh",
+                base_url=self.services.base_url,
+                by=call.actor.id,
                 now=now,
             )
-        return self._view(made, token)
+        return self._view(made, link)
 
     async def assist(self, call: Call) -> CaseRow:
         body: AssistRequest = call.body
@@ -316,11 +312,7 @@ class CaseDesk:
             raise Problem("S404")
         return case, person, rounds
 
-    def _link(self, token: str) -> str:
-        return f"{self.services.base_url}/i/{token}"
-
-    def _view(self, invitation: Invitation, token: str) -> InvitationView:
-        link = self._link(token)
+    def _view(self, invitation: Invitation, link: str) -> InvitationView:
         state = "joined" if invitation.session_hash is not None else "sent"
         if invitation.expired(self.services.clock.now()):
             state = "expired"
