@@ -56,7 +56,7 @@ async def make_backup(file: Path) -> None:
             listing = {"format": FORMAT, "version": VERSION, "sha256": hashes}
             _add(tar, "contents.json", json.dumps(listing, indent=1).encode())
     except BaseException:
-        file.unlink(missing_ok=True)
+        await asyncio.to_thread(file.unlink, missing_ok=True)
         raise
     finally:
         await db.close()

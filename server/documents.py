@@ -1,6 +1,6 @@
 """Writes into the documents what the code knows best; a test fails when they differ.
 
-    python -m server.documents
+python -m server.documents
 """
 
 from __future__ import annotations

@@ -247,6 +247,7 @@ class SignalingNode:
                 await self._calls.open(conn, record, call)
             case CloseCall(call):
                 await self._calls.close(conn, record, call)
+                await self._on_effect(conn, record, effect)
             case Gate():
                 pass  # covers are computed from the state by every node that reads it (Calls.cover)
             case _:

@@ -86,6 +86,12 @@ async def end_session(conn: AsyncConnection, token_hash: str) -> None:
     await conn.execute(delete(login_sessions).where(login_sessions.c.token_hash == token_hash))
 
 
+async def seen_since(conn: AsyncConnection, moment: datetime) -> frozenset[str]:
+    """Staff who have used the pages since ``moment``."""
+    found = select(login_sessions.c.staff).where(login_sessions.c.seen_at >= moment).distinct()
+    return frozenset(str(staff) for staff in (await conn.execute(found)).scalars())
+
+
 async def end_sessions_before(conn: AsyncConnection, moment: datetime) -> None:
     """Drop what nobody has used since ``moment``."""
     await conn.execute(delete(login_sessions).where(login_sessions.c.seen_at < moment))

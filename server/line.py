@@ -1,0 +1,39 @@
+"""Where somebody stands in line: how many wait before them at their office, who is on duty, how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from foundation.clock import Clock
+from foundation.db import Database
+from office import store as office
+from office.queue import Queue, estimate
+from server.login import store as login
+
+TYPICAL_MINUTES = 25.0
+# The day list asks again by itself every half minute, so an officer at work is never silent for longer.
+ON_DUTY = timedelta(minutes=3)
+
+
+def read_line(db: Database, clock: Clock) -> Callable[[str], Awaitable[Queue | None]]:
+    """The function that gives a waiting applicant's place, None for a record that does not wait."""
+
+    async def read(record: str) -> Queue | None:
+        async with db.read() as conn:
+            row = await office.get_record(conn, record)
+            if row is None or row.phase != "waiting":
+                return None
+            before = [one for one in await office.waiting(conn, row.office) if one.id != record]
+            busy = await office.busy_staff(conn, row.office)
+            case = await office.get_case(conn, row.case)
+            matter = await office.get_matter(conn, case.matter, row.matter_version) if case else None
+            members = {one.id for one in await office.list_staff(conn, row.office, "officer")}
+            officers = members & await login.seen_since(conn, clock.now() - ON_DUTY)
+        since = row.waiting_since or row.scheduled_at
+        ahead = sum((one.waiting_since or one.scheduled_at) < since for one in before)
+        minutes = matter.procedure.typical_minutes if matter else TYPICAL_MINUTES
+        soonest = minutes / 2 if officers and not officers - busy else 0.0
+        return estimate(ahead, minutes, len(officers), soonest)
+
+    return read

@@ -1,0 +1,54 @@
+"""What signing works with on this installation: its own authority and time stamps, and the record as its witness.
+
+Every signature becomes an event of the record in the same transaction, through the rules of the record's kind.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from office.commands import ReportBuilt, SealMade, SignatureMade, SignatureRefused
+from office.session import SYSTEM
+from recordings.store import RecordKeys
+from server.assembly import Parts
+from server.records import Kinds, act_within
+from signaling.room import OnEffect
+from signing.authority import InternalAuthority
+from signing.certificates import der
+from signing.fonts import open_fonts
+from signing.keys import KeyStore
+from signing.means import Means, SigningEvent
+from signing.timestamp import InternalTimeStampAuthority
+
+# What signing says, by the end of its tag, as the command that the record's procedure knows.
+COMMANDS = {
+    "report:built": ReportBuilt,
+    "signature:made": SignatureMade,
+    "signature:refused": SignatureRefused,
+    "seal:made": SealMade,
+}
+
+
+async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organisation: str = "远勘") -> Means:
+    """Keys are made on first use and are the same for every process of the installation."""
+    keys = KeyStore(parts.db, parts.keyring, parts.clock, organisation)
+    server = await keys.server_keys()
+
+    async def on_event(conn: AsyncConnection, record: str, event: SigningEvent) -> None:
+        command = COMMANDS[event.tag.partition(":")[2]]
+        known = {name: value for name, value in event.body.items() if name in command.__struct_fields__}
+        await act_within(conn, kinds, record, msgspec.convert(known, command), SYSTEM, on_effect, parts.clock.now())
+
+    return Means(
+        db=parts.db,
+        objects=parts.objects,
+        record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
+        keys=keys,
+        authority=InternalAuthority(server, parts.clock, f"{parts.settings.base_url}/ocsp"),
+        stamps=InternalTimeStampAuthority(server.tsa, parts.clock),
+        stamp_certificates=(der(server.tsa.certificate),),
+        fonts=open_fonts(),
+        clock=parts.clock,
+        on_event=on_event,
+    )

@@ -1,0 +1,112 @@
+"""The four kinds of process, each started by name with the same settings and stopped by SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from foundation import log
+from foundation.jobs import JobRunner
+from foundation.settings import Settings
+from media.worker import MediaWorker
+from recordings.packager import Packager
+from server import preflight
+from server.assembly import open_bus, open_parts
+from server.supervise import CannotStart, announce_ready, die_with_parent
+
+
+@asynccontextmanager
+async def until_told(settings: Settings) -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    die_with_parent()
+    log.setup(settings.log_level, json=settings.log_format == "json")
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    yield told
+
+
+async def run_node(settings: Settings) -> None:
+    """Pages, API and signaling."""
+    from server.node import build_node, start_node
+
+    async with until_told(settings) as told, open_parts(settings, "node") as parts, AsyncExitStack() as stack:
+        node = await build_node(parts)
+        try:
+            await start_node(node, parts, stack)
+        except OSError as error:
+            raise CannotStart(preflight.port_sentence(settings.host, settings.port, error, "YUANKAN_PORT")) from error
+        announce_ready()
+        await told.wait()
+
+
+async def run_media(settings: Settings) -> None:
+    """Sound and picture. No database: its death costs a reconnect, never a case."""
+    from foundation.clock import SystemClock
+    from foundation.metrics import Metrics
+
+    async with until_told(settings) as told, open_bus(settings, "media") as bus:
+        worker = MediaWorker(
+            # Journals are named after the worker, so a restarted one must find its own again.
+            worker_id=f"{socket.gethostname()}-{settings.media_port}",
+            bus=bus,
+            host=settings.media_host,
+            port=settings.media_port,
+            public_addresses=settings.media_public_addresses,
+            spool=settings.spool,
+            clock=SystemClock(),
+            metrics=Metrics(),
+        )
+        try:
+            await worker.start()
+        except OSError as error:
+            host, port = settings.media_host, settings.media_port
+            raise CannotStart(preflight.port_sentence(host, port, error, "YUANKAN_MEDIA_PORT")) from error
+        try:
+            # What exists now lives as long as the process: no collection looks at it while packets wait.
+            gc.collect()
+            gc.freeze()
+            announce_ready()
+            await told.wait()
+        finally:
+            await worker.stop()
+
+
+async def run_packager(settings: Settings) -> None:
+    """From journals to stored recordings."""
+    async with until_told(settings) as told, open_parts(settings, "packager") as parts:
+        settings.spool.mkdir(parents=True, exist_ok=True)
+        packager = Packager(
+            parts.db, parts.objects, parts.keyring, parts.clock, settings.spool, parts.bus, parts.metrics
+        )
+        await _until(told, packager.run())
+
+
+async def run_jobs(settings: Settings) -> None:
+    """Reports, seals, packages, messages."""
+    from server.work import job_handlers
+
+    async with until_told(settings) as told, open_parts(settings, "jobs") as parts:
+        runner = JobRunner(
+            parts.db, parts.clock, await job_handlers(parts), parts.bus, metrics=parts.metrics, at_once=2
+        )
+        await _until(told, runner.run())
+
+
+async def _until(told: asyncio.Event, work: object) -> None:
+    """Run until told to stop, or until the work itself fails."""
+    assert asyncio.iscoroutine(work)
+    running = asyncio.create_task(work)
+    stopping = asyncio.create_task(told.wait())
+    announce_ready()
+    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        stopping.cancel()
+        running.result()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
