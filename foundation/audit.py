@@ -2,7 +2,8 @@
 
 Two processes append to the same chain without a gap: on SQLite a write transaction is alone anyway, on PostgreSQL an
 advisory lock is held from the append to the commit. Append last in a transaction, so that others wait least.
-A row that was changed, taken out or put in is found by `verify_chain`; a tail cut off is found by comparing with a head
+Triggers refuse to change or remove a row, against mistakes of our own. A row that an owner of the database changed all
+the same, took out or put in is found by `verify_chain`; a tail cut off is found by comparing with a head
 that was written down elsewhere (`head`), as the nightly time stamp does.
 """
 
@@ -13,7 +14,21 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import UtcTime, metadata
@@ -34,6 +49,37 @@ audit_log = Table(
     Index(None, "resource", "seq"),
     Index(None, "actor", "seq"),
 )
+
+_PROTECT = {
+    "sqlite": (
+        "CREATE TRIGGER IF NOT EXISTS audit_log_no_update BEFORE UPDATE ON audit_log "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END",
+        "CREATE TRIGGER IF NOT EXISTS audit_log_no_delete BEFORE DELETE ON audit_log "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is only appended to'); END",
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is only appended to'; END $$",
+        "CREATE OR REPLACE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse()",
+    ),
+}
+
+
+def protect(connection: Connection) -> None:
+    """Make the triggers that refuse to change or remove a row (ASVS 5 16.4.2); doing it again changes nothing.
+
+    Migrations call it after each upgrade, for rebuilding a table on SQLite drops its triggers.
+    """
+    if inspect(connection).has_table(audit_log.name):
+        for statement in _PROTECT[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+
+
+@event.listens_for(audit_log, "after_create")
+def _protect_new_table(_table: Table, connection: Connection, **_more: Any) -> None:
+    protect(connection)
+
 
 Outcome = Literal["allowed", "refused", "done"]
 GENESIS = "0" * 64

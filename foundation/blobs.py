@@ -4,6 +4,7 @@ Both raise FileExistsError for a name that is taken and FileNotFoundError for on
 """
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,15 +57,26 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._swept = False
 
     def begin(self, name: str) -> Upload:
-        (self._root / _INCOMING).mkdir(parents=True, exist_ok=True)
+        if not self._swept:
+            self._swept = True
+            self._sweep()
         return _FolderUpload(self._root, self._root / _INCOMING / new_id("up"), self._root / name)
 
     def read(self, name: str, start: int, length: int) -> tuple[bytes, int]:
         with (self._root / name).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             return os.pread(file.fileno(), length, start), size
+
+    def _sweep(self) -> None:
+        # What a crash left half-written; a living upload of another process is never a day old.
+        incoming = self._root / _INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
+        for draft in incoming.iterdir():
+            if draft.stat().st_mtime < time.time() - 86_400:
+                draft.unlink(missing_ok=True)
 
     def exists(self, name: str) -> bool:
         return (self._root / name).is_file()

@@ -19,6 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from foundation import log
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -80,6 +82,7 @@ class Json(TypeDecorator[Any]):
 
 Committed = Callable[[frozenset[str]], Awaitable[None]]
 _SUBJECTS = "yuankan.subjects"
+_logger = log.get("db")
 
 
 def say_after_commit(conn: AsyncConnection, subject: str) -> None:
@@ -138,7 +141,11 @@ class Database:
                 subjects = _take_subjects(conn)
         if subjects:
             for listener in self.committed:
-                await listener(subjects)
+                try:
+                    await listener(subjects)
+                except Exception:
+                    # The rows stand: whoever wrote them must not be told that they do not.
+                    _logger.exception("a listener failed after a commit", subjects=sorted(subjects))
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -133,7 +133,11 @@ def build_app(
     app = web.Application(middlewares=[_Outer(surroundings).middleware])
     app.on_response_prepare.append(http_guard.headers(surroundings.origins, tls=surroundings.tls))
     for route in [*_own_routes(surroundings, routes), *routes]:
-        app.router.add_route(route.method, route.path, _inner(route, surroundings))
+        handle = _inner(route, surroundings)
+        app.router.add_route(route.method, route.path, handle)
+        # Messengers look at a link with HEAD before they show it.
+        if route.method == "GET" and not any(r.method == "HEAD" and r.path == route.path for r in routes):
+            app.router.add_route("HEAD", route.path, handle)
     return app
 
 
@@ -147,7 +151,7 @@ def _inner(route: Route, around: Surroundings) -> Callable[[web.Request], Awaita
             rates.take(request[_ADDRESS])
         http_guard.check_origin(request, around.origins, request[_SCHEME])
         actor = await around.actors(request)
-        call = Call(request, actor, request[_LANG], request[_ADDRESS], route.body_limit)
+        call = Call(request, actor, _lang(request), request[_ADDRESS], route.body_limit)
         with log.bind(actor=str(actor)):
             # A stranger is turned away before the body is read or the thing is looked up.
             if not decide(actor, route.permission).allowed and actor.kind == "anonymous":
@@ -208,12 +212,16 @@ def problem_response(problem: Problem, lang: Lang, request: str, **more: Any) ->
     return response
 
 
-_REQUEST = "yuankan.request"
-_LANG = "yuankan.lang"
-_ADDRESS = "yuankan.address"
-_SCHEME = "yuankan.scheme"
+_REQUEST = web.RequestKey("request", str)
+_LANG = web.RequestKey("lang", str)
+_ADDRESS = web.RequestKey("address", str)
+_SCHEME = web.RequestKey("scheme", str)
 # What aiohttp itself refuses, in our words.
 _AIOHTTP = {404: "S404", 405: "S405", 413: "S413", 415: "S415"}
+
+
+def _lang(request: web.Request) -> Lang:
+    return "en" if request[_LANG] == "en" else "zh"
 
 
 class _Outer:
@@ -278,7 +286,7 @@ class _Outer:
             self._log.exception("a request failed")
             found = Problem("S500")
         phone = self._around.duty_phone or "—"
-        refused = problem_response(found, request[_LANG], request[_REQUEST], phone=phone, minutes=5)
+        refused = problem_response(found, _lang(request), request[_REQUEST], phone=phone, minutes=5)
         if allow is not None:
             refused.headers["Allow"] = allow
         return refused

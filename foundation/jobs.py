@@ -202,13 +202,13 @@ class JobRunner:
         self._running = metrics.gauge("jobs_running", "Jobs running now.")
 
     async def run(self) -> None:
-        """Work until cancelled; jobs cut short are leased again elsewhere when their lease ends."""
+        """Work until cancelled. Jobs cut short then are due again at once, for whoever comes next."""
         subscription = await self._bus.subscribe(WAKE, self._on_wake) if self._bus else None
         running: set[asyncio.Task[None]] = set()
         try:
             while True:
                 self._wake.clear()
-                for job in await self._lease(self._at_once - len(running)):
+                for job in await self._lease_or_wait(self._at_once - len(running)):
                     task = asyncio.create_task(self._run(job))
                     running.add(task)
                     task.add_done_callback(running.discard)
@@ -224,6 +224,7 @@ class JobRunner:
             await asyncio.gather(*running, return_exceptions=True)
             if subscription:
                 await subscription.close()
+            await self._release()
 
     async def run_once(self) -> int:
         """Lease what is due now, run it to its end, and say how many jobs that was."""
@@ -240,6 +241,24 @@ class JobRunner:
 
     async def _on_wake(self, _message: Msg) -> None:
         self._wake.set()
+
+    async def _lease_or_wait(self, most: int) -> list[Job]:
+        try:
+            return await self._lease(most)
+        except Exception:
+            # The database is away; it will be asked again at the next look.
+            _logger.exception("due jobs could not be read")
+            return []
+
+    async def _release(self) -> None:
+        # Cut short by us, so the attempt does not count against the job.
+        mine = and_(jobs.c.state == "leased", jobs.c.lease_by == self.id)
+        freed = {"state": "queued", "lease_by": None, "lease_until": None, "attempts": jobs.c.attempts - 1}
+        try:
+            async with self._db.begin() as conn:
+                await conn.execute(update(jobs).where(mine).values(freed))
+        except Exception:
+            _logger.exception("leases could not be given back; they end by themselves")
 
     async def _lease(self, most: int) -> list[Job]:
         if most <= 0:
@@ -271,7 +290,12 @@ class JobRunner:
 
     async def _run(self, job: Job) -> None:
         with log.bind(job=job.id, kind=job.kind), self._running.track_inprogress():
-            outcome = await self._attempt(job)
+            try:
+                outcome = await self._attempt(job)
+            except Exception:
+                # The database went away with the outcome: the lease ends, and the job runs again.
+                _logger.exception("a job's outcome could not be written")
+                outcome = "lost"
             self._ended.labels(job.kind, outcome).inc()
 
     async def _attempt(self, job: Job) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 
-from foundation import db
+from foundation import audit, db
 
 VERSIONS = Path(__file__).with_name("versions")
 # Any fixed number, another than the audit log's. "schema" in ASCII.
@@ -51,6 +51,7 @@ def migrate_now(url: str, metadata: MetaData = db.metadata, *, versions: Path = 
         try:
             if ScriptDirectory.from_config(config).get_heads():
                 command.upgrade(config, "head")
+            audit.protect(connection)
         except CommandError as error:
             if "Can't locate revision" in str(error):
                 raise NewerDatabase(str(error)) from None

@@ -1,5 +1,6 @@
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from foundation import audit
 from foundation.audit import Verdict, append, audit_log, entries, head, verify_chain
@@ -24,6 +25,15 @@ async def write(database, clock, count, *, actor="staff:stf_wang"):
 async def verdict(database) -> Verdict:
     async with database.read() as conn:
         return await verify_chain(conn)
+
+
+async def unprotect(conn):
+    """What only an owner of the database can do, who has no need to change rows through us."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(text("DROP TRIGGER audit_log_append_only ON audit_log"))
+    else:
+        for name in ("audit_log_no_update", "audit_log_no_delete"):
+            await conn.execute(text(f"DROP TRIGGER {name}"))
 
 
 async def test_an_untouched_log_verifies(database, clock):
@@ -61,6 +71,7 @@ async def test_a_row_of_a_transaction_that_failed_is_not_in_the_chain(database, 
 async def test_a_changed_row_is_found(sqlite_database, clock, column, value):
     await write(sqlite_database, clock, 5)
     async with sqlite_database.begin() as conn:
+        await unprotect(conn)
         await conn.execute(update(audit_log).where(audit_log.c.seq == 3).values({column: value}))
     assert await verdict(sqlite_database) == Verdict(False, 2, "changed", 3)
 
@@ -68,6 +79,7 @@ async def test_a_changed_row_is_found(sqlite_database, clock, column, value):
 async def test_a_changed_time_is_found(database, clock):
     await write(database, clock, 3)
     async with database.begin() as conn:
+        await unprotect(conn)
         await conn.execute(update(audit_log).where(audit_log.c.seq == 2).values(at=clock.now()))
     assert await verdict(database) == Verdict(False, 1, "changed", 2)
 
@@ -75,6 +87,7 @@ async def test_a_changed_time_is_found(database, clock):
 async def test_a_row_taken_out_is_found(database, clock):
     await write(database, clock, 5)
     async with database.begin() as conn:
+        await unprotect(conn)
         await conn.execute(delete(audit_log).where(audit_log.c.seq == 3))
     assert await verdict(database) == Verdict(False, 2, "gap", 3)
 
@@ -82,6 +95,7 @@ async def test_a_row_taken_out_is_found(database, clock):
 async def test_a_row_resealed_after_a_change_breaks_the_next_link(sqlite_database, clock):
     await write(sqlite_database, clock, 4)
     async with sqlite_database.begin() as conn:
+        await unprotect(conn)
         row = (await conn.execute(select(audit_log).where(audit_log.c.seq == 2))).one()
         values = {**row._mapping, "actor": "staff:stf_li"}
         values["hash"] = audit.entry_hash(**{name: value for name, value in values.items() if name != "hash"})
@@ -95,9 +109,19 @@ async def test_a_tail_cut_off_shows_against_a_head_written_down_before(sqlite_da
     async with sqlite_database.read() as conn:
         before = await head(conn)
     async with sqlite_database.begin() as conn:
+        await unprotect(conn)
         await conn.execute(delete(audit_log).where(audit_log.c.seq == 4))
     async with sqlite_database.read() as conn:
         assert await head(conn) != before
+
+
+@pytest.mark.parametrize("change", [update(audit_log).values(actor="staff:stf_li"), delete(audit_log)])
+async def test_a_program_of_ours_cannot_change_or_remove_a_row(database, clock, change):
+    await write(database, clock, 2)
+    with pytest.raises(DBAPIError, match="only appended to"):
+        async with database.begin() as conn:
+            await conn.execute(change)
+    assert await verdict(database) == Verdict(True, 2, "ok")
 
 
 async def test_the_rows_of_one_thing_are_read_in_order(database, clock):

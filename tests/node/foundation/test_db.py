@@ -161,6 +161,17 @@ async def test_listeners_hear_a_subject_once_after_the_commit_and_never_of_a_rol
     assert heard == [(frozenset({"jobs.wake"}), 1)]
 
 
+async def test_a_listener_that_fails_does_not_deny_a_commit(kept):
+    async def fail(subjects):
+        raise ConnectionError("no bus")
+
+    kept.committed.append(fail)
+    async with kept.begin() as conn:
+        await add(conn)
+        say_after_commit(conn, "jobs.wake")
+    assert await count(kept) == 1
+
+
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:"])
 async def test_a_database_we_do_not_speak_to_is_refused(url):
     with pytest.raises(ValueError, match="SQLite"):

@@ -311,6 +311,14 @@ async def test_behind_tls_the_origin_is_that_of_the_proxy(serve):
         assert response.status == 200
 
 
+async def test_a_look_by_head_gets_the_headers_alone(served):
+    async with served.session.head("/api/text") as response:
+        assert (response.status, await response.read()) == (200, b"")
+    be(served, "zhang")
+    async with served.session.head("/api/records/rec_2") as response:
+        assert response.status == 404
+
+
 async def test_too_many_tries_are_told_how_long_to_wait(serve, clock):
     served = await serve(build_app(ROUTES, actors=who, clock=clock))
     for _ in range(2):

@@ -2,7 +2,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from foundation.db import Database
 from foundation.errors import Problem
@@ -245,7 +245,26 @@ async def test_a_runner_without_a_bus_looks_by_itself(sqlite_database, clock):
     await asyncio.gather(runner, return_exceptions=True)
 
 
-async def test_a_cancelled_runner_stops_its_handlers(sqlite_database, clock):
+async def test_a_runner_outlives_a_database_that_was_away(sqlite_database, clock):
+    ran = asyncio.Event()
+
+    async def handle(job, progress):
+        ran.set()
+        return {}
+
+    await add(sqlite_database, clock)
+    async with sqlite_database.begin() as conn:
+        await conn.execute(text("ALTER TABLE jobs RENAME TO away"))
+    runner = asyncio.create_task(JobRunner(sqlite_database, clock, {"report": handle}).run())
+    await asyncio.sleep(0.05)
+    async with sqlite_database.begin() as conn:
+        await conn.execute(text("ALTER TABLE away RENAME TO jobs"))
+    await ran.wait()
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)
+
+
+async def test_a_cancelled_runner_stops_its_handlers_and_gives_their_jobs_back(sqlite_database, clock):
     await add(sqlite_database, clock)
     started, stopped = asyncio.Event(), asyncio.Event()
 
@@ -262,4 +281,4 @@ async def test_a_cancelled_runner_stops_its_handlers(sqlite_database, clock):
     await asyncio.gather(runner, return_exceptions=True)
     assert stopped.is_set()
     async with sqlite_database.read() as conn:
-        assert (await conn.execute(select(jobs.c.state))).scalar() == "leased"
+        assert (await conn.execute(select(jobs.c.state, jobs.c.attempts))).one() == ("queued", 0)
