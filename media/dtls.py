@@ -144,7 +144,8 @@ class DtlsEndpoint:
                     self._tls.recv(2048)
             self.state = "handshaking"
             self._tls.do_handshake()
-            self._finish()
+            if not self._finish():
+                return []  # the last flight stays here: a stranger's handshake is not completed
         except SSL.WantReadError:
             pass
         except SSL.ZeroReturnError:
@@ -156,15 +157,15 @@ class DtlsEndpoint:
     def _fail(self, error: SSL.Error) -> None:
         self.state, self.failure = "failed", repr(error)
 
-    def _finish(self) -> None:
+    def _finish(self) -> bool:
         certificate = self._tls.get_peer_certificate(as_cryptography=True)
         if certificate is None or not self._expected(certificate.public_bytes(Encoding.DER)):
             self.state, self.failure = "failed", "the certificate is not the one named in the SDP"
-            return
+            return False
         profile = bytes(self._tls.get_selected_srtp_profile())
         if profile not in _PROFILES:
             self.state, self.failure = "failed", "no SRTP profile in common"
-            return
+            return False
         key, salt = _PROFILES[profile]
         material = self._tls.export_keying_material(_EXPORTER_LABEL, 2 * (key + salt))
         salts = material[2 * key :]
@@ -172,6 +173,7 @@ class DtlsEndpoint:
         mine, theirs = (client, server) if self._role == "client" else (server, client)
         self.keys = SrtpKeys(profile.decode(), mine, theirs)
         self.state = "connected"
+        return True
 
     def _expected(self, certificate: bytes) -> bool:
         for fingerprint in self._remote:

@@ -86,5 +86,3 @@ async def call(bus: Bus, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Ca
         yield made
         for client in made.clients:
             client.close()
-
-

@@ -181,7 +181,9 @@ async def test_a_leg_that_is_not_recorded_has_no_epoch(call: Call) -> None:
     assert not call.node.heard(contract.EpochOpened)
 
 
-async def test_a_disk_that_fails_is_told_once_and_the_call_goes_on(bus: Bus, tmp_path: Path, clock: ManualClock) -> None:
+async def test_a_disk_that_fails_is_told_once_and_the_call_goes_on(
+    bus: Bus, tmp_path: Path, clock: ManualClock
+) -> None:
     spool = tmp_path / "spool"
     await asyncio.to_thread(spool.write_text, "a file where a folder should be")
     async with running_worker(bus, spool, clock=clock) as worker:
