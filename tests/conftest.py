@@ -2,6 +2,8 @@
 
 import sys
 
+from hypothesis import HealthCheck, settings
+
 from foundation import log
 from tests.support.bus import bus, nats_server
 from tests.support.clock import clock
@@ -51,3 +53,7 @@ class _Stderr:
 
 
 log.setup("info", stream=_Stderr())  # type: ignore[arg-type]
+
+# How long an example takes says more about what else runs on the machine than about the code.
+settings.register_profile("yuankan", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("yuankan")
