@@ -100,12 +100,13 @@ class Calls:
         tracks = [contract.TrackSpec(track.mid, track.kind) for track in message.tracks]
         asked = self._clock.now()
         await self._link.ask(at.worker, contract.OpenLeg(at.call, room.record, leg, recorded=True), contract.Done)
+        # The cover first: not one frame of somebody covered may slip through between two requests.
+        await self._gate(room, at, leg, leg in room.shared.masks)
         request = contract.Publish(at.call, leg, message.offer, tracks, room.record)
         reply = await self._link.ask(at.worker, request, contract.Published)
-        await self._gate(room, at, leg, leg in room.shared.masks)
         async with self._db.begin() as conn:
             kinds = frozenset(track.kind for track in message.tracks)
-            await store.change_leg(conn, leg, tracks=kinds, media_since=asked, stalled=False)
+            await store.change_leg(conn, leg, tracks=kinds, media_since=asked)
             say_after_commit(conn, changed_subject(room.record))
         return reply.answer
 
@@ -163,12 +164,14 @@ class Calls:
         return all([await self._link.tell(at.worker, request, contract.Done) for request in requests])
 
     async def session_is_lost(self, placement: Placement) -> bool:
-        """Whether a living worker knows nothing of a session it should have: it was started again."""
+        """Ask the worker itself: it does not know the session (it was started again), or there is nobody to ask."""
         try:
             probe = contract.Probe(placement.call, placement.record)
             await self._link.ask(placement.worker, probe, contract.SessionStats)
-        except WorkerUnreachable:
-            return False
+        except WorkerUnreachable as unreachable:
+            if unreachable.gone:
+                self._directory.bury(placement.worker)
+            return unreachable.gone
         except Problem:
             return True
         return False

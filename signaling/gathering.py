@@ -37,6 +37,8 @@ POINTER_EVENT_EVERY_S = 1.0
 WEAK_LOSS = 0.1
 """Share of packets lost from which a person is told that the network is weak; at 5 % nobody notices."""
 WEAK_AGAIN_S = 30.0
+STOP_WITHIN_S = 6.0
+"""Longer than a worker is given for a reply."""
 
 ReadQueue = Callable[[str], Awaitable[Any]]
 """The place in line of a record's waiting applicant (office.queue.Queue), or None."""
@@ -355,7 +357,10 @@ class Gathering:
             self._log.exception("work for a room failed", record=self.room.record)
 
     async def stop(self) -> None:
-        """Let go of everything that still runs for this record."""
-        for task in list(self._tasks):
+        """Wait for what still runs for this record: it is short, and cutting off a transaction is not."""
+        if not self._tasks:
+            return
+        _done, late = await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)

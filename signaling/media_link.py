@@ -6,6 +6,8 @@ from rows and said whole, so asking twice, or by two nodes, does no harm.
 
 from typing import TypeVar
 
+from nats.errors import NoRespondersError
+
 from foundation import log
 from foundation.bus import Bus, BusUnavailable
 from foundation.errors import Problem
@@ -13,6 +15,9 @@ from media import contract
 
 REPLY_WITHIN_S = 4.0
 """An answer takes a worker milliseconds; one that needs longer is judged by its heartbeat before this is over."""
+
+BROWSERS_FAULT = frozenset({"bad_sdp", "no_codec", "nothing_to_receive", "wrong_kind"})
+"""What an offer or an answer may be refused for. Everything else passes when the client connects anew."""
 
 R = TypeVar("R", contract.Done, contract.Published, contract.Offered, contract.SessionClosed, contract.SessionStats)
 
@@ -22,10 +27,11 @@ def subject_of(worker: str) -> str:
 
 
 class WorkerUnreachable(Problem):
-    """Nobody answered: the worker is dead, wedged or not there yet."""
+    """Nobody answered. `gone`: the bus knows nobody of that name, so it is dead, not merely slow."""
 
-    def __init__(self, worker: str) -> None:
+    def __init__(self, worker: str, *, gone: bool) -> None:
         super().__init__("M01", worker=worker)
+        self.gone = gone
 
 
 class MediaLink:
@@ -43,15 +49,13 @@ class MediaLink:
             reply = contract.decode_reply(data)
         except (BusUnavailable, ValueError) as error:
             self._log.warning("a media worker did not answer", worker=worker, asked=type(request).__name__, error=error)
-            raise WorkerUnreachable(worker) from error
+            raise WorkerUnreachable(worker, gone=isinstance(error.__cause__, NoRespondersError)) from error
         if isinstance(reply, expect):
             return reply
         refused = reply.code if isinstance(reply, contract.MediaRefused) else type(reply).__name__
         reason = reply.reason if isinstance(reply, contract.MediaRefused) else "unexpected reply"
         self._log.info("a media worker refused", worker=worker, asked=type(request).__name__, why=refused, text=reason)
-        # What is wrong with an offer or an answer is the browser's; everything else may pass by itself.
-        problem = "M04" if isinstance(request, contract.Publish | contract.SubscribeAnswer) else "M02"
-        raise Problem(problem, reason=refused)
+        raise Problem("M04" if refused in BROWSERS_FAULT else "M02", reason=refused)
 
     async def tell(self, worker: str, request: contract.Request, expect: type[R]) -> bool:
         """As `ask`, for what is said again later anyway: False instead of an exception."""

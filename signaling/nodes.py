@@ -47,6 +47,14 @@ class Liveness:
     def alive(self, name: str, now_s: float) -> bool:
         return now_s - self._heard.get(name, float("-inf")) <= self._dead_after_s
 
+    def late(self, name: str, now_s: float) -> bool:
+        """Silent for half of what is death: worth a question."""
+        return now_s - self._heard.get(name, float("-inf")) > self._dead_after_s / 2
+
+    def bury(self, name: str) -> None:
+        """It is known to be dead, whenever it was heard last."""
+        self._heard.pop(name, None)
+
     def dead(self, name: str, now_s: float) -> bool:
         """Silent for too long, by somebody who has listened for as long."""
         return not self.alive(name, now_s) and now_s - self._started_s > self._dead_after_s
@@ -116,6 +124,13 @@ class Directory:
 
     def worker_is_dead(self, worker: str) -> bool:
         return self.bus_heard and self._workers.dead(worker, self._now_s())
+
+    def worker_is_late(self, worker: str) -> bool:
+        return self._workers.late(worker, self._now_s())
+
+    def bury(self, worker: str) -> None:
+        """The bus knows nobody of this name any more: no need to wait for its silence."""
+        self._workers.bury(worker)
 
     def pick_worker(self) -> str | None:
         return least_loaded(self._known, self.worker_is_alive)

@@ -63,26 +63,29 @@ class Sweep:
         self._grace = timedelta(seconds=grace_s)
         self._next: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._log = log.get("signaling.sweep")
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        """Finish the sweep that runs: one that is cut off in a transaction would hold the database's connection."""
+        self._stopping.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self.once()
             except (SQLAlchemyError, OSError, Problem) as error:
                 self._log.warning("a sweep was not finished", error=error)
             except Exception:
                 self._log.exception("a sweep failed")
-            await asyncio.sleep(SWEEP_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_EVERY_S):
+                    await self._stopping.wait()
 
     async def once(self) -> None:
         """All duties that are due now."""
@@ -143,8 +146,9 @@ class Sweep:
             at = gathering.room.placement
             if at is None or not gathering.sockets:
                 continue
-            gone = self._directory.worker_is_dead(at.worker)
-            if gone or (self._is_empty(at.worker, gathering) and await self._calls.session_is_lost(at)):
+            doubtful = self._directory.worker_is_late(at.worker) or self._is_empty(at.worker, gathering)
+            dead = self._directory.worker_is_dead(at.worker)
+            if dead or (doubtful and await self._calls.session_is_lost(at)):
                 await self._calls.move(gathering.room, at)
 
     def _is_empty(self, worker: str, gathering: Gathering) -> bool:
