@@ -193,29 +193,26 @@ class RecordKeys:
         found = select(record_keys.c.wrapped).where(record_keys.c.record == record)
         async with self._db.read() as conn:
             wrapped = (await conn.execute(found)).scalar()
-        return self._keyring.unwrap(bytes(wrapped or await self._make(record, self._clock.now())))
+        if wrapped is not None:
+            return self._keyring.unwrap(bytes(wrapped))
+        async with self._db.begin() as conn:
+            return await self.within(conn, record)
 
     async def within(self, conn: AsyncConnection, record: str) -> bytes:
-        """The same inside the caller's transaction; a key that is not there yet needs one that may write."""
+        """The same inside the caller's transaction, which must be one that may write if the key is new."""
         found = select(record_keys.c.wrapped).where(record_keys.c.record == record)
         wrapped = (await conn.execute(found)).scalar()
-        return self._keyring.unwrap(bytes(wrapped or await self._insert(conn, record, self._clock.now())))
-
-    async def _make(self, record: str, now: datetime) -> bytes:
-        async with self._db.begin() as conn:
-            return await self._insert(conn, record, now)
-
-    async def _insert(self, conn: AsyncConnection, record: str, now: datetime) -> bytes:
-        if self._db.dialect == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert as insert_once
-        else:
-            from sqlalchemy.dialects.sqlite import insert as insert_once  # type: ignore[assignment]
-        fresh = self._keyring.wrap(self._keyring.new_record_key())
-        values = {"record": record, "wrapped": fresh, "created_at": now}
-        # Packager, photo upload and signing may be first at the same moment; whoever loses reads the winner's.
-        await conn.execute(insert_once(record_keys).values(values).on_conflict_do_nothing())
-        row = await conn.execute(select(record_keys.c.wrapped).where(record_keys.c.record == record))
-        return bytes(row.scalar_one())
+        if wrapped is None:
+            # Packager, photo upload and signing may be first at the same moment; whoever loses reads the winner's.
+            if conn.dialect.name == "postgresql":
+                from sqlalchemy.dialects.postgresql import insert as insert_once
+            else:
+                from sqlalchemy.dialects.sqlite import insert as insert_once  # type: ignore[assignment]
+            fresh = self._keyring.wrap(self._keyring.new_record_key())
+            values = {"record": record, "wrapped": fresh, "created_at": self._clock.now()}
+            await conn.execute(insert_once(record_keys).values(values).on_conflict_do_nothing())
+            wrapped = (await conn.execute(found)).scalar_one()
+        return self._keyring.unwrap(bytes(wrapped))
 
 
 async def epochs_of(conn: AsyncConnection, record: str) -> list[Epoch]:

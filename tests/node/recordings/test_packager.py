@@ -148,7 +148,7 @@ async def test_killed_between_any_two_steps_it_ends_with_the_same_bytes_and_noth
     deaths = 0
     while True:
         # Another call with the same media: its own epoch, so its own names; then die at step `deaths`.
-        head = rtp_source.header(epoch=f"ep_{deaths + 10}", record=f"rec_{deaths}")
+        head = rtp_source.header(epoch=f"ep_{deaths + 10}", record=f"rec_{deaths + 10}")
         path = await write_journal(tmp_path / "spool", head, records)
         life = Mortal(deaths)
         database.life = life

@@ -1,0 +1,88 @@
+"""The words of the time line: one pair (Chinese, English) per event, cause, value, step and result. Data only."""
+
+Pair = tuple[str, str]
+
+ROLES: dict[str, Pair] = {
+    "applicant": ("申请人", "Applicant"),
+    "lead": ("主勘", "Lead officer"),
+    "assist": ("协勘", "Assisting officer"),
+    "officer": ("勘验人员", "Officer"),
+    "expert": ("专家", "Expert"),
+    "witness": ("见证人", "Witness"),
+    "worker": ("系统", "System"),
+    "system": ("系统", "System"),
+    "seal": ("机关", "Office"),
+}
+
+CAUSES: dict[str, Pair] = {
+    "phone_call": ("接听来电", "took a phone call"),
+    "hidden": ("离开了本页", "left the page"),
+    "camera_lost": ("镜头不能用", "lost the camera"),
+    "network": ("网络断开", "lost the network"),
+    "connection": ("没有连上", "was not connected"),
+    "left": ("退出了通话", "left the call"),
+    "worker_died": ("所在的媒体服务中断", "was on a media server that stopped"),
+    "journal_damaged": ("的录像日志损坏", "had a damaged journal"),
+    "other": ("原因不明", "for an unknown reason"),
+}
+
+VALUES: dict[str, Pair] = {
+    "conforms": ("符合", "conforms"),
+    "fails": ("不符合", "does not conform"),
+    "not_applicable": ("不适用", "not applicable"),
+    "not_seen": ("未看到", "not seen"),
+}
+
+STEPS: dict[str, Pair] = {
+    "identity": ("核对身份", "identity checked"),
+    "show_credentials": ("出示执法证件", "credentials shown"),
+    "tell_rights": ("告知权利义务", "rights told"),
+    "consent_to_recording": ("同意录音录像", "recording agreed to"),
+    "walk_round": ("全景走一圈", "walk-round"),
+    "read_back": ("核对记录", "record read back"),
+}
+
+RESULTS: dict[str, Pair] = {
+    "pass": ("通过", "pass"),
+    "rectify_and_reinspect": ("整改后复验", "rectify and re-inspect"),
+    "go_on_site": ("改为现场勘验", "go on site"),
+    "fail": ("不通过", "fail"),
+    "suspend": ("中止", "suspended"),
+}
+
+# By subject and action of the tag. Unknown tags are shown by their own words: new code may write what old code reads.
+WORDS: dict[str, Pair] = {
+    "consent:given": ("{who}同意录音录像", "{who} agreed to the recording"),
+    "consent:refused": ("{who}不同意录音录像", "{who} refused the recording"),
+    "device:checked": ("{who}检查了手机", "{who} checked the phone"),
+    "wait:entered": ("{who}进入等候", "{who} entered the waiting room"),
+    "wait:messaged": ("{who}留言：{text}", "{who} left a message: {text}"),
+    "officer:assigned": ("指定{who}：{name}", "Assigned as {who}: {name}"),
+    "call:started": ("{who}开始通话", "{who} started the call"),
+    "call:ended": ("{who}结束通话", "{who} ended the call"),
+    "call:left": ("{who}退出通话", "{who} left the call"),
+    "person:joined": ("{who}加入：{name}", "{who} joined: {name}"),
+    "person:left": ("{who}离开：{name}", "{who} left: {name}"),
+    "interruption:reported": ("{who}{cause}，画面中断", "{who} {cause}; picture interrupted"),
+    "message:said": ("{who}：{text}", "{who}: {text}"),
+    "request:made": ("{who}请申请人：{text}", "{who} asked: {text}"),
+    "request:answered": ("{who}回应请求：{text}", "{who} answered a request: {text}"),
+    "place:reported": ("{who}报告位置", "{who} reported the place"),
+    "track:muted": ("{who}关闭了话筒或镜头", "{who} muted microphone or camera"),
+    "track:unmuted": ("{who}打开了话筒或镜头", "{who} unmuted microphone or camera"),
+    "mask:on": ("{who}开始遮挡画面", "{who} covered the picture"),
+    "mask:off": ("{who}取消遮挡", "{who} uncovered the picture"),
+    "step:done": ("{step}", "{step}"),
+    "answer:set": ("{item} {value}", "{item} {value}"),
+    "photo:asked": ("{who}请拍照：{text}", "{who} asked for a photo: {text}"),
+    "photo:taken": ("照片 {item}", "Photo {item}"),
+    "photo:refused": ("{who}没有拍照：{text}", "{who} did not take the photo: {text}"),
+    "record:closed": ("勘验结果：{result}", "Result: {result}"),
+    "sheet:read": ("{who}阅读了勘验单", "{who} read the sheet"),
+    "sheet:objected": ("{who}提出异议：{text}", "{who} objected: {text}"),
+    "report:built": ("勘验单已生成", "Sheet issued"),
+    "signature:made": ("{who}签名：{name}", "{who} signed: {name}"),
+    "signature:refused": ("{who}不签名：{text}", "{who} refused to sign: {text}"),
+    "seal:made": ("机关盖章", "Office seal"),
+    "record:sealed": ("案卷已封存", "Record sealed"),
+}

@@ -1,0 +1,203 @@
+"""Time as a place: a record's events and its manifest as marks and strips that an auditor jumps along. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from office.events import StoredEvent
+from recordings.coverage import Segment
+from recordings.manifest import LegEntry, Manifest
+from recordings.mark_words import CAUSES, RESULTS, ROLES, STEPS, VALUES, WORDS
+
+Kind = Literal["answer", "photo", "step", "signature", "gap", "message", "call"]
+
+
+class ClusterMark(msgspec.Struct, frozen=True, array_like=True):
+    """[n, t_ms, d_ms, bytes, keyframe 0|1] of a cluster; times within its epoch."""
+
+    n: int
+    t_ms: int
+    d_ms: int
+    bytes: int
+    keyframe: int
+
+
+class EpochLine(msgspec.Struct, frozen=True):
+    """One file to play: where it begins on the session clock, give or take `error_ms`."""
+
+    epoch: str
+    start_ms: int
+    error_ms: int
+    length_ms: int
+    mime: str
+    closed: bool
+    clusters: list[ClusterMark]
+
+
+class LegLine(msgspec.Struct, frozen=True):
+    """One person's row: files and the second strip. A shared screen is a row of its own, without a strip."""
+
+    leg: str
+    name: str
+    role: str
+    epochs: list[EpochLine]
+    strip: tuple[Segment, ...]
+
+
+class MarkLine(msgspec.Struct, frozen=True):
+    """One place to jump to."""
+
+    at_ms: int
+    seq: int
+    tag: str
+    kind: Kind
+    text_zh: str
+    text_en: str
+    item: str | None = None
+    photo: str | None = None
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """All that the replay page draws. Times in ms of the session clock; `start` is its zero."""
+
+    record: str
+    start: datetime
+    length_ms: int
+    live: bool
+    legs: list[LegLine]
+    marks: list[MarkLine]
+    coverage_percent: float
+
+
+def timeline(
+    manifest: Manifest,
+    events: Sequence[StoredEvent],
+    clusters: Mapping[str, list[ClusterMark]],
+    *,
+    live: bool,
+    items: Mapping[str, str] | None = None,
+) -> Timeline:
+    """The time line; `items` gives the words of a checklist item by its id ("7 冷藏柜温度")."""
+    origin = manifest.origin or manifest.cut_at
+    legs: list[LegLine] = []
+    for leg in manifest.legs:
+        for kind in ("camera", "screen"):
+            lines = [
+                EpochLine(
+                    epoch.epoch,
+                    epoch.start_ms,
+                    epoch.error_ms,
+                    epoch.length_ms,
+                    epoch.mime,
+                    epoch.closed,
+                    list(clusters.get(epoch.epoch, ())),
+                )
+                for epoch in manifest.epochs
+                if epoch.leg in leg.legs and epoch.kind == kind
+            ]
+            if kind == "camera":
+                legs.append(LegLine(leg.leg, leg.name, leg.role, lines, leg.segments))
+            elif lines:
+                legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, ()))
+    marks = [mark for event in events if (mark := _mark(event, origin, items or {})) is not None]
+    marks += [
+        _gap(leg, segment) for leg in manifest.legs for segment in leg.segments if segment.class_ == "interrupted"
+    ]
+    return Timeline(
+        record=manifest.record,
+        start=origin,
+        length_ms=manifest.length_ms,
+        live=live,
+        legs=legs,
+        marks=sorted(marks, key=lambda mark: (mark.at_ms, mark.seq)),
+        coverage_percent=manifest.coverage.percent,
+    )
+
+
+def _kind(tag: str) -> Kind | None:
+    what = tag.partition(":")[2]
+    subject = what.partition(":")[0]
+    if what in ("pointer:moved", "leg:up", "leg:down", "media:interrupted", "media:resumed"):
+        return None  # gaps are drawn from the manifest, which knows how long they were
+    kinds: dict[str, Kind] = {
+        "answer": "answer",
+        "photo": "photo",
+        "step": "step",
+        "signature": "signature",
+        "sheet": "signature",
+        "seal": "signature",
+        "report": "signature",
+        "record": "signature",
+        "message": "message",
+        "request": "message",
+        "wait": "message",
+        "interruption": "gap",
+    }
+    return kinds.get(subject, "call")
+
+
+def _mark(event: StoredEvent, origin: datetime, items: Mapping[str, str]) -> MarkLine | None:
+    kind = _kind(event.tag)
+    if kind is None:
+        return None
+    zh, en = words(event, items)
+    at_ms = int((event.at - origin).total_seconds() * 1000)
+    item, photo = event.body.get("item"), event.body.get("photo")
+    return MarkLine(
+        at_ms, event.seq, event.tag, kind, zh, en, str(item) if item else None, str(photo) if photo else None
+    )
+
+
+def words(event: StoredEvent, items: Mapping[str, str]) -> tuple[str, str]:
+    """(Chinese, English) of one event, for marks and for the package's reading copy."""
+    source, _, what = event.tag.partition(":")
+    body = event.body
+    who = ROLES.get(str(body.get("role") or source), ROLES["system"])
+    pair = WORDS.get(what)
+    if pair is None:
+        return f"{who[0]}：{what}", f"{who[1]}: {what}"
+    item = items.get(str(body.get("item")), str(body.get("item") or ""))
+    values = _value(body)
+    step = STEPS.get(str(body.get("step")), (str(body.get("step", "")),) * 2)
+    result = RESULTS.get(str(body.get("result")), (str(body.get("result", "")),) * 2)
+    cause = CAUSES.get(str(body.get("cause")), CAUSES["other"])
+    text = str(body.get("text") or body.get("note") or body.get("reason") or body.get("remark") or "")
+    name = str(body.get("name") or "")
+
+    def fields(lang: int) -> dict[str, str]:
+        return {
+            "who": who[lang],
+            "item": item,
+            "value": values[lang],
+            "step": step[lang],
+            "result": result[lang],
+            "cause": cause[lang],
+            "text": text,
+            "name": name,
+        }
+
+    return pair[0].format(**fields(0)).rstrip("：: "), pair[1].format(**fields(1)).rstrip("：: ")
+
+
+def _value(body: Mapping[str, Any]) -> tuple[str, str]:
+    value = VALUES.get(str(body.get("value")), ("撤回", "withdrawn"))
+    measured = body.get("measured")
+    if measured is None:
+        return value
+    return f"{value[0]}，实测{measured:g}", f"{value[1]}, measured {measured:g}"
+
+
+def _gap(leg: LegEntry, segment: Segment) -> MarkLine:
+    seconds = max(1, round((segment.to_ms - segment.from_ms) / 1000))
+    cause = CAUSES.get(segment.cause, CAUSES["other"])
+    who = ROLES.get(leg.role, ROLES["system"])
+    return MarkLine(
+        segment.from_ms,
+        0,
+        "manifest:gap",
+        "gap",
+        f"中断{seconds}秒：{who[0]}{cause[0]}",
+        f"Interrupted {seconds} s: {who[1].lower()} {cause[1]}",
+    )
