@@ -49,7 +49,8 @@ export interface CaseDetail {
   applicant: string
   phone: string
   address: string
-  location: { lat: number; lon: number } | null
+  /** Registered place: latitude, longitude. */
+  location: [number, number] | null
   facts: Record<string, unknown>
   checklist: ChecklistView
   notices: Notice[]
