@@ -65,7 +65,6 @@ def _colour(document: pikepdf.Pdf) -> None:
 
 
 def _attach(document: pikepdf.Pdf, attachments: Mapping[str, tuple[bytes, str]], at: datetime) -> None:
-    document.Root.AF = Array([])
     for name, (data, relationship) in attachments.items():
         mime = _MIME[name.rpartition(".")[2]]
         spec = pikepdf.AttachedFileSpec(  # type: ignore[call-arg]  # its stub lacks `relationship`
@@ -79,7 +78,8 @@ def _attach(document: pikepdf.Pdf, attachments: Mapping[str, tuple[bytes, str]],
             mod_date=at.strftime("D:%Y%m%d%H%M%S+00'00'"),
         )
         document.attachments[name] = spec
-        document.Root.AF.append(document.attachments[name].obj)
+    # ISO 19005-3 6.8: every embedded file is associated with the document; newer pikepdf does it by itself.
+    document.Root.AF = Array([document.attachments[name].obj for name in attachments])
 
 
 def _fields(document: pikepdf.Pdf, places: Sequence[FieldPlace]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+import tzlocal
 from asn1crypto import cms
 from asn1crypto import x509 as asn1_x509
 from cryptography.exceptions import InvalidSignature
@@ -37,6 +38,9 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from signing.authority import RevocationData
 from signing.keys import ServerKey
 from signing.timestamp import Stamper, TimeStampAuthority
+
+# The library asks for the local zone with each signature; the first answer reads files, so it is fetched at import.
+tzlocal.get_localzone()
 
 # Hex digits kept free for the CMS: ours takes about 7,500; a foreign token with its chain adds up to 7,000.
 RESERVED = 18_000

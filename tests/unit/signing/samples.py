@@ -144,7 +144,7 @@ def report(*, items: int = 8, photos: int = 5, draft: bool = False, note: str = 
         business_name="松汀区𬍛记小馆（个体工商户）",
         applicant_name=RARE_NAMES[0],
         registered_address="云澜市松汀区潮平路18号一层103室",
-        place=Place(lat=35.912345, lon=123.412345, accuracy_m=12, distance_m=38, at=START + timedelta(seconds=30)),
+        place=Place(lat=35.912345, lon=123.412345, accuracy_m=12.0, distance_m=38.0, at=START + timedelta(seconds=30)),
         started_at=START,
         ended_at=START + timedelta(minutes=23, seconds=49),
         people=(
