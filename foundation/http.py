@@ -110,6 +110,7 @@ class Surroundings:
     clock: Clock = field(default_factory=SystemClock)
     origins: frozenset[str] = frozenset()
     trusted_proxies: tuple[str, ...] = ()
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     tls: bool = False
     lang: Lang = "zh"
     duty_post: str = "值班长"
@@ -308,7 +309,13 @@ def _own_routes(around: Surroundings, routes: Sequence[Route]) -> list[Route]:
                 failing.append(name)
         return answer({"status": "failing" if failing else "ok", "failing": failing}, 503 if failing else 200)
 
-    async def metrics(_call: Call) -> Result:
+    scrapers = http_guard.networks(around.metrics_from)
+
+    async def metrics(call: Call) -> Result:
+        # A proxy we were not told of would make everybody look local.
+        unknown_proxy = "X-Forwarded-For" in call.request.headers and not around.trusted_proxies
+        if unknown_proxy or not http_guard.within(call.address, scrapers):
+            raise Problem("S404")
         return web.Response(body=around.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     async def openapi(_call: Call) -> Result:

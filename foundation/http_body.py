@@ -1,5 +1,6 @@
 """Reading what a browser sends: limited, typed, refused whole."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,8 @@ from aiohttp import web
 from foundation.errors import Problem
 
 _PIECE = 64 * 1024
+# A phone in a lift pauses for seconds; whoever sends nothing for longer only holds a connection.
+_IDLE_S = 30.0
 # An escaped NUL, not an escaped backslash before "u0000": PostgreSQL's text takes none, and nobody types one.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _PATH = re.compile(r"`\$(\S*)`")
@@ -27,18 +30,26 @@ class Reader:
         return b"".join(pieces)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Pieces as they arrive. Raises S413 as soon as the limit is passed, S415 for a compressed body."""
+        """Pieces as they arrive. Raises S413 as soon as the limit is passed, S415 for a compressed body, S408
+        when nothing came for half a minute."""
         # aiohttp would inflate it, and a kilobyte can become a gigabyte; no browser compresses a request.
         if self._request.headers.get("Content-Encoding", "identity") != "identity":
             raise Problem("S415")
         if (self._request.content_length or 0) > self._limit:
             raise Problem("S413", limit=shown_size(self._limit))
         size = 0
-        async for piece in self._request.content.iter_chunked(_PIECE):
+        while piece := await self._piece():
             size += len(piece)
             if size > self._limit:
                 raise Problem("S413", limit=shown_size(self._limit))
             yield piece
+
+    async def _piece(self) -> bytes:
+        try:
+            async with asyncio.timeout(_IDLE_S):
+                return await self._request.content.read(_PIECE)
+        except TimeoutError:
+            raise Problem("S408") from None
 
 
 def decode(body: bytes, content_type: str, into: Any) -> Any:

@@ -26,7 +26,7 @@ def client(request: web.Request, proxies: Sequence[Network]) -> tuple[str, str]:
     """
     address = request.remote or ""
     scheme = request.scheme
-    if not _trusted(address, proxies):
+    if not within(address, proxies):
         return address, scheme
     scheme = request.headers.get("X-Forwarded-Proto", scheme).rpartition(",")[2].strip()
     for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
@@ -34,7 +34,7 @@ def client(request: web.Request, proxies: Sequence[Network]) -> tuple[str, str]:
         if not _is_address(hop):
             break
         address = hop
-        if not _trusted(hop, proxies):
+        if not within(hop, proxies):
             break
     return address, scheme if scheme in ("http", "https") else request.scheme
 
@@ -47,8 +47,9 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _trusted(address: str, proxies: Sequence[Network]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in proxies)
+def within(address: str, among: Sequence[Network]) -> bool:
+    """Whether this is an address of one of these networks."""
+    return _is_address(address) and any(ip_address(address) in network for network in among)
 
 
 def check_origin(request: web.Request, origins: frozenset[str], scheme: str) -> None:

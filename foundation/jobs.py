@@ -276,17 +276,14 @@ class JobRunner:
             if (await conn.execute(select(jobs.c.id).where(due).limit(1))).first() is None:
                 return []
         async with self._db.begin() as conn:
-            # SKIP LOCKED lets PostgreSQL's runners pass each other; SQLite's writers are alone and it is left out.
+            # SKIP LOCKED lets PostgreSQL's runners pass each other; SQLite's writers are alone and leave it out. In two
+            # statements: as a subquery of the update, PostgreSQL may run the choice again and lock more than `most`.
             chosen = select(jobs.c.id).where(due).order_by(jobs.c.due_at, jobs.c.id).limit(most)
-            rows = await conn.execute(
-                update(jobs)
-                .where(jobs.c.id.in_(chosen.with_for_update(skip_locked=True).scalar_subquery()))
-                .values(
-                    state="leased", lease_until=now + LEASE, lease_by=self.id, attempts=jobs.c.attempts + 1, progress=0
-                )
-                .returning(*_FIELDS)
-            )
-            return [Job(**row._mapping) for row in rows]
+            ids = (await conn.execute(chosen.with_for_update(skip_locked=True))).scalars().all()
+            leased = {"state": "leased", "lease_until": now + LEASE, "lease_by": self.id, "progress": 0}
+            taken = update(jobs).where(jobs.c.id.in_(ids)).values(attempts=jobs.c.attempts + 1, **leased)
+            rows = (await conn.execute(taken.returning(*_FIELDS))).all()
+            return sorted((Job(**row._mapping) for row in rows), key=lambda job: (job.due_at, job.id))
 
     async def _run(self, job: Job) -> None:
         with log.bind(job=job.id, kind=job.kind), self._running.track_inprogress():

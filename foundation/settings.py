@@ -3,6 +3,7 @@
 Nothing else reads the environment. `document()` is the table in docs/operations.md; a test compares the two.
 """
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,10 @@ class Settings(BaseSettings):
         (),
         description="Networks of proxies whose X-Forwarded-For and -Proto are believed, as a JSON list: "
         '`["10.0.0.0/8"]`. Empty: nobody\'s.',
+    )
+    metrics_from: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Networks that may read /metrics, as a JSON list; to others it is not there.",
     )
     office_key_file: Path | None = Field(
         None,
@@ -117,4 +122,6 @@ def document() -> str:
 def _shown(default: object) -> str:
     if default is None or default == "" or default == ():
         return ""
+    if isinstance(default, tuple):
+        return f"`{json.dumps(default)}`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

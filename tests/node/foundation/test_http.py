@@ -367,6 +367,23 @@ async def test_requests_are_counted_by_route_and_never_by_path(serve):
         assert "rec_1" not in await response.text()
 
 
+async def test_metrics_are_for_the_networks_that_may_read_them(serve):
+    local = await serve(build_app([], actors=who))
+    assert (await problem(local, "GET", "/metrics", headers={"X-Forwarded-For": "203.0.113.9"}))["status"] == 404
+    other = await serve(build_app([], actors=who, metrics_from=("10.0.0.0/8",)))
+    assert (await problem(other, "GET", "/metrics"))["status"] == 404
+
+
+async def test_a_body_that_stops_coming_does_not_hold_its_connection(served, monkeypatch):
+    monkeypatch.setattr("foundation.http_body._IDLE_S", 0.05)
+
+    async def stalled():
+        yield b"x"
+        await asyncio.sleep(5)
+
+    assert (await problem(served, "POST", "/api/photos", data=stalled()))["code"] == "S408"
+
+
 async def test_the_description_is_valid_openapi_and_names_every_route(served):
     described = await served.get("/api/openapi.json")
     validate(described)
