@@ -9,26 +9,20 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-import pylibsrtp
-
 from foundation import log
-from media.dtls import DtlsEndpoint, Fingerprint, Identity, Role, SrtpKeys
+from media.dtls import DtlsEndpoint, Fingerprint, Identity, Role
 from media.limits import TokenBucket
 from media.socket import MediaSocket, Path
+from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 
 CONSENT_NS = 30_000_000_000  # RFC 7675 §5.1
 SETUP_NS = 30_000_000_000  # from SDP to keys: a permission prompt may come in between
 _PATHS_MAX = 8  # addresses of one browser: IPv4, IPv6, Wi-Fi, mobile, TCP
 _EARLY_MAX = 6  # DTLS datagrams kept when the browser is faster than its own SDP answer: one flight
-_WINDOW = 2048  # packets of replay protection, and how far back one may be sent again: twice the cache
 # A camera, a screen and a microphone need a third of this; a peer gone wild harms only itself.
 _PACKETS_PER_S, _BYTES_PER_S = 3000, 1_000_000
 _CHECKS_PER_S = 50  # from addresses not yet known
 
-_PROFILES = {
-    "SRTP_AEAD_AES_128_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
-    "SRTP_AES128_CM_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
-}
 _log = log.get("media")
 
 State = Literal["new", "up", "down"]
@@ -67,8 +61,8 @@ class Peer:
         self._path: Path | None = None
         self._dtls: DtlsEndpoint | None = None
         self._early: list[tuple[bytes, Path]] = []
-        self._receiving: pylibsrtp.Session | None = None
-        self._sending: pylibsrtp.Session | None = None
+        self._receiving: SrtpReceiver | None = None
+        self._sending: SrtpSender | None = None
         self._packets = TokenBucket(_PACKETS_PER_S, 2 * _PACKETS_PER_S)
         self._bytes = TokenBucket(_BYTES_PER_S, 2 * _BYTES_PER_S)
         self._old_ufrag = ""
@@ -128,7 +122,7 @@ class Peer:
         self._send_all(self._dtls.receive(data), path)
         if self._dtls.state == "connected" and self.state == "new":
             assert self._dtls.keys is not None
-            self._receiving, self._sending = _sessions(self._dtls.keys)
+            self._receiving, self._sending = SrtpReceiver(self._dtls.keys), SrtpSender(self._dtls.keys)
             self.state = "up"
             self._handler.up()
         elif self._dtls.state == "closed":
@@ -148,10 +142,10 @@ class Peer:
             return
         try:
             if 192 <= data[1] <= 223:  # RFC 5761 §4
-                self._handler.take_rtcp(session.unprotect_rtcp(data), now_ns)
+                self._handler.take_rtcp(session.rtcp(data), now_ns)
                 return
-            packet = session.unprotect(data)
-        except pylibsrtp.Error:
+            packet = session.rtp(data)
+        except SrtpError:
             self.unauthentic += 1
             return
         self.received_bytes += len(data)
@@ -165,8 +159,8 @@ class Peer:
         if path is None or session is None:
             return False
         try:
-            path.send(session.protect(packet))
-        except (pylibsrtp.Error, ValueError, OSError):
+            path.send(session.rtp(packet))
+        except (SrtpError, OSError):
             return False
         self.sent_packets += 1
         self.sent_bytes += len(packet)
@@ -178,8 +172,8 @@ class Peer:
         if path is None or session is None:
             return False
         try:
-            path.send(session.protect_rtcp(packet))
-        except (pylibsrtp.Error, ValueError, OSError):
+            path.send(session.rtcp(packet))
+        except (SrtpError, OSError):
             return False
         return True
 
@@ -225,12 +219,3 @@ class Peer:
     def _send_all(datagrams: Sequence[bytes], path: Path) -> None:
         for datagram in datagrams:
             path.send(datagram)
-
-
-def _sessions(keys: SrtpKeys) -> tuple[pylibsrtp.Session, pylibsrtp.Session]:
-    profile = _PROFILES[keys.profile]
-    inbound = pylibsrtp.Policy(keys.remote, pylibsrtp.Policy.SSRC_ANY_INBOUND, srtp_profile=profile)
-    outbound = pylibsrtp.Policy(keys.local, pylibsrtp.Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile)
-    inbound.window_size = outbound.window_size = _WINDOW
-    outbound.allow_repeat_tx = True  # a packet asked for again is sent again, byte for byte the same
-    return pylibsrtp.Session(inbound), pylibsrtp.Session(outbound)
