@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.ids import new_id
 from office import store
-from office.matter import Matter, load_matter
+from office.matter import LOADER, Matter, load_matter
 from office.store import Office, Staff
 
 DATA = Path(__file__).with_name("demo_data")
@@ -49,20 +50,24 @@ def new_password() -> str:
 
 async def read_matters() -> list[Matter]:
     """All matters of the demonstration. Raises MatterError for data that do not fit the schema."""
+    return list(await asyncio.to_thread(_matters))
 
-    def read() -> list[Matter]:
-        return [load_matter(path.read_text("utf-8")) for path in sorted((DATA / "matters").glob("*.yaml"))]
 
-    return await asyncio.to_thread(read)
+@cache
+def _matters() -> tuple[Matter, ...]:
+    # Frozen values of shipped files: reading them takes a second of a core, and once is enough.
+    return tuple(load_matter(path.read_text("utf-8")) for path in sorted((DATA / "matters").glob("*.yaml")))
+
+
+@cache
+def _offices() -> dict[str, Any]:
+    return dict(yaml.load((DATA / "offices.yaml").read_text("utf-8"), Loader=LOADER))
 
 
 async def read_offices() -> list[Office]:
     """The office tree, each office after its parent."""
 
-    def read() -> Any:
-        return yaml.safe_load((DATA / "offices.yaml").read_text("utf-8"))
-
-    data = await asyncio.to_thread(read)
+    data = await asyncio.to_thread(_offices)
     return [
         Office(
             code=each["code"],
