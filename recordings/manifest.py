@@ -11,7 +11,6 @@ off by at most its `error_ms`: half the round trip to the sender where it was me
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 
@@ -355,34 +354,3 @@ class _Conditions:
             muted_video=tuple(self._muted.get((person, "video"), ())),
             causes=tuple((span, word) for whose, span, word in self._causes if whose == person or whose in legs),
         )
-
-
-def entry_of(row: Any) -> EpochEntry:
-    """The manifest's entry of a row of recording_epochs (`recordings.store.Epoch`)."""
-    facts = row.facts
-    return EpochEntry(
-        epoch=row.epoch,
-        session=row.session,
-        leg=row.leg,
-        kind=row.kind,
-        worker=row.worker,
-        start_wall_ns=row.start_wall_ns,
-        start_ms=0,
-        error_ms=row.error_ms,
-        length_ms=row.length_ms,
-        mime=row.mime,
-        clusters=row.clusters,
-        size=row.size,
-        chain=row.chain,
-        chain_sm3=row.chain_sm3,
-        closed=row.closed,
-        closed_reason=facts.get("closed_reason", ""),
-        final_sha256=row.final_sha256 or "",
-        cues_sha256=row.cues_sha256 or "",
-        video_frames=facts.get("video_frames", 0),
-        audio_frames=facts.get("audio_frames", 0),
-        lost_packets=facts.get("lost_packets", 0),
-        lost_frames=facts.get("lost_frames", 0),
-        video_runs=tuple((begin, end) for begin, end in facts.get("video_runs", ())),
-        audio_runs=tuple((begin, end) for begin, end in facts.get("audio_runs", ())),
-    )

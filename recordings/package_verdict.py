@@ -1,0 +1,217 @@
+"""The verdict on a package: five parts, each pass, fail or undecided, with reasons a person can read. Pure."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from foundation.i18n import BEIJING
+from signing.verdict import PdfVerdict
+
+State = Literal["pass", "fail", "undecided"]
+PartName = Literal["recording", "photos", "report", "signatures", "time"]
+PARTS: dict[PartName, tuple[str, str]] = {
+    "recording": ("录像", "recording"),
+    "photos": ("照片", "photographs"),
+    "report": ("勘验单", "report sheet"),
+    "signatures": ("签名", "signatures"),
+    "time": ("时间证明", "time proof"),
+}
+
+# Code: (Chinese, English). A code is never reused for another meaning. Those in UNDECIDED accuse nobody.
+SENTENCES: dict[str, tuple[str, str]] = {
+    "P01": (
+        "这不是案卷包，或者包的结构已经损坏（{object}）。",
+        "Not a record's package, or its structure is damaged ({object}).",
+    ),
+    "P02": (
+        "缺少文件{object}。",
+        "{object} is missing.",
+    ),
+    "P03": (
+        "{object}与清单上的校验值不一致。",
+        "{object} differs from its checksum.",
+    ),
+    "P04": (
+        "多出清单上没有的文件{object}。",
+        "{object} is not on the list of files.",
+    ),
+    "P05": (
+        "{who}录像{clock}起{seconds}秒与封存记录不一致。",
+        "{who_en}'s recording differs from what was sealed for {seconds} s from {clock}.",
+    ),
+    "P06": (
+        "{who}录像{object}的文件头或索引与封存记录不一致。",
+        "Head or index of {who_en}'s recording {object} differs from what was sealed.",
+    ),
+    "P07": (
+        "{who}录像{object}的长度与封存记录不一致。",
+        "The length of {who_en}'s recording {object} differs from what was sealed.",
+    ),
+    "P08": (
+        "{object}记下的各段校验值与封存记录不一致。",
+        "The cluster hashes in {object} differ from what was sealed.",
+    ),
+    "P09": (
+        "第{seq}条事件与封存记录不一致。",
+        "Event {seq} differs from what was sealed.",
+    ),
+    "P10": (
+        "事件记录与总清单对不上。",
+        "The chain of events does not match the manifest.",
+    ),
+    "P11": (
+        "总清单{object}读不出来或前后矛盾。",
+        "The manifest {object} cannot be read or contradicts itself.",
+    ),
+    "P12": (
+        "最终清单没有延续签名时的清单（{object}）。",
+        "The final manifest does not extend the one that was signed ({object}).",
+    ),
+    "P13": (
+        "照片{object}与拍摄时登记的不一致。",
+        "Photo {object} differs from what was registered when it was taken.",
+    ),
+    "P14": (
+        "照片{object}没有登记过。",
+        "Photo {object} was never registered.",
+    ),
+    "P15": (
+        "勘验单不是封存的那一份。",
+        "The sheet is not the one that was sealed.",
+    ),
+    "P16": (
+        "勘验单属于另一个案卷（{object}）。",
+        "The sheet belongs to another record ({object}).",
+    ),
+    "P17": (
+        "时间戳{object}与清单对不上，或不是认可的机构签发。",
+        "Time stamp {object} does not match its manifest or is not from a trusted service.",
+    ),
+    "P18": (
+        "时间戳{object}的时间晚于现在。",
+        "Time stamp {object} lies in the future.",
+    ),
+    "P19": (
+        "证书文件{object}读不出来。",
+        "The certificates in {object} cannot be read.",
+    ),
+    "P30": (
+        "还没有生成勘验单。",
+        "There is no sheet yet.",
+    ),
+    "P31": (
+        "勘验单还没有签完、盖章。",
+        "The sheet is not signed and sealed to its end yet.",
+    ),
+    "P32": (
+        "案卷还没有封存，没有最终的时间戳。",
+        "The record is not sealed yet: there is no final time stamp.",
+    ),
+    "P33": (
+        "没有录像。",
+        "There is no recording.",
+    ),
+    "P34": (
+        "没有照片。",
+        "There are no photographs.",
+    ),
+    "P40": (
+        "证书取自案卷包本身，没有与机关公布的证书核对。",
+        "The certificates are the package's own, not compared with those the office publishes.",
+    ),
+}
+UNDECIDED = frozenset({"P30", "P31", "P32"})
+NOTES = frozenset({"P33", "P34", "P40"})
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Why. `object` is the file or thing, `at` the wall time and `at_ms` the place on the session clock."""
+
+    code: str
+    zh: str
+    en: str
+    object: str = ""
+    at: datetime | None = None
+    at_ms: int | None = None
+
+
+class PartVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the five parts."""
+
+    part: PartName
+    state: State
+    findings: tuple[Finding, ...] = ()
+
+
+class PackageVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """All five. `passed` of five pass; `sentence` sums up in both languages."""
+
+    record: str
+    parts: tuple[PartVerdict, ...]
+    sentence_zh: str
+    sentence_en: str
+    checked_at: datetime
+    coverage_percent: float | None = None
+    report: PdfVerdict | None = None
+
+    @property
+    def state(self) -> State:
+        states = {part.state for part in self.parts}
+        return "fail" if "fail" in states else "undecided" if "undecided" in states else "pass"
+
+    def part(self, name: PartName) -> PartVerdict:
+        return next(part for part in self.parts if part.part == name)
+
+
+def finding(
+    code: str, *, object: str = "", at: datetime | None = None, at_ms: int | None = None, **params: Any
+) -> Finding:
+    zh, en = SENTENCES[code]
+    clock = at.astimezone(BEIJING).strftime("%H:%M:%S") if at else ""
+    fields = {"object": object, "clock": clock, **params}
+    return Finding(code=code, zh=zh.format(**fields), en=en.format(**fields), object=object, at=at, at_ms=at_ms)
+
+
+def state_of(findings: list[Finding]) -> State:
+    """fail outweighs undecided, which outweighs pass."""
+    codes = {each.code for each in findings} - NOTES
+    if codes - UNDECIDED:
+        return "fail"
+    return "undecided" if codes else "pass"
+
+
+def verdict(
+    record: str,
+    found: dict[PartName, list[Finding]],
+    now: datetime,
+    coverage_percent: float | None = None,
+    report: PdfVerdict | None = None,
+) -> PackageVerdict:
+    """Sum up: what fails is named first, then what cannot be judged."""
+    parts = tuple(PartVerdict(part=name, state=state_of(found[name]), findings=tuple(found[name])) for name in PARTS)
+    failed = [each for part in parts if part.state == "fail" for each in part.findings if each.code not in NOTES]
+    open_ones = [each for part in parts for each in part.findings if each.code in UNDECIDED]
+    if failed:
+        rest = "，其余一致。" if all(part.state != "fail" for part in parts[1:]) or len(failed) == 1 else ""
+        zh = failed[0].zh.rstrip("。") + (rest or f"；共{len(failed)}处。")
+        en = failed[0].en.rstrip(".") + ("; the rest matches." if rest else f"; {len(failed)} findings in all.")
+    elif open_ones:
+        zh = f"有{len(open_ones)}项无法判断：" + open_ones[0].zh
+        en = f"{len(open_ones)} cannot be judged: " + open_ones[0].en
+    else:
+        zh = "录像、照片、勘验单、签名、时间证明都与封存时一致。"
+        en = "All five match what was sealed."
+    return PackageVerdict(
+        record=record,
+        parts=parts,
+        sentence_zh=zh,
+        sentence_en=en,
+        checked_at=now,
+        coverage_percent=coverage_percent,
+        report=report,
+    )
+
+
+def moment(origin: datetime, t_ms: int) -> datetime:
+    return origin + timedelta(milliseconds=t_ms)
