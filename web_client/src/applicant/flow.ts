@@ -107,6 +107,8 @@ export function reduce(flow: Flow, action: Action): Flow {
 
 /** Who comes back to a record that already has their consent goes on with the phone check. */
 function preparingAfter(flow: Flow, view: View | null): Preparing {
+  // Arrived in the waiting room: from here on `check` means checking once more.
+  if (view?.phase === 'waiting' && flow.view?.phase !== 'waiting') return 'steps'
   if (view?.phase === 'invited' && view.consent && ['landing', 'code', 'steps', 'consent'].includes(flow.preparing))
     return 'check'
   if (view?.phase === 'invited' && !view.consent && ['landing', 'code'].includes(flow.preparing)) return 'steps'

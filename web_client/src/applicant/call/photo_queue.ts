@@ -13,6 +13,8 @@ export interface Sending {
   request: string | null
   state: 'sending' | 'kept' | 'sent' | 'refused'
   share: number
+  /** This device's clock, when the server had it. */
+  sentAt: number | null
   /** The server's sentence, if it refused the photo. */
   text: string
   code: string
@@ -36,6 +38,7 @@ export function createPhotoQueue(record: string) {
       request,
       state: 'sending',
       share: 0,
+      sentAt: null,
       text: '',
       code: '',
     }
@@ -50,7 +53,7 @@ export function createPhotoQueue(record: string) {
       if (photos.value.some((entry) => entry.id === kept.id)) continue
       const { id, item, request } = kept
       const url = URL.createObjectURL(kept.blob)
-      photos.value = [...photos.value, { id, url, item, request, state: 'kept', share: 0, text: '', code: '' }]
+      photos.value = [...photos.value, { id, url, item, request, state: 'kept', share: 0, sentAt: null, text: '', code: '' }]
     }
     void work()
   }
@@ -78,7 +81,7 @@ export function createPhotoQueue(record: string) {
         (share) => change(entry, { share }),
       )
       await shelf.remove(entry.id)
-      change(entry, { state: 'sent', share: 1 })
+      change(entry, { state: 'sent', share: 1, sentAt: Date.now() })
     } catch (error) {
       if (error instanceof Unreachable) return change(entry, { state: 'kept' })
       const problem = error instanceof ApiProblem ? error : null

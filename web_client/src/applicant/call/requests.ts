@@ -2,7 +2,7 @@
  * What officers ask of the phone (A7, A8). With standing consent torch, lens, zoom and photo are done at once and told with a chip;
  * without it, and for what only hands can do, a card asks.
  */
-import { computed, onBeforeUnmount, ref, shallowRef, watch } from 'vue'
+import { computed, onBeforeUnmount, reactive, ref, shallowRef, watch } from 'vue'
 
 import { setTorch, setZoom, takePhoto } from '../../shared/media'
 import type { RequestView } from '../../shared/protocol'
@@ -27,7 +27,7 @@ export function useRequests(session: Session, photos: PhotoQueue, video: () => H
   const chip = shallowRef<Chip | null>(null)
   const taking = ref(false)
   const lastPhoto = shallowRef<Sending | null>(null)
-  const handled = new Set<string>()
+  const handled = reactive(new Set<string>())
 
   const asked = computed(() => (session.view.value?.requests ?? []).filter((request) => request.state === 'asked'))
   /** The newest request that needs the person's hand. */

@@ -51,7 +51,6 @@ export default {
   'steps.quiet': 'Do-not-disturb on',
   'consent.title': 'Recording and personal information',
   'consent.who': 'Who',
-  'consent.who.text': '{office} {phone}',
   'consent.what': 'What',
   'consent.what.text': 'Sound, picture, photos, place, signature',
   'consent.use': 'Why',

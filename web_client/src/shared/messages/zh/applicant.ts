@@ -56,7 +56,6 @@ export default {
   // A3
   'consent.title': '录音录像和个人信息',
   'consent.who': '谁',
-  'consent.who.text': '{office} {phone}',
   'consent.what': '记录',
   'consent.what.text': '声音、画面、照片、位置、签名',
   'consent.use': '用途',
