@@ -28,6 +28,9 @@ from signaling.store import Leg, Placement
 COVERED: tuple[contract.Kind, ...] = ("camera", "screen")
 """A mask covers pictures; who is covered is still heard."""
 
+PROBE_WITHIN_S = 1.0
+"""A worker that lives answers a question in milliseconds, a busy one in tenths."""
+
 
 class Calls:
     """What one node does about the media of all its rooms."""
@@ -79,17 +82,18 @@ class Calls:
 
     async def _where(self, room: Room) -> Placement:
         """The placement of the room's call on a worker that lives. Raises Problem M03 (no call), M01 (no worker)."""
-        if room.shared.call is None or room.placement is None or room.placement.call != room.shared.call:
-            await room.refresh()
+        # Read first: a leg opened in a call that has just ended elsewhere would bring its session back to life.
+        await room.refresh()
         placement = room.placement
         if room.shared.call is None or placement is None:
             raise Problem("M03")
-        if self._directory.worker_is_dead(placement.worker):
-            await self.move(room, placement)
+        if self._directory.worker_is_late(placement.worker) and await self.session_is_lost(placement):
+            if not await self.move(room, placement):
+                raise Problem("M01")
             await room.refresh()
             placement = room.placement
-            if placement is None or self._directory.worker_is_dead(placement.worker):
-                raise Problem("M01")
+            if placement is None:
+                raise Problem("M03")
         return placement
 
     # -- what a client asks
@@ -164,16 +168,19 @@ class Calls:
         return all([await self._link.tell(at.worker, request, contract.Done) for request in requests])
 
     async def session_is_lost(self, placement: Placement) -> bool:
-        """Ask the worker itself: it does not know the session (it was started again), or there is nobody to ask."""
+        """Ask the worker itself. Lost: it does not know the session (it was started again), the bus knows nobody of
+        its name, or it has been silent for too long and does not answer either. A busy worker whose heartbeat is late
+        answers, and nothing is moved."""
         try:
             probe = contract.Probe(placement.call, placement.record)
-            await self._link.ask(placement.worker, probe, contract.SessionStats)
+            await self._link.ask(placement.worker, probe, contract.SessionStats, within_s=PROBE_WITHIN_S)
         except WorkerUnreachable as unreachable:
             if unreachable.gone:
                 self._directory.bury(placement.worker)
-            return unreachable.gone
+            return unreachable.gone or self._directory.worker_is_dead(placement.worker)
         except Problem:
             return True
+        self._directory.heard_of(placement.worker)
         return False
 
 

@@ -42,10 +42,11 @@ class MediaLink:
         self._reply_within_s = reply_within_s
         self._log = log.get("signaling.media")
 
-    async def ask(self, worker: str, request: contract.Request, expect: type[R]) -> R:
+    async def ask(self, worker: str, request: contract.Request, expect: type[R], *, within_s: float | None = None) -> R:
         """The worker's reply. Raises `WorkerUnreachable`, or Problem M02/M04 where the worker refused."""
+        limit_s = self._reply_within_s if within_s is None else within_s
         try:
-            data = await self._bus.request(subject_of(worker), contract.encode(request), self._reply_within_s)
+            data = await self._bus.request(subject_of(worker), contract.encode(request), limit_s)
             reply = contract.decode_reply(data)
         except (BusUnavailable, ValueError) as error:
             self._log.warning("a media worker did not answer", worker=worker, asked=type(request).__name__, error=error)

@@ -128,6 +128,10 @@ class Directory:
     def worker_is_late(self, worker: str) -> bool:
         return self._workers.late(worker, self._now_s())
 
+    def heard_of(self, worker: str) -> None:
+        """It answered, which is as good as a heartbeat."""
+        self._workers.heard(worker, self._now_s())
+
     def bury(self, worker: str) -> None:
         """The bus knows nobody of this name any more: no need to wait for its silence."""
         self._workers.bury(worker)

@@ -5,7 +5,7 @@
 
 A socket that is lost is given a grace before the record says so, because pages reload and phones change networks. A
 node that dies takes its sockets with it and cannot say so: it has been silent for as long as the grace by then, so its
-legs go down at once. Sound and picture are judged apart from the socket: a leg that published and of which nothing has
+legs go down at once. Sound and picture are judged apart from the socket: a leg that has sent and of which nothing has
 come for as long has stalled, whatever its socket does.
 """
 
@@ -68,7 +68,7 @@ def due(
         since = silent_since[leg.leg]
         if since is None and leg.stalled:
             found.append(Flowing(leg))
-        elif since is not None and not leg.stalled and leg.tracks and now - since >= grace:
+        elif since is not None and not leg.stalled and now - since >= grace:
             found.append(Stalled(leg))
     return found
 

@@ -131,7 +131,12 @@ class Sweep:
             silent_since=silent,
         )
         for each in found:
-            gathering = await self._gather(each.leg.record)
+            try:
+                gathering = await self._gather(each.leg.record)
+            except Problem:
+                # The record was destroyed: there is nothing to write to, and nobody to be gone from it.
+                await self._attendance.leave(each.leg.record, each.leg.person)
+                continue
             await self._attendance.write(gathering.room, each)
 
     def _is_orphan(self, leg: Leg) -> bool:
@@ -142,14 +147,16 @@ class Sweep:
 
     async def _workers(self) -> None:
         """Calls of our rooms whose worker died, or was started again and knows nothing of them."""
-        for gathering in list(self._gatherings.values()):
-            at = gathering.room.placement
-            if at is None or not gathering.sockets:
-                continue
-            doubtful = self._directory.worker_is_late(at.worker) or self._is_empty(at.worker, gathering)
-            dead = self._directory.worker_is_dead(at.worker)
-            if dead or (doubtful and await self._calls.session_is_lost(at)):
-                await self._calls.move(gathering.room, at)
+        # Together: one wedged worker would otherwise delay the others' calls by a second each.
+        await asyncio.gather(*(self._worker_of(gathering) for gathering in list(self._gatherings.values())))
+
+    async def _worker_of(self, gathering: Gathering) -> None:
+        at = gathering.room.placement
+        if at is None or not gathering.sockets:
+            return
+        doubtful = self._directory.worker_is_late(at.worker) or self._is_empty(at.worker, gathering)
+        if doubtful and await self._calls.session_is_lost(at):
+            await self._calls.move(gathering.room, at)
 
     def _is_empty(self, worker: str, gathering: Gathering) -> bool:
         """Whether the worker says it has no session at all, though somebody of this room sends to it."""

@@ -1,6 +1,16 @@
 """What people of one record see of each other over one node."""
 
+import asyncio
+
+import aiohttp
+import pytest
+from msgspec import Raw
+
 from foundation.access import Actor
+from foundation.nats_child import NatsChild
+from office import store as office_store
+from office.commands import RecordSealed
+from office.events import verify
 from signaling import messages as m
 from tests.support.people import ELSEWHERE, guest, officer
 from tests.support.signaling import LI, WANG, Opened, Station, wait_in_line
@@ -70,8 +80,6 @@ async def test_a_second_device_takes_the_place_of_the_first(station: Station, op
 
 
 async def test_a_hundred_devices_of_one_person_leave_one(station: Station, opened: Opened) -> None:
-    import asyncio
-
     clients = [await station.connect(opened.record, opened.applicant) for _ in range(100)]
     await asyncio.gather(*(client.send(m.Hello(1)) for client in clients))
     last = clients[0]
@@ -107,9 +115,6 @@ async def test_who_does_not_come_back_is_written_as_gone_with_the_cause(station:
 
 
 async def test_strangers_get_no_further_than_the_door(station: Station, opened: Opened) -> None:
-    import aiohttp
-    import pytest
-
     other = guest("rec_00000000000000000000000000", id="inv_other")
     far = officer("stf_far", office=ELSEWHERE)
     for actor, status in ((other, 404), (far, 403), (Actor("anonymous", id="nobody"), 401)):
@@ -152,3 +157,39 @@ async def test_a_login_that_ended_ends_its_connections(station: Station, opened:
     station.forget(WANG)
     await station.node._revalidate()
     assert await client.gone() == m.CloseCode.NOT_ALLOWED
+
+
+async def test_a_sealed_record_has_nothing_left_to_say_to_its_guests(station: Station, opened: Opened) -> None:
+    lead = await station.join(opened.record, WANG)
+    applicant = await station.join(opened.record, opened.applicant)
+    await station.node.dispatch(opened.record, Actor("system", id="system"), RecordSealed())
+    assert await applicant.gone() == m.CloseCode.FINISHED
+    await lead.do("say", text="存档")
+
+
+async def test_a_node_that_was_started_again_knows_that_its_sockets_are_gone(
+    station: Station, opened: Opened, sqlite_url: str, nats_server: NatsChild
+) -> None:
+    await station.join(opened.record, opened.applicant)
+    await station.kill()
+    again = await Station.start("node-a", sqlite_url, nats_server)
+    lead = await again.join(opened.record, WANG)
+    await lead.sees(
+        lambda view: [p["online"] for p in view["people"] if p["role"] == "applicant"] == [False], "that they have gone"
+    )
+    await again.stop()
+
+
+async def test_commands_of_a_hundred_at_once_are_all_kept_in_one_chain(station: Station, opened: Opened) -> None:
+    lead = await station.join(opened.record, WANG)
+    assist = await station.join(opened.record, LI)
+    applicant = await station.join(opened.record, opened.applicant)
+    people = (lead, assist, applicant)
+    sent = [m.Command(f"c{n}", Raw(b'{"do":"say","text":"%d"}' % n)) for n in range(90)]
+    answers = await asyncio.gather(*(people[n % 3].ask(command) for n, command in enumerate(sent)))
+    assert all(isinstance(answer, m.Done) for answer in answers)
+    async with station.db.read() as conn:
+        events = await office_store.events(conn, opened.record)
+    assert verify(events).ok
+    said = [event.body["text"] for event in events if event.tag.endswith(":message:said")]
+    assert sorted(said) == sorted(str(n) for n in range(90))

@@ -74,8 +74,9 @@ def test_silence_for_the_grace_is_a_stall_and_the_first_packet_ends_it() -> None
     assert found(stalled, after_s=9.0, silent={"leg_1": None}) == [Flowing(stalled)]
 
 
-def test_who_sends_nothing_cannot_stall() -> None:
-    assert found(leg(), after_s=60, silent={"leg_1": NOW}) == []
+def test_a_connection_that_ended_is_silence_too() -> None:
+    ended = leg(tracks=frozenset())
+    assert found(ended, after_s=3.0, silent={"leg_1": NOW}) == [Stalled(ended)]
 
 
 def test_a_flow_is_silent_only_when_no_track_comes() -> None:
