@@ -121,6 +121,8 @@ def seal(record: str, prev: StoredEvent | None, new: NewEvent, at: datetime, sal
         # The separator must not occur inside a field, or two different entries could share one line.
         if not value or "|" in value or "\n" in value:
             raise ValueError(f"event {name} {value!r} is empty or holds a separator")
+    if at.tzinfo is None:
+        raise ValueError("event time must be aware")
     if len(salt) != 32:
         raise ValueError("salt must be 16 bytes as hex")
     body_text = encode_body(new.body)

@@ -50,8 +50,8 @@ def normalise_phone(text: str) -> str | None:
     match = re.fullmatch(r"(?:\+?86|0086)?(1[3-9]\d{9})", folded)
     if match:
         return match[1]
-    match = re.fullmatch(r"(?:\+?86|0086)?(0\d{2,3})?(\d{7,8})", folded)
-    if match and match[1]:
+    match = re.fullmatch(r"(?:\+?86|0086)?(010|02\d|0\d{3})(\d{7,8})", folded)
+    if match:
         return f"{match[1]}-{match[2]}"
     if re.fullmatch(r"\+[1-9]\d{6,14}", folded):
         return folded
