@@ -20,7 +20,7 @@ from signing.keys import ServerKey, ServerKeys
 
 # Must end before the certificate does, or the verifier's time slide ends where nothing proves anything any more.
 OCSP_LIFE = timedelta(hours=1)
-CRL_LIFE = timedelta(days=7)
+CRL_LIFE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class InternalAuthority:
 
     kind: Literal["internal", "licensed"] = "internal"
 
-    def __init__(self, keys: ServerKeys, clock: Clock, responder_url: str) -> None:
+    def __init__(self, keys: ServerKeys, clock: Clock, responder_url: str | None = None) -> None:
         self._keys, self._clock, self._responder_url = keys, clock, responder_url
 
     async def issue(self, act: SigningAct, public_key_spki: bytes) -> list[bytes]:
@@ -61,18 +61,18 @@ class InternalAuthority:
         return [der(event_certificate(act, key, ca.certificate, ca.key, now, self._responder_url)), der(ca.certificate)]
 
     async def revocation(self, chain: list[bytes]) -> RevocationData:
-        """OCSP from a delegated responder for event certificates (verifiers do not take an intermediate's CRL for a
-        certificate in the past), a CRL of the root for what the root issued."""
+        """For event certificates a CRL of their authority and an answer of its delegated responder (some verifiers take
+        only the one, some only the other); a CRL of the root for what the root issued."""
         now = self._clock.now()
         keys = self._keys
         leaf = x509.load_der_x509_certificate(chain[0])
         certificates = [*chain[1:], der(keys.root.certificate)]
-        ocsps = []
+        ocsps, crls = [], [empty_crl(keys.root, now)]
         if leaf.issuer == keys.event_ca.certificate.subject:
             ocsps.append(ocsp_good(leaf, keys.event_ca, keys.ocsp, now))
             certificates.append(der(keys.ocsp.certificate))
-        crls = (empty_crl(keys.root, now),)
-        return RevocationData(tuple(certificates), tuple(ocsps), crls)
+            crls.append(empty_crl(keys.event_ca, now))
+        return RevocationData(tuple(certificates), tuple(ocsps), tuple(crls))
 
 
 def ocsp_answer(query: bytes, known: bool, issuer: ServerKey, responder: ServerKey, now: datetime) -> bytes:
@@ -134,7 +134,7 @@ def ocsp_good(certificate: x509.Certificate, issuer: ServerKey, responder: Serve
 
 
 def empty_crl(issuer: ServerKey, now: datetime) -> bytes:
-    """RFC 5280 5. Nothing that the root issued has been revoked."""
+    """RFC 5280 5. Nothing that this authority issued has been revoked."""
     now = now.replace(microsecond=0)
     crl = (
         x509.CertificateRevocationListBuilder()

@@ -155,20 +155,19 @@ def event_certificate(
     issuer: x509.Certificate,
     issuer_key: ec.EllipticCurvePrivateKey,
     now: datetime,
-    responder_url: str,
+    responder_url: str | None = None,
 ) -> x509.Certificate:
-    """`responder_url` must be http(s): verifiers use embedded status only for certificates that name a responder."""
+    """`responder_url` names an OCSP responder that every reader of the file can reach; without one it stays out, or
+    poppler offline would call a good certificate doubtful."""
     name = subject(act.name, unit=act.role)
     bound = core.UTF8String(msgspec.json.encode(act, order="deterministic").decode()).dump()
-    responder = x509.AccessDescription(
-        AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder_url)
-    )
     made = _builder(name, key, issuer.subject, issuer_key.public_key(), now - EARLY, now + EVENT_LIFE, ca=False)
-    return (
-        made.add_extension(x509.AuthorityInformationAccess([responder]), critical=False)
-        .add_extension(x509.UnrecognizedExtension(ACT_OID, bound), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
+    made = made.add_extension(x509.UnrecognizedExtension(ACT_OID, bound), critical=False)
+    if responder_url is not None:
+        url = x509.UniformResourceIdentifier(responder_url)
+        responder = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, url)
+        made = made.add_extension(x509.AuthorityInformationAccess([responder]), critical=False)
+    return made.sign(issuer_key, hashes.SHA256())
 
 
 def act_of(certificate: asn1_x509.Certificate) -> SigningAct | None:

@@ -44,6 +44,7 @@ tzlocal.get_localzone()
 
 # Hex digits kept free for the CMS: ours takes about 7,500; a foreign token with its chain adds up to 7,000.
 RESERVED = 18_000
+ARCHIVE_FIELD = "Archive"
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,14 +231,14 @@ def add_revocation(pdf: bytes, data: RevocationData, extra: Sequence[bytes] = ()
     return out.getvalue()
 
 
-async def archive_stamp(pdf: bytes, stamps: TimeStampAuthority) -> bytes:
+async def archive_stamp(pdf: bytes, stamps: TimeStampAuthority, field: str = ARCHIVE_FIELD) -> bytes:
     """The PDF ended by a document time stamp to its last byte (PAdES B-LTA). Nothing may follow it.
 
     No validation context is given: the library would write the stamp's own revocation data after it.
     """
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     out = io.BytesIO()
-    await PdfTimeStamper(Stamper(stamps), field_name="Archive").async_timestamp_pdf(
+    await PdfTimeStamper(Stamper(stamps), field_name=field).async_timestamp_pdf(
         writer, "sha256", validation_context=None, bytes_reserved=RESERVED, output=out
     )
     return out.getvalue()

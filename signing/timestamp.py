@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -117,8 +117,14 @@ class InternalTimeStampAuthority:
         return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
 
+class Rejection(core.Sequence):  # type: ignore[misc]  # asn1crypto ships no types
+    """A TimeStampResp without a token (RFC 3161 2.4.2); the library's own type insists on one."""
+
+    _fields: ClassVar[list[tuple[str, type]]] = [("status", tsp.PKIStatusInfo)]
+
+
 def _rejection(why: str) -> bytes:
-    return bytes(tsp.TimeStampResp({"status": {"status": "rejection", "fail_info": {why}}}).dump())
+    return bytes(Rejection({"status": {"status": "rejection", "fail_info": {why}}}).dump())
 
 
 class HttpTimeStampAuthority:

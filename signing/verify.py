@@ -134,6 +134,8 @@ class _File:
 
     async def _signature(self, signature: EmbeddedPdfSignature, report: Report) -> SignatureVerdict:
         field = signature.field_name
+        if signature.sig_object.get("/Type") == "/DocTimeStamp":  # only the last one closes the file
+            return SignatureVerdict(field=field, state="fail", role="", name="", reasons=(reason("V11", field=field),))
         signer = next((one for one in report.signers if one.field == field), None)
         tokens = list(extract_tst_data_iter(signature.signer_info, signed=False))
         moment = _moment(tokens[0]) if tokens else None

@@ -115,7 +115,7 @@ class Scene:
             "objects": open_store((folder / "objects").as_uri()),
             "record_key": record_key,
             "keys": keys,
-            "authority": InternalAuthority(server, clock, "https://yuankan.example/ocsp"),
+            "authority": InternalAuthority(server, clock),
             "stamps": InternalTimeStampAuthority(server.tsa, clock),
             "stamp_certificates": (der(server.tsa.certificate),),
             "fonts": fonts,
@@ -126,7 +126,7 @@ class Scene:
         return cls(means, Ceremony(means), told)
 
     async def issue(self, made: Report | None = None) -> store.Revision:
-        made = made or report(items=4, photos=1)
+        made = made or report(items=2, photos=1)
         return await issue(self.means, Composed(made, thumbnails(len(made.photos)), MANIFEST))
 
     async def everybody_signs(self) -> None:
