@@ -171,9 +171,11 @@ class Session:
 
     def wish_keyframe(self, source: Source) -> None:
         """A viewer cannot decode: ask the publisher, but not too often."""
-        leg = self.legs.get(source.leg)
-        if leg is not None and leg.publication is not None and source.keyframes.wish(self._engine.clock_ns()):
-            leg.publication.ask_keyframe(source)
+        leg, now_ns = self.legs.get(source.leg), self._engine.clock_ns()
+        source.keyframes.wish(now_ns)
+        # The first packet of a source mostly begins a keyframe: if it does not, the next tick asks.
+        if leg is not None and leg.publication is not None and source.received:
+            leg.publication.ask_keyframes(now_ns)
 
     def _source(self, leg_id: str, kind: Kind) -> Source | None:
         leg = self.legs.get(leg_id)
@@ -190,10 +192,11 @@ class Session:
             self._timer = asyncio.get_running_loop().call_later(_NACK_S, self._ask_missing)
 
     def _ask_missing(self) -> None:
+        self._timer = None
         now_ns = self._engine.clock_ns()
         self._lossy = {publication for publication in self._lossy if publication.ask_missing(now_ns)}
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_NACK_S, self._ask_missing) if self._lossy else None
+        if self._lossy:
+            self._timer = asyncio.get_running_loop().call_later(_NACK_S, self._ask_missing)
 
     def tick(self, now_ns: int) -> None:
         """Every 50 ms."""

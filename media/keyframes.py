@@ -21,11 +21,10 @@ class KeyframeRequests:
         self._wished_ns: int | None = None
         self.sent = 0
 
-    def wish(self, now_ns: int) -> bool:
-        """Somebody cannot decode. True: ask the source at once; False: ``due`` will say when."""
+    def wish(self, now_ns: int) -> None:
+        """Somebody cannot decode; ``due`` says when the source may be asked, which may be at once."""
         if self._wished_ns is None:
             self._wished_ns = now_ns
-        return self.due(now_ns)
 
     def seen(self, now_ns: int) -> None:
         """A keyframe began to arrive: it serves every wish uttered before."""

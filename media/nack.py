@@ -52,7 +52,7 @@ class GapList:
         return self._live > 0
 
     def arrived(self, index: int, now_ns: int) -> Arrival:
-        """Note a packet. RECOVERED and NEW are to be used, DUPLICATE is not."""
+        """Note a packet. NEW, JUMP and RECOVERED are to be used, DUPLICATE is not."""
         highest = self.highest
         if highest is None:
             self.highest = index

@@ -122,17 +122,17 @@ class Publication:
                 self._arrivals.add(number[0] << 8 | number[1], now_ns)
         if packet.payload_type != source.payload_type or not source.take(packet, now_ns):
             return
+        if source.jumped:
+            self._begin_epoch("clock_jump", now_ns)
         epoch = self.epoch
         if epoch is not None and epoch.recorder is not None and packet.payload_bytes:
-            epoch.recorder.packet(source.track, now_ns, raw)
+            epoch.recorder.packet(source.track, now_ns, raw)  # the packet that gave a jump away opens the new epoch
         packet.raw = b""  # the cache needs the body only
         if source.stalled:
             source.stalled = False
             self._audience.flow_changed(source.kind, flowing=True, since_ns=now_ns)
         if source.gaps.waiting:
             self._audience.gap_seen(self)
-        if source.jumped:
-            self._begin_epoch("clock_jump", now_ns)
 
     def take_rtcp(self, raw: bytes, now_ns: int) -> None:
         try:
@@ -270,16 +270,14 @@ class Publication:
             if given_up and source.is_video:
                 source.keyframes.wish(now_ns)
             left = left or source.gaps.waiting
+        self.ask_keyframes(now_ns)
         return left
 
     def ask_keyframes(self, now_ns: int) -> None:
         """PLI to every source that owes a keyframe."""
         for source in self.sources():
             if source.is_video and source.keyframes.due(now_ns):
-                self.ask_keyframe(source)
-
-    def ask_keyframe(self, source: Source) -> None:
-        self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
+                self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
 
     def tick(self, now_ns: int) -> None:
         """Every 50 ms: congestion feedback, keyframes, stalls."""

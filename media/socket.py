@@ -132,6 +132,7 @@ class MediaSocket:
         self._known: dict[Any, tuple[Path, Endpoint]] = {}  # by UDP address, or by TCP connection
         self._strangers: dict[_TcpPath, asyncio.TimerHandle] = {}
         self._trickle = TokenBucket(_TRICKLE_RATE, _TRICKLE_RATE)
+        self._complaints = TokenBucket(0.2, 10)  # lines of log: whoever finds a fault must not fill the disk with it
         self.udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self.port = 0
@@ -197,16 +198,19 @@ class MediaSocket:
         try:
             self._sort(data, address, None)
         except Exception:
-            self.errors += 1
-            _log.exception("datagram failed")
+            self._failed()
 
     def tcp_received(self, data: bytes, path: _TcpPath) -> None:
         """One framed packet from anybody."""
         try:
             self._sort(data, path, path)
         except Exception:
-            self.errors += 1
-            _log.exception("packet failed")
+            self._failed()
+
+    def _failed(self) -> None:
+        self.errors += 1
+        if self._complaints.take(self._clock_ns()):
+            _log.exception("a packet met a fault of ours")
 
     def _sort(self, data: bytes, key: Any, tcp: _TcpPath | None) -> None:
         if not 0 < len(data) <= DATAGRAM_MAX:
@@ -280,3 +284,16 @@ class MediaSocket:
         if timer is not None:
             timer.cancel()
         self._known.pop(path, None)
+
+
+def own_address(host: str) -> str:
+    """``host``, or for a wildcard the address this machine reaches the rest of the network from.
+
+    No packet is sent. Raises OSError on a machine without a network.
+    """
+    if host not in ("", "0.0.0.0", "::"):
+        return host
+    family, elsewhere = (sockets.AF_INET6, "2001:db8::1") if host == "::" else (sockets.AF_INET, "192.0.2.1")
+    with sockets.socket(family, sockets.SOCK_DGRAM) as probe:
+        probe.connect((elsewhere, 9))
+        return str(probe.getsockname()[0])

@@ -20,7 +20,7 @@ from media.forwarder import Session
 from media.leg import Engine
 from media.negotiation import Refusal
 from media.recorder import Recorder
-from media.socket import MediaSocket
+from media.socket import MediaSocket, own_address
 from recordings.journal import JournalHeader
 
 TICK_S = 0.05  # congestion feedback and DTLS retransmission
@@ -34,7 +34,10 @@ _log = log.get("media")
 
 
 class MediaWorker:
-    """One worker. ``start`` binds the port and listens to the bus; ``stop`` ends every session in good order."""
+    """One worker. ``start`` binds the port and listens to the bus; ``stop`` ends every session in good order.
+
+    Without ``public_addresses`` browsers are told the address it binds, or that of the default route if it binds all.
+    """
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class MediaWorker:
         self._bus = bus
         self._host = host
         self._bind_port = port
-        self._addresses = tuple(public_addresses) or (host,)
+        self._addresses = tuple(public_addresses) or (own_address(host),)
         self._clock = clock
         self._clock_ns: Callable[[], int] = clock.monotonic_ns
         self._socket = MediaSocket(self._clock_ns)
@@ -191,7 +194,9 @@ class MediaWorker:
         try:
             await self._bus.publish(subject, data)
         except BusUnavailable as error:
-            _log.warning("event not told", subject=subject, error=error)
+            _log.warning("message lost: no bus", subject=subject, error=error)
+        except Exception:
+            _log.exception("message lost", subject=subject)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 

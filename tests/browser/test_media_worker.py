@@ -1,6 +1,7 @@
 """Chromium publishes a 720p camera through a real worker, and a second page sees it through the worker's one offer."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,17 @@ async def test_a_browser_sends_and_another_sees_hears_and_the_journal_keeps_it(
     pictures = [r.rtp for r in kept if r.track == 1]
     numbers = sorted(int.from_bytes(rtp[2:4], "big") for rtp in pictures)
     assert len(set(numbers)) == len(numbers) > seen["framesDecoded"]
+
+
+async def test_where_udp_is_blocked_the_browser_comes_over_tcp(chromium: Browser, bus: Bus, tmp_path: Path) -> None:
+    async with running_worker(bus, tmp_path) as worker:
+        node = Node(bus, worker.worker_id, "call_1")
+        await node.listen()
+        await node.open_leg("leg_a")
+        sender = await open_page(chromium, camera=True)
+        answer = await node.publish("leg_a", await sender.evaluate("offer()"), TRACKS)
+        # The browser never hears of UDP, as if nothing came back from there.
+        await sender.evaluate("sdp => answered(sdp)", re.sub(r"a=candidate:\d+ 1 udp .*\r\n", "", answer))
+        await node.hears(contract.MediaFlowing, leg="leg_a", kind="camera")
+        reply = await node.ask(contract.Probe("call_1"))
+        assert isinstance(reply, contract.SessionStats) and reply.legs[0].over_tcp
