@@ -75,8 +75,11 @@ export interface Plan {
 
 /**
  * The plan for one epoch.
- * `head` is ms in the epoch; `loaded` and `pending` are cluster numbers appended and on their way.
- * `ahead` grows with the speed, so that 4× has as many seconds of the viewer's own time in hand.
+ *
+ * `head` is ms in the epoch; `loaded` and `pending` are cluster numbers appended and on their way; `last` is the number
+ * asked for last. Media Source Extensions drop frames after a jump until a keyframe comes (§3.5.8, "need random access
+ * point"), so a cluster that neither starts with one nor follows `last` is fetched together with its run, even if parts
+ * of the run are there. More is fetched ahead at speed, so that 4× has as many of the viewer's own seconds in hand.
  */
 export function plan(
   clusters: readonly Cluster[],
@@ -84,12 +87,14 @@ export function plan(
   loaded: ReadonlySet<number>,
   pending: ReadonlySet<number>,
   speed = 1,
+  last: number | null = null,
 ): Plan {
   const at = clusterIndexAt(clusters, head)
   if (at === -1) return { fetch: [], evictBefore: null, evictAfter: null, ready: false }
   const first = runStart(clusters, at)
   const until = head + AHEAD_MS * Math.max(1, Math.min(speed, 4))
   const fetch: number[] = []
+  let before = last
   let ready = true
   for (let index = first; index < clusters.length; index += 1) {
     const cluster = clusters[index]!
@@ -97,12 +102,18 @@ export function plan(
     const number = clusterNumber(cluster)
     const here = loaded.has(number)
     if (!here && index <= at) ready = false
-    if (!here && !pending.has(number)) fetch.push(number)
+    if (here || pending.has(number)) continue
+    const follows = index > 0 && before === clusterNumber(clusters[index - 1]!)
+    if (!follows && !isKeyframe(cluster)) {
+      for (let early = runStart(clusters, index); early < index; early += 1) fetch.push(clusterNumber(clusters[early]!))
+    }
+    fetch.push(number)
+    before = number
   }
   const behind = clusterStart(clusters[first]!) - BEHIND_MS
   const beyond = until + BEHIND_MS
   return {
-    fetch: fetch.slice(0, Math.max(0, PARALLEL - pending.size)),
+    fetch: fetch.slice(0, Math.max(0, PARALLEL - pending.size)), // the rest of a run follows `last` on the next tick
     evictBefore: anyLoaded(clusters, loaded, (cluster) => clusterEnd(cluster) < behind) ? behind : null,
     evictAfter: anyLoaded(clusters, loaded, (cluster) => clusterStart(cluster) > beyond) ? beyond : null,
     ready,

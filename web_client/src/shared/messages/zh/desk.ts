@@ -164,7 +164,7 @@ export default {
   'case.notice.failed': '短信未送达。可打电话、重发或扫码。',
   'case.notice.demo': '已存入发件箱{time}',
   'case.checklist': '勘验清单',
-  'case.checklist.count': '{count}项，必答{required}项',
+  'case.checklist.count': '{count}项，关键{critical}项',
   'case.checklist.documents': '请申请人备好',
   'case.enter': '进入勘验',
   'case.enter.after': '申请人可以先进等候；您进入后才开始录音录像。',

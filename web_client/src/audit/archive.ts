@@ -1,0 +1,59 @@
+/** The archive's endpoints: finding, the reason for looking, the timeline and its media, jobs. */
+import { api, at } from '../shared/api'
+import type { Timeline } from './timeline'
+
+export interface AuditRow {
+  record: string
+  case?: string
+  number: string
+  matter: string
+  matter_gloss?: string
+  business_name: string
+  applicant?: string
+  officers?: string[]
+  started_at: string | null
+  length_ms: number | null
+  result: string | null
+  coverage_percent: number | null
+  state: string
+}
+
+export interface Search {
+  q: string
+  day_from: string
+  day_to: string
+  matter: string
+  result: string
+}
+
+export type Purpose = 'sample' | 'complaint' | 'review' | 'other'
+
+export interface Job {
+  id: string
+  kind: string
+  state: 'queued' | 'leased' | 'done' | 'dead'
+  progress: number
+  result: unknown
+  error: string | null
+}
+
+export const archive = {
+  search: (search: Search) => {
+    const query = new URLSearchParams(Object.entries(search).filter(([, value]) => value !== ''))
+    return api.get<AuditRow[] | { records: AuditRow[] }>(`/api/audit/records?${query.toString()}`)
+  },
+  matters: () => api.get<{ slug: string; name: string; gloss: string }[]>('/api/matters'),
+  view: (record: string, purpose: Purpose, note: string) =>
+    api.post<{ view: string }>(at`/api/records/${record}/views`, { purpose, note }),
+  timeline: (record: string) => api.get<Timeline>(at`/api/records/${record}/timeline`),
+  init: (epoch: string) => api.bytes(at`/api/epochs/${epoch}/init`),
+  cluster: (epoch: string, n: number) => api.bytes(at`/api/epochs/${epoch}/clusters/${n}`),
+  verify: (record: string) => api.post<{ job: string }>(at`/api/records/${record}/verify`),
+  makePackage: (record: string) => api.post<{ job: string }>(at`/api/records/${record}/package`),
+  packagePath: (record: string) => at`/api/records/${record}/package`,
+  job: (id: string) => api.get<Job>(at`/api/jobs/${id}`),
+}
+
+export function rowsOf(answer: AuditRow[] | { records: AuditRow[] }): AuditRow[] {
+  return Array.isArray(answer) ? answer : answer.records
+}
