@@ -6,6 +6,7 @@ per process and closed in reverse order; nothing is global, so two nodes and two
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,8 +64,8 @@ async def open_parts(settings: Settings, name: str, clock: Clock | None = None) 
                 metrics=Metrics(),
                 bus=bus,
                 db=db,
-                objects=open_store(settings.objects, settings),
-                keyring=load_keyring(settings.office_key),
+                objects=await asyncio.to_thread(open_store, settings.objects, settings),
+                keyring=await asyncio.to_thread(load_keyring, settings.office_key),
             )
         finally:
             await db.close()

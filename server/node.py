@@ -11,11 +11,11 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy import text
 
-from foundation import audit
 from foundation.access import Actor
 from foundation.errors import Problem
-from foundation.http import Refusal, Route, build_app
+from foundation.http import Route, build_app
 from foundation.ids import new_id
+from foundation.routes import audit_refusals, job_routes
 from inspection import photo_routes
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
@@ -96,14 +96,17 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
+        *job_routes(db),
         *signaling.routes(),
         *(pages.routes(dist) if dist else []),
     ]
     app = build_app(
         routes,
         actors=login.actor_of,
-        audit=lambda refusal: _note_refusal(parts, refusal),
+        audit=audit_refusals(db, clock),
+        clock=clock,
         metrics=parts.metrics,
+        metrics_from=settings.metrics_from,
         origins=settings.origins,
         trusted_proxies=settings.trusted_proxies,
         tls=secure,
@@ -145,19 +148,6 @@ async def _guest(parts: Parts, request: web.Request) -> Actor | None:
         return None
     async with parts.db.read() as conn:
         return await invitations.guest_of(conn, cookie, parts.clock.now())
-
-
-async def _note_refusal(parts: Parts, refusal: Refusal) -> None:
-    async with parts.db.begin() as conn:
-        await audit.append(
-            conn,
-            at=parts.clock.now(),
-            actor=str(refusal.actor),
-            action=refusal.permission,
-            resource=refusal.resource.id if refusal.resource else "",
-            outcome="refused",
-            detail={"reason": refusal.decision.reason, "address": refusal.address, "request": refusal.request},
-        )
 
 
 async def _database_answers(parts: Parts) -> None:

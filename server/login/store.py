@@ -51,7 +51,7 @@ class LoginSession(msgspec.Struct, frozen=True):
 
 async def get_account(conn: AsyncConnection, account: str) -> Account | None:
     row = (await conn.execute(select(accounts).where(accounts.c.account == account))).mappings().first()
-    return msgspec.convert(dict(row), Account) if row else None
+    return Account(**row) if row else None
 
 
 async def set_password(conn: AsyncConnection, account: str, staff: str, password_hash: str) -> None:
@@ -74,7 +74,7 @@ async def begin_session(conn: AsyncConnection, session: LoginSession) -> None:
 async def get_session(conn: AsyncConnection, token_hash: str) -> LoginSession | None:
     found = select(login_sessions).where(login_sessions.c.token_hash == token_hash)
     row = (await conn.execute(found)).mappings().first()
-    return msgspec.convert(dict(row), LoginSession) if row else None
+    return LoginSession(**row) if row else None
 
 
 async def touch_session(conn: AsyncConnection, token_hash: str, at: datetime) -> None:

@@ -56,7 +56,7 @@ export default {
   'consent.use': 'Why',
   'consent.use.text': 'The record of this inspection',
   'consent.keep': 'Kept',
-  'consent.keep.text': 'As the case file, {retention}; every view is logged',
+  'consent.keep.text': '{retention}; every view is logged',
   'consent.rights': 'You may',
   'consent.rights.text': 'Read, copy, correct: {how}',
   'consent.mask': 'Masking',

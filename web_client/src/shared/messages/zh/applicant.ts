@@ -61,7 +61,7 @@ export default {
   'consent.use': '用途',
   'consent.use.text': '作为本次勘验的记录',
   'consent.keep': '保存',
-  'consent.keep.text': '与案卷相同，{retention}；每次查看都留记录',
+  'consent.keep.text': '{retention}；每次查看都留记录',
   'consent.rights': '您可以',
   'consent.rights.text': '查阅、复制、要求更正：{how}',
   'consent.mask': '遮挡',

@@ -1,0 +1,306 @@
+"""The whole path as people walk it, page by page: an applicant's phone, two officers, an auditor.
+
+Every step is a method; its time is noted. Nothing here reaches behind the pages: what cannot be done by a person with
+a browser is not done. (Two exceptions read only: the phone's own sending statistics, and a wait for the server.)
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.rehearsal.browsers import Browsers, picture_of
+from tests.rehearsal.installation import Installation
+
+BUSINESS = "青禾餐馆"
+# Keeps what the browser itself says it sent; the page's own code is not touched.
+COUNT_SENT = """
+(() => {
+  const peers = (window.rehearsalPeers = []);
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original { constructor(...all) { super(...all); peers.push(this); } };
+})();
+"""
+READ_SENT = """
+async () => {
+  const sent = [];
+  for (const peer of window.rehearsalPeers)
+    for (const report of (await peer.getStats()).values())
+      if (report.type === 'outbound-rtp' && report.kind === 'video')
+        sent.push({ frames: report.framesSent, ssrc: report.ssrc, keyframes: report.keyFramesEncoded,
+                    width: report.frameWidth, height: report.frameHeight });
+  return sent;
+}
+"""
+
+
+@dataclass
+class Step:
+    name: str
+    seconds: float
+
+
+@dataclass
+class Play:
+    """State of one rehearsal; ``pictures`` is where its screenshots go, None for none."""
+
+    installation: Installation
+    browsers: Browsers
+    pictures: Path | None = None
+    lang: str = "zh-CN"
+    steps: list[Step] = field(default_factory=list)
+    record: str = ""
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    call_started_at: datetime | None = None
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[None]:
+        began = time.monotonic()
+        yield
+        self.steps.append(Step(name, round(time.monotonic() - began, 2)))
+
+    async def shown(self, page: Page, name: str) -> None:
+        if self.pictures is not None:
+            await picture_of(page, self.pictures, name)
+
+    # -- before the call
+
+    async def log_in(self, who: str) -> Page:
+        async with self.step(f"log in {who}"):
+            account = self.installation.accounts[who]
+            page = await self.browsers.desk_page(self.installation.url, who, self.lang)
+            await page.goto(f"{self.installation.url}/")
+            await tid(page, "login-account").fill(account.account)
+            await tid(page, "login-password").fill(account.password)
+            await tid(page, "login-submit").click()
+            await expect(tid(page, "me")).to_be_visible()
+        return page
+
+    async def open_case(self, officer: Page) -> str:
+        """The officer finds the case in the day's list, opens it and sends the link; gives the link."""
+        async with self.step("open the case and send the link"):
+            row = officer.locator("[data-testid^=case-row-]", has_text=BUSINESS)
+            await expect(row).to_be_visible()
+            await self.shown(officer, "desk-day")
+            self.record = (await row.get_attribute("data-testid") or "").removeprefix("case-row-")
+            await tid(row, "case-open").click()
+            before = await tid(officer, "invite-link").get_attribute("href")
+            await tid(officer, "invite-send").click()
+            # A link that is sent again replaces the one before.
+            await expect(tid(officer, "invite-link")).not_to_have_attribute("href", before or "")
+            link = await tid(officer, "invite-link").get_attribute("href")
+            await self.shown(officer, "desk-case")
+        assert link, "the case page shows the link"
+        return link
+
+    async def prepare_phone(self, link: str, officer: Page) -> Page:
+        """Landing, code, what will happen, consent, check, waiting room."""
+        origin = self.installation.url
+        phone = await self.browsers.phone_page(origin, self.lang)
+        await phone.add_init_script(COUNT_SENT)
+        async with self.step("the applicant opens the link"):
+            await phone.goto(link)
+            await expect(tid(phone, "landing-start")).to_be_visible()
+            await self.shown(phone, "phone-landing")
+            await tid(phone, "landing-start").click()
+            await expect(tid(phone, "code-input")).to_be_visible()
+        async with self.step("the code arrives and is entered"):
+            code = await self._code_from_outbox(officer)
+            await tid(phone, "code-input").fill(code)
+            await self.shown(phone, "phone-code")
+            await tid(phone, "code-submit").click()
+        async with self.step("what will happen, consent"):
+            await tid(phone, "next").click()
+            await self.shown(phone, "phone-consent")
+            await tid(phone, "consent-agree").click()
+        async with self.step("the phone checks itself"):
+            await tid(phone, "check-start").click()
+            await expect(tid(phone, "wait-enter")).to_be_enabled()
+            await self.shown(phone, "phone-check")
+            await tid(phone, "wait-enter").click()
+            await expect(tid(phone, "wait")).to_be_visible()
+            await self.shown(phone, "phone-wait")
+        return phone
+
+    async def _code_from_outbox(self, officer: Page) -> str:
+        """The text message with the code, as the desk's outbox shows it."""
+        for _ in range(40):
+            await officer.reload()
+            messages = await tid(officer, "invite-message").all_inner_texts()
+            for text in messages:
+                found = re.search(r"(?:验证码|Code )(\d{6})", text)
+                if found:
+                    return found[1]
+            await officer.wait_for_timeout(250)
+        raise AssertionError("no code in the outbox")
+
+    # -- the call
+
+    async def enter_call(self, lead: Page, assist: Page, phone: Page) -> None:
+        async with self.step("the officers enter, the lead starts"):
+            for page in (lead, assist):
+                await page.goto(f"{self.installation.url}/desk/records/{self.record}")
+            await expect(tid(lead, "call-start")).to_be_enabled()
+            await tid(lead, "call-start").click()
+            self.call_started_at = datetime.now(UTC)
+        async with self.step("the applicant's picture is on the desk"):
+            await tid(phone, "call-enter").click()
+            await expect(tid(phone, "call")).to_be_visible()
+            for page in (lead, assist):
+                await playing(tid(page, "stage").locator("video").first)
+        await self.shown(lead, "desk-live")
+        await self.shown(phone, "phone-call")
+
+    async def procedure(self, lead: Page) -> None:
+        async with self.step("identity, credentials, notice"):
+            for name in ("identity", "show_credentials", "tell_rights"):
+                await tid(lead, f"step-{name}").click()
+                await tid(lead, "step-mark").click()
+                await expect(tid(lead, f"step-{name}")).to_have_class(re.compile("done"))
+
+    async def photographs(self, lead: Page, phone: Page, items: list[str]) -> None:
+        async with self.step(f"{len(items)} photographs"):
+            for number, item in enumerate(items):
+                await self._open_item(lead, item)
+                await tid(lead, "photo-ask").click()
+                await self._take(phone)
+                await expect(tid(lead, f"item-{item}").locator("[data-testid=item-photo]").first).to_be_visible()
+                if number == 0:
+                    await self.shown(phone, "phone-photo")
+
+    async def _take(self, phone: Page) -> None:
+        """Standing consent takes the picture by itself; without it the applicant taps."""
+        button = tid(phone, "photo-take")
+        try:
+            await button.click(timeout=3_000)
+        except Exception as waited:  # playwright's own timeout: the phone took the picture by itself
+            if "Timeout" not in str(waited):
+                raise
+
+    async def _open_item(self, lead: Page, item: str) -> Locator:
+        article = tid(lead, f"item-{item}")
+        line = article.locator("button.line")
+        if await line.get_attribute("aria-expanded") != "true":
+            await line.click()
+        return article
+
+    async def answer_all(self, lead: Page) -> int:
+        """Every open item of the list gets its answer; gives how many."""
+        async with self.step("the checklist"):
+            items = lead.locator("[data-testid^=item-]:not([data-testid=item-photo])")
+            identifiers = [
+                (one or "").removeprefix("item-")
+                for one in [await items.nth(i).get_attribute("data-testid") for i in range(await items.count())]
+            ]
+            for identifier in identifiers:
+                await self._answer(lead, identifier)
+            await self.shown(lead, "desk-checklist")
+        return len(identifiers)
+
+    async def _answer(self, lead: Page, item: str) -> None:
+        article = await self._open_item(lead, item)
+        measured, text = tid(article, "answer-measured"), tid(article, "answer-text")
+        choices = article.locator("[data-testid^=choice-]")
+        conforms = tid(article, "answer-conforms")
+        if not await conforms.count() or not await conforms.is_enabled():
+            return  # the item does not apply to this case
+        if await measured.count():
+            await measured.fill(await _within(article))
+            await measured.press("Enter")
+        if await choices.count():
+            await choices.first.click()
+        if await text.count():
+            await text.fill("按要求")
+            await text.blur()
+        await conforms.click()
+        await expect(article.locator("button.line .sign.conforms")).to_be_visible()
+
+    async def close(self, lead: Page) -> None:
+        async with self.step("close with a result"):
+            await tid(lead, "close-open").click()
+            await self.shown(lead, "desk-close")
+            await tid(lead, "close-result-pass").check()
+            await tid(lead, "close-submit").click()
+            await expect(tid(lead, "signers")).to_be_visible()
+
+    # -- the sheet
+
+    async def sign(self, lead: Page, assist: Page, phone: Page) -> None:
+        async with self.step("the sheet is made"):
+            await expect(tid(phone, "sheet-sign")).to_be_visible(timeout=60_000)
+            await self.shown(phone, "phone-sheet")
+        async with self.step("the applicant signs"):
+            await tid(phone, "sheet-sign").click()
+            await draw(phone)
+            await self.shown(phone, "phone-sign")
+            await tid(phone, "sign-submit").click()
+            await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
+            await self.shown(phone, "phone-done")
+        for page, role in ((lead, "lead"), (assist, "assist")):
+            async with self.step(f"the {role} officer signs"):
+                await tid(page, "sign-open").click()
+                await draw(page)
+                await tid(page, "sign-submit").click()
+                await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
+                await page.keyboard.press("Escape")
+        async with self.step("the office's seal"):
+            await expect(tid(lead, "signer-seal")).to_contain_text(re.compile("已|ed "), timeout=60_000)
+            await self.shown(lead, "desk-signed")
+
+    async def end(self, lead: Page, phone: Page) -> None:
+        async with self.step("end the call"):
+            self.sent = await phone.evaluate(READ_SENT)
+            await tid(lead, "call-end").click()
+            await tid(lead, "call-end-confirm").click()
+            await expect(tid(lead, "call-ended")).to_be_visible()
+
+
+def tid(where: Page | Locator, name: str) -> Locator:
+    return where.locator(f"[data-testid={name}]")
+
+
+async def playing(video: Locator) -> None:
+    """Until the element shows moving pictures: two different moments of its own clock."""
+    await expect(video).to_be_visible()
+    await video.evaluate(
+        """async (video) => {
+             const until = performance.now() + 20000
+             while (!(video.videoWidth > 0 && video.currentTime > 0)) {
+               if (performance.now() > until) throw new Error('no picture: ' + video.readyState)
+               await new Promise((next) => setTimeout(next, 50))
+             }
+           }"""
+    )
+
+
+async def draw(page: Page) -> None:
+    """A signature by pointer: three strokes across the pad."""
+    pad = tid(page, "sign-pad")
+    await expect(pad).to_be_visible()
+    await pad.scroll_into_view_if_needed()
+    box = await pad.bounding_box()
+    assert box is not None
+    for start, end in (((0.2, 0.3), (0.8, 0.35)), ((0.5, 0.15), (0.45, 0.85)), ((0.25, 0.6), (0.75, 0.8))):
+        await page.mouse.move(box["x"] + box["width"] * start[0], box["y"] + box["height"] * start[1])
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + box["width"] * end[0], box["y"] + box["height"] * end[1], steps=8)
+        await page.mouse.up()
+
+
+async def _within(article: Locator) -> str:
+    """A number that conforms, read from the limit that the page shows (应为 …)."""
+    shown = await article.locator(".measured").inner_text()
+    numbers = [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", shown)]
+    if not numbers:
+        return "1"
+    if len(numbers) >= 2:
+        return f"{(numbers[0] + numbers[1]) / 2:g}"
+    return f"{numbers[0]:g}"

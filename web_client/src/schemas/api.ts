@@ -1,0 +1,697 @@
+// Written by `python -m server.typescript` from the server's structs; a test compares. Do not edit.
+
+export interface AnswerView {
+  type: string
+  unit: string
+  min: number | null
+  max: number | null
+  decimals: number | null
+  expected: number | null
+  record_only: boolean
+  options: OptionView[]
+  max_distance_m: number | null
+  max_length: number | null
+}
+
+export interface AssistRequest {
+  staff: string
+}
+
+/** Legal basis of an item; an unverified clause is printed with 待核 beside it. */
+export interface Basis {
+  title: string
+  clause: string
+  verified: boolean
+}
+
+export interface BasisView {
+  title: string
+  clause: string
+  verified: boolean
+}
+
+export interface CaseDetail {
+  row: CaseRow
+  applicant: string
+  phone: string
+  address: string
+  location: [number, number] | null
+  facts: FactView[]
+  sections: Named[]
+  checklist: PreparedItem[]
+  documents: Named[]
+  minutes: number
+  notices: NoticeView[]
+  invitation: InvitationView | null
+  records: RoundView[]
+}
+
+/** One line of the day list: a record with its case. `applicant` is masked. */
+export interface CaseRow {
+  case: string
+  record: string
+  number: string
+  matter: string
+  matter_gloss: string
+  slug: string
+  business_name: string
+  applicant: string
+  scheduled_at: string
+  lead: OfficerRef | null
+  assist: OfficerRef | null
+  phase: string
+  waiting_since: string | null
+  device_ok: boolean | null
+  documents_ok: boolean
+  result: string | null
+  signed: number
+  to_sign: number
+  coverage: number | null
+}
+
+export interface ChecklistView {
+  sections: SectionView[]
+  items: ItemView[]
+  answered: number
+  open: number
+  fails: number
+  required_open: number
+  suggested: string | null
+}
+
+export interface CodeSent {
+  sent_to: string
+}
+
+/** The answer that was displaced by somebody who had not seen it; both are on record. */
+export interface ConflictView {
+  by: string
+  at: string
+  value: string | null
+  measured: number | null
+  choice: string | null
+  seq: number
+}
+
+export interface ConsentCard {
+  version: string
+  retention: string
+  how: string
+}
+
+export interface ConsentView {
+  version: string
+  at: string
+}
+
+/** What the recording holds up to the cut. `seconds` sums to the length of the call, one class a second. */
+export interface Coverage {
+  percent: number
+  started_at: string | null
+  cut_at: string
+  seconds: Record<string, number>
+  gaps: Gap[]
+}
+
+export interface DayList {
+  day: string
+  cases: CaseRow[]
+}
+
+export interface DeviceView {
+  camera: boolean
+  microphone: boolean
+  kbps_up: number | null
+  loss_percent: number | null
+  battery: number | null
+  browser: string
+  at: string
+}
+
+export interface FactForm {
+  key: string
+  label: string
+  gloss: string
+  type: string
+  default: boolean | number | string
+  options: string[]
+  unit: string
+}
+
+export interface FactView {
+  key: string
+  label: string
+  gloss: string
+  value: boolean | number | string
+  unit: string
+}
+
+/** `state`: free, or busy while they lead or assist a call. */
+export interface FreeOfficer {
+  id: string
+  name: string
+  office: string
+  state: string
+}
+
+/** A stretch of the recording that is not live; `kind` is one of the manifest's classes. */
+export interface Gap {
+  start: string
+  end: string
+  kind: string
+  cause: string
+  who: string
+}
+
+/** Hash heads that bind the sheet to the record's events and to the recording, at the cut. */
+export interface Heads {
+  record_seq: number
+  record_head: string
+  manifest_head: string
+  manifest_sha256: string
+}
+
+export interface InterruptionView {
+  from: string
+  to: string | null
+  cause: string
+  leg: string
+}
+
+/** `state`: sent, joined or expired. */
+export interface InvitationView {
+  link: string
+  qr_svg: string
+  expires_at: string
+  state: string
+}
+
+/** One line of the checklist with what was found. `measured` carries its unit, e.g. "31.2 m". */
+export interface Item {
+  id: string
+  number: number
+  text: string
+  gloss: string
+  basis: Basis[]
+  critical: boolean
+  finding: "conforms" | "fails" | "na" | "not_seen" | null
+  measured: string
+  note: string
+  provenance: "live" | "self_shot" | "supplement"
+  by: string
+  at: string | null
+  moment_ms: number | null
+  photos: number[]
+}
+
+export interface ItemView {
+  id: string
+  number: number
+  section: string
+  text: string
+  gloss: string
+  basis: BasisView[]
+  critical: boolean
+  severity: string
+  answer: AnswerView
+  media: MediaView[]
+  film: string
+  prepare: string
+  applies: boolean
+  required: boolean
+  value: string | null
+  measured: number | null
+  choice: string | null
+  text_answer: string | null
+  note: string
+  by: string
+  at: string | null
+  verdict: string | null
+  photos: string[]
+  photos_required: number
+  seq: number
+  should_be: string
+  should_be_en: string
+  conflict: ConflictView | null
+}
+
+/** One row. `progress` is 0..100; `attempts` counts leases; `error` is the stable code of the last failure. */
+export interface Job {
+  id: string
+  kind: string
+  payload: Record<string, unknown>
+  state: "dead" | "done" | "leased" | "queued"
+  due_at: string
+  attempts: number
+  progress: number
+  result: Record<string, unknown> | null
+  error: string | null
+  owner: string
+  created_at: string
+  done_at: string | null
+}
+
+export interface JoinRequest {
+  code: string
+  device: string
+}
+
+export interface JoinedRecord {
+  record: string
+}
+
+/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished. */
+export interface Landing {
+  record: string
+  role: string
+  office: OfficeCard
+  matter: Named
+  business_name: string
+  scheduled_at: string
+  minutes: number
+  state: string
+  joined: boolean
+  phone_masked: string
+  documents: Named[]
+  consent: ConsentCard
+}
+
+export interface LoginRequest {
+  account: string
+  password: string
+}
+
+export interface MatterCard {
+  name: string
+  gloss: string
+  slug: string
+  version: number
+  permit: string
+  minutes: number
+  items: number
+  facts: FactForm[]
+  documents: Named[]
+}
+
+export interface MatterView {
+  name: string
+  gloss: string
+  slug: string
+}
+
+/** Who is logged in, for the page's header and for what it offers. */
+export interface Me {
+  id: string
+  name: string
+  kind: string
+  roles: string[]
+  office: MyOffice | null
+}
+
+export interface MediaView {
+  kind: string
+  count: number
+  seconds: number
+}
+
+export interface MessageView {
+  from: string
+  role: string
+  text: string
+  at: string
+}
+
+export interface MyOffice {
+  code: string
+  name: string
+  gloss: string
+  phone: string
+}
+
+export interface Named {
+  name: string
+  gloss: string
+}
+
+/** What a desk or another system gives. `facts` by key, the matter's defaults stand for the rest; position WGS84. */
+export interface NewCase {
+  matter: string
+  business_name: string
+  applicant_name: string
+  phone: string
+  address: string
+  scheduled_at: string
+  lat: number | null
+  lon: number | null
+  facts: Record<string, unknown>
+  documents_ok: boolean
+  lead: string | null
+  assist: string | null
+}
+
+export interface NoticeView {
+  id: string
+  kind: string
+  to: string
+  text: string
+  at: string
+  state: string
+  sent_at: string | null
+}
+
+/** The applicant's own words, as written. */
+export interface Objection {
+  at: string
+  text: string
+  item: number | null
+}
+
+export interface ObjectionView {
+  item: string | null
+  text: string
+  at: string
+}
+
+/** The authority that issues the sheet. */
+export interface Office {
+  code: string
+  name: string
+  gloss: string
+  phone: string
+}
+
+export interface OfficeCard {
+  name: string
+  gloss: string
+  phone: string
+}
+
+export interface OfficeView {
+  name: string
+  gloss: string
+  phone: string
+}
+
+export interface OfficerRef {
+  id: string
+  name: string
+}
+
+export interface OptionView {
+  value: string
+  label: string
+  gloss: string
+}
+
+/** Somebody who took part; `identified` says in words how identity was checked. */
+export interface Person {
+  name: string
+  role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
+  organisation: string
+  identified: string
+  joined_at: string | null
+  left_at: string | null
+}
+
+export interface PersonView {
+  leg: string
+  name: string
+  role: string
+  online: boolean
+  muted_audio: boolean
+  muted_video: boolean
+  since: string | null
+}
+
+/** A photo taken in full resolution; `sha256` is of the original as it came from the phone. */
+export interface Photo {
+  id: string
+  number: number
+  sha256: string
+  taken_at: string
+  width: number
+  height: number
+  size: number
+  item: string | null
+  moment_ms: number | null
+  provenance: "live" | "self_shot" | "supplement"
+}
+
+export interface PhotoStored {
+  photo: string
+  sha256: string
+}
+
+export interface PhotoView {
+  id: string
+  item: string | null
+  sha256: string
+  at: string
+  width: number
+  height: number
+  state: string
+}
+
+/** Where the phone said it was: WGS 84 degrees, metres. */
+export interface Place {
+  lat: number
+  lon: number
+  accuracy_m: number
+  distance_m: number | null
+  at: string | null
+}
+
+export interface PlaceView {
+  lat: number
+  lon: number
+  accuracy_m: number
+  distance_m: number | null
+  at: string
+}
+
+/** What the browser checks before it signs; base64 of DER. */
+export interface Prepared {
+  lease: string
+  expires_at: string
+  revision_sha256: string
+  byte_range: number[]
+  signed_attributes: string
+  certificate: string
+}
+
+/** An item of the list as both sides see it beforehand. */
+export interface PreparedItem {
+  id: string
+  number: number
+  section: string
+  text: string
+  gloss: string
+  critical: boolean
+  prepare: string
+  film: string
+  photos_required: number
+}
+
+/** A waiting applicant's place. Minutes are None while no officer is on duty. */
+export interface Queue {
+  ahead: number
+  minutes_low: number | null
+  minutes_high: number | null
+  officer_on_duty: boolean
+}
+
+/** Why no concluding result yet; `params` let a client say it in its own words. */
+export interface ReasonView {
+  code: string
+  text: string
+  text_en: string
+  item: string | null
+  params: Record<string, string | number>
+}
+
+export interface Refusal {
+  role: string
+  reason: string
+}
+
+/** The whole sheet. `verify_url` goes into the QR code; `authority` says which kind of certificates sign it. */
+export interface Report {
+  version: number
+  record: string
+  case: string
+  case_number: string
+  matter: string
+  matter_gloss: string
+  permit: string
+  office: Office
+  business_name: string
+  applicant_name: string
+  registered_address: string
+  place: Place | null
+  started_at: string | null
+  ended_at: string | null
+  people: Person[]
+  steps: Step[]
+  sections: Section[]
+  photos: Photo[]
+  coverage: Coverage
+  heads: Heads
+  result: Result
+  objections: Objection[]
+  signers: Signer[]
+  issued_at: string
+  verify_url: string
+  authority: "internal" | "licensed"
+  draft: boolean
+}
+
+export interface RequestView {
+  id: string
+  kind: string
+  text: string
+  value: string | number | boolean | null
+  by: string
+  at: string
+  state: string
+  item: string | null
+  reason: string
+}
+
+/** The conclusion, what follows from it, and until when. */
+export interface Result {
+  key: "fail" | "go_on_site" | "pass" | "rectify_and_reinspect" | "suspend"
+  consequence: string
+  note: string
+  rectify_by: string | null
+  at: string | null
+}
+
+export interface RoundView {
+  record: string
+  round: number
+  phase: string
+  scheduled_at: string
+  result: string | null
+}
+
+export interface Section {
+  key: string
+  title: string
+  gloss: string
+  items: Item[]
+}
+
+export interface SectionView {
+  key: string
+  title: string
+  gloss: string
+}
+
+/** The frozen report as it is in the PDF, and who has signed. */
+export interface Sheet {
+  report: Report
+  revision: number
+  sha256: string
+  size: number
+  sealed: boolean
+  signers: SignerState[]
+}
+
+/** `public_key`: SubjectPublicKeyInfo of a P-256 key, `drawn_png`: the strokes on nothing; both base64. */
+export interface SignatureRequest {
+  role: string
+  public_key: string
+  drawn_png: string | null
+  remark: string
+}
+
+/** `signature`: r‖s as WebCrypto gives it, 64 bytes in base64. */
+export interface SignatureValue {
+  signature: string
+}
+
+export interface Signed {
+  signed: boolean
+  sha256: string
+}
+
+/** Who must sign. `party` is the staff or invitation id that may use the field; `field` is its name in the PDF. */
+export interface Signer {
+  field: string
+  role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
+  name: string
+  party: string
+  organisation: string
+  identified: string
+}
+
+export interface SignerState {
+  field: string
+  role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
+  name: string
+  state: "refused" | "signed" | "waiting"
+  at: string | null
+  remark: string
+}
+
+export interface SignerView {
+  role: string
+  name: string
+  state: string
+  at: string | null
+}
+
+/** One step of the procedure (核验身份, 亮证, 告知 …) with its time. */
+export interface Step {
+  title: string
+  gloss: string
+  at: string | null
+  by: string
+  method: string
+  note: string
+  moment_ms: number | null
+}
+
+/** `required`: a result that concludes needs it; `again`: it was done, and an interruption makes it due again. */
+export interface StepView {
+  done_at: string | null
+  by: string
+  required: boolean
+  again: boolean
+}
+
+export interface View {
+  record: string
+  case_number: string
+  phase: string
+  you: string
+  matter: MatterView
+  business_name: string
+  office: OfficeView
+  scheduled_at: string
+  now: string
+  people: PersonView[]
+  call: string | null
+  call_started_at: string | null
+  recording: boolean
+  steps: Record<string, StepView>
+  checklist: ChecklistView
+  requests: RequestView[]
+  messages: MessageView[]
+  photos: PhotoView[]
+  place: PlaceView | null
+  consent: ConsentView | null
+  device: DeviceView | null
+  wait_message: MessageView | null
+  interruptions: InterruptionView[]
+  mask: Record<string, boolean>
+  may_close: boolean
+  close_reasons: ReasonView[]
+  result: string | null
+  result_note: string
+  rectify_by: string | null
+  signers: SignerView[]
+  sheet_ready: boolean
+  objections: ObjectionView[]
+  queue: Queue | null
+}
