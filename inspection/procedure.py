@@ -156,17 +156,15 @@ def _close(state: InspectionState, command: Close, actor: Party, now: datetime) 
 def _signers(state: InspectionState, lead: Party) -> list[dict[str, str]]:
     """Who signs, in the matter's order. An assisting officer who never attended cannot testify to what was seen."""
     assist = state.session.assist
-    second = next(
-        (person for person in state.session.people.values() if person.role == "assist" and person.id != lead.id), None
-    )
+    second = state.session.people.get(assist.id) if assist is not None else None
     names = {
         "applicant": ("applicant", state.facts.applicant_name),
         "lead_officer": ("lead", lead.name),
-        "assisting_officer": ("assist", second.name if second is not None else (assist.name if assist else "")),
+        "assisting_officer": ("assist", assist.name if assist is not None else ""),
         "office_seal": ("seal", state.facts.office.name),
     }
     signers = [names[signer] for signer in state.facts.matter.procedure.signers]
-    attended = second is not None and second.id in state.session.attended
+    attended = second is not None and second.role == "assist" and second.id in state.session.attended
     return [{"role": role, "name": name} for role, name in signers if role != "assist" or attended]
 
 

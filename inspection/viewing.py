@@ -102,6 +102,8 @@ def _people(state: InspectionState, party: Party) -> tuple[PersonView, ...]:
             since=person.since,
         )
         for person in state.session.people.values()
+        # Of two browsers that stood for the applicant only the present one is a tile.
+        if person.role != "applicant" or person.leg == state.session.applicant_leg()
     )
 
 

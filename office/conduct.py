@@ -56,11 +56,18 @@ SYSTEM_RULES: Mapping[type[Command], Rule] = {
 }
 
 
+_RULES: Mapping[type[Command], Rule] = {**SHARED_RULES, **SYSTEM_RULES}
+_PASSING = frozenset({c.PersonJoin, c.PersonLeave, c.LegUp, c.LegDown, c.MediaInterrupted, c.MediaResumed})
+
+
 def apply(state: SessionState, command: Command, actor: Party, now: datetime) -> Outcome | Refused:
     """Decide a shared or system command. `now` is aware UTC. TypeError for a command that no session knows."""
-    refused = refuse_by_rule({**SHARED_RULES, **SYSTEM_RULES}, command, state.phase, actor)
+    refused = refuse_by_rule(_RULES, command, state.phase, actor)
     if refused is not None:
         return refused
+    if state.sealed and type(command) in _PASSING:
+        # Somebody who looks at a finished record again is in the audit log, not in the sealed chain.
+        return NOTHING
     return _DECIDE[type(command)](state, command, actor, now)
 
 
@@ -228,11 +235,25 @@ def _signature(state: SessionState, command: Any, actor: Party, now: datetime) -
     return say(actor, f"{command.role}:signature:{verb}", fields(command), *effects)
 
 
-def _written(tag: str, drop: tuple[str, ...] = ()) -> Decide:
+def _report(state: SessionState, command: c.ReportBuilt, actor: Party, now: datetime) -> Outcome:
+    known = state.report_sha256 == command.sha256
+    return NOTHING if known else say(actor, "system:report:built", fields(command))
+
+
+def _seal(state: SessionState, command: c.SealMade, actor: Party, now: datetime) -> Outcome:
+    known = state.seal_sha256 == command.sha256
+    return NOTHING if known else say(actor, "system:seal:made", fields(command))
+
+
+def _sealed(state: SessionState, command: c.RecordSealed, actor: Party, now: datetime) -> Outcome:
+    return NOTHING if state.sealed else say(actor, "system:record:sealed", fields(command))
+
+
+def _written(tag: str) -> Decide:
     """A command that only becomes its event."""
 
     def decide(state: SessionState, command: Command, actor: Party, now: datetime) -> Outcome:
-        return say(actor, tag, {name: value for name, value in fields(command).items() if name not in drop})
+        return say(actor, tag, fields(command))
 
     return decide
 
@@ -262,9 +283,9 @@ _DECIDE: Mapping[type[Command], Decide] = {
     c.MediaResumed: _written("worker:media:resumed"),
     c.PointerMoved: _written("officer:pointer:moved"),
     c.PhotoTaken: _written("applicant:photo:taken"),
-    c.ReportBuilt: _written("system:report:built"),
+    c.ReportBuilt: _report,
     c.SignatureMade: _signature,
     c.SignatureRefused: _signature,
-    c.SealMade: _written("system:seal:made"),
-    c.RecordSealed: _written("system:record:sealed"),
+    c.SealMade: _seal,
+    c.RecordSealed: _sealed,
 }

@@ -143,7 +143,9 @@ class SessionState(Struct, frozen=True, kw_only=True):
         return next((person for person in self.people.values() if person.leg == leg), None)
 
     def applicant_leg(self) -> str | None:
-        return next((person.leg for person in self.people.values() if person.role == "applicant"), None)
+        """Whoever stands for the applicant now: a replaced link makes a new person of the same role."""
+        applicants = [person for person in self.people.values() if person.role == "applicant"]
+        return max(applicants, key=lambda person: (person.online, person.since)).leg if applicants else None
 
     def officers_here(self) -> int:
         return sum(person.online for person in self.people.values() if person.role in OFFICERS)

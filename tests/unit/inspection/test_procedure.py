@@ -6,6 +6,7 @@ import pytest
 
 from inspection.commands import AnswerSet, Close, PhotoAsk, PhotoRefuse, SheetObject, SheetRead, StepMark
 from inspection.procedure import close_reasons
+from inspection.viewing import view
 from office.commands import (
     Ask,
     AskReply,
@@ -32,7 +33,7 @@ from office.commands import (
     SignatureRefused,
     WaitEnter,
 )
-from office.session import SYSTEM, BuildReport, CloseCall, Gate, MakeSeal, OpenCall, ToOnSite
+from office.session import SYSTEM, BuildReport, CloseCall, Gate, MakeSeal, OpenCall, Party, ToOnSite
 from tests.unit.inspection.acting import APPLICANT, ASSIST, EXPERT, LEAD, RECTIFY_BY, START, Session
 
 HASH = "a" * 64
@@ -382,3 +383,36 @@ def test_the_result_date_is_read_in_the_offices_calendar() -> None:
     session.now = START.replace(hour=17)  # 01:00 on the 25th in Beijing
     assert session.refused(LEAD, Close(result="rectify_and_reinspect", rectify_by=date(2026, 11, 25))) == "I09"
     session.done(LEAD, Close(result="rectify_and_reinspect", rectify_by=date(2026, 11, 26)))
+
+
+def test_a_sealed_record_grows_no_more_when_somebody_looks_at_it_again() -> None:
+    session = Session()
+    session.call(second=False)
+    session.done(LEAD, Close(result="suspend"), CallEnd())
+    session.done(SYSTEM, signature("applicant"), signature("lead"), RecordSealed())
+    length = len(session.chain)
+    session.done(APPLICANT, PersonJoin(leg="leg_a9"), PersonLeave(leg="leg_a9"))
+    session.done(SYSTEM, MediaInterrupted(leg="leg_a", cause="network"), RecordSealed())
+    assert len(session.chain) == length
+
+
+def test_a_replaced_link_makes_the_new_browser_the_applicant() -> None:
+    session = Session()
+    session.call()
+    again = Party(id="inv_new", name=APPLICANT.name, role="applicant", kind="guest")
+    session.done(APPLICANT, PersonLeave(leg="leg_a"))
+    assert session.state.session.phase == "interrupted"
+    session.done(again, PersonJoin(leg="leg_new"))
+    assert session.state.session.phase == "live"
+    assert session.state.session.applicant_leg() == "leg_new"
+    seen = view(session.state, LEAD, session.now)
+    assert [person.leg for person in seen.people if person.role == "applicant"] == ["leg_new"]
+
+
+def test_jobs_that_run_again_write_nothing_twice() -> None:
+    session = Session()
+    session.call()
+    session.conclude()
+    for command in (ReportBuilt(object="o", sha256=HASH), signature("lead"), SealMade(sha256=HASH, object="o")):
+        session.done(SYSTEM, command)
+        assert session.done(SYSTEM, command).events == ()
