@@ -1,10 +1,11 @@
 /** What all pages of the applicant share: the flow, the connection, the camera. Made once by App.vue, handed down by `useSession`. */
 import { computed, inject, provide, ref, shallowRef, watch, type InjectionKey } from 'vue'
 
-import { api, ApiProblem, at, Unreachable, type Landing, type Me } from '../shared/api'
+import { api, ApiProblem, at, Unreachable, type Landing } from '../shared/api'
 import { lang } from '../shared/i18n'
 import { openMedia, Publisher, Subscriber, type Facing } from '../shared/media'
 import type { Command } from '../shared/protocol'
+import type { ReadRevision } from '../shared/sign'
 import { RecordSocket, Refusal } from '../shared/socket'
 import { problemText, stateText } from '../shared/states/text'
 
@@ -72,6 +73,8 @@ export function createSession(token: string) {
   const standing = ref(false)
   const offline = ref(!navigator.onLine)
   const flash = ref<Spoken | null>(null)
+  /** The revision of the sheet that this person has before them; what is signed must begin with these very bytes. */
+  const read = shallowRef<ReadRevision | null>(null)
 
   function dispatch(action: Action): void {
     flow.value = reduce(flow.value, action)
@@ -84,7 +87,10 @@ export function createSession(token: string) {
       const found = await api.get<Landing>(at`/api/invitations/${token}`)
       dispatch({ type: 'landed', landing: found })
       standing.value = memory.read(`yk.standing.${found.record}`) === 'yes'
-      if (memory.read('yk.joined') === found.record) await rejoin(found.record)
+      if (found.joined && !socket.value) {
+        dispatch({ type: 'joined' })
+        connect(found.record)
+      }
     } catch (error) {
       if (error instanceof Unreachable) return // the page keeps showing "slow" with its button
       const body = error instanceof ApiProblem ? error.body : {}
@@ -93,18 +99,6 @@ export function createSession(token: string) {
       const { code, text } = spoken(error)
       const own = code === 'S404' ? 'L02' : code
       dispatch({ type: 'failed', problem: { code: own, text: own === 'L02' ? problemText('L02') : text, phone } })
-    }
-  }
-
-  /** This device gave the code earlier and its cookie may still hold; the server decides. */
-  async function rejoin(record: string): Promise<void> {
-    try {
-      const me = await api.get<Me>('/api/me')
-      if (me.kind !== 'guest') return
-      dispatch({ type: 'joined' })
-      connect(record)
-    } catch {
-      memory.write('yk.joined', null)
     }
   }
 
@@ -119,7 +113,6 @@ export function createSession(token: string) {
       code,
       device: deviceId(),
     })
-    memory.write('yk.joined', record)
     return record
   }
 
@@ -144,15 +137,17 @@ export function createSession(token: string) {
       dispatch({ type: 'socket', state })
       if (state === 'replaced') closeMedia()
       if (state === 'refused') {
-        memory.write('yk.joined', null)
         dispatch({ type: 'refusedJoin' })
       }
     })
     line.open()
   }
 
-  // The server writes its refusals in the language of the connection's cookie, so nothing else is to do on a change.
-  watch(lang, () => (flash.value = null))
+  // The consent's two sentences come from the server in the reader's language.
+  watch(lang, () => {
+    flash.value = null
+    void load()
+  })
 
   /** Sends a command; what was refused is shown, and false returned. */
   async function send(command: Command): Promise<boolean> {
@@ -239,6 +234,7 @@ export function createSession(token: string) {
     facing,
     standing,
     flash,
+    read,
     barState,
     dispatch,
     load,

@@ -33,16 +33,19 @@ export interface Me {
 }
 
 export interface Landing {
+  record: string
+  role: string
   office: Office
   matter: { name: string; gloss: string }
   business_name: string
   scheduled_at: string
   minutes: number
   state: 'open' | 'early' | 'late' | 'used' | 'finished'
+  /** This browser has given the code and may connect. */
+  joined: boolean
   phone_masked: string
-  documents: (string | { name: string; gloss?: string })[]
+  documents: { name: string; gloss: string }[]
   consent: { version: string; retention: string; how: string }
-  record: string
 }
 
 // A slow network shows K2 after 4 s; past this the request is given up and may be repeated by hand.

@@ -29,6 +29,17 @@ export interface ReportPhoto {
   item: string | null
 }
 
+/** What `GET /api/records/{record}/sheet` answers: the report as it is in the PDF, and who has signed. */
+export interface Sheet {
+  report: Report
+  revision: number
+  /** Of the PDF's bytes; later revisions begin with the same `size` bytes. */
+  sha256: string
+  size: number
+  sealed: boolean
+  signers: { field: string; role: string; name: string; state: 'waiting' | 'signed' | 'refused'; at: string | null; remark: string }[]
+}
+
 export interface Report {
   record: string
   case: string

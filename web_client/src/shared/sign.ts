@@ -11,9 +11,9 @@
 import { api, ApiProblem, at } from './api'
 import { fromBase64, toBase64 } from './sign/base64'
 import { dropKey, loadOrMakeKey } from './sign/key'
-import { checkPrepared, type Prepared } from './sign/prepared'
+import { checkPrepared, type Prepared, type ReadRevision } from './sign/prepared'
 
-export { SignatureMismatch } from './sign/prepared'
+export { SignatureMismatch, type ReadRevision } from './sign/prepared'
 
 /** 'queue': somebody else signs at this moment; it is tried again by itself. */
 export type SignStage = 'key' | 'queue' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
@@ -25,6 +25,8 @@ export interface SignOptions {
   drawn: Blob | null
   /** Goes into the signature as its reason. */
   remark: string
+  /** The revision that was read (`Sheet.sha256`, `Sheet.size`); the prepared PDF must begin with it. */
+  read?: ReadRevision | null
   onStage?: (stage: SignStage) => void
 }
 
@@ -54,7 +56,7 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
   )
   stage('check')
   const pdf = new Uint8Array(await api.bytes(at`/api/signatures/${prepared.lease}/prepared.pdf`))
-  await checkPrepared(pdf, prepared, spki)
+  await checkPrepared(pdf, prepared, spki, options.read ?? null)
   stage('sign')
   const signature = await crypto.subtle.sign(
     { name: 'ECDSA', hash: 'SHA-256' },

@@ -1,5 +1,5 @@
 /** Photos on their way: hashed before they leave, kept on the phone until the server has them, sent again by themselves. */
-import { ref, shallowRef, triggerRef } from 'vue'
+import { ref, shallowRef } from 'vue'
 
 import { ApiProblem, Unreachable, uploadPhoto } from '../../shared/api'
 import type { Photo } from '../../shared/media'
@@ -94,8 +94,7 @@ export function createPhotoQueue(record: string) {
   }
 
   function change(entry: Sending, what: Partial<Sending>): void {
-    Object.assign(entry, what)
-    triggerRef(photos)
+    photos.value = photos.value.map((each) => (each.id === entry.id ? { ...each, ...what } : each))
   }
 
   const onOnline = (): void => void work()

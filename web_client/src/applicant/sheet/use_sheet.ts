@@ -3,7 +3,7 @@ import { computed, onBeforeUnmount, ref, shallowRef, watch } from 'vue'
 
 import { api, ApiProblem, at, Unreachable } from '../../shared/api'
 import { toMs } from '../../shared/format'
-import type { Report, ReportItem } from '../../shared/report'
+import type { Report, ReportItem, Sheet } from '../../shared/report'
 import { grow, type StripSegment } from '../../shared/strip/segments'
 import { spoken, type Session, type Spoken } from '../session'
 
@@ -20,7 +20,9 @@ export function useSheet(session: Session) {
   async function load(): Promise<void> {
     clearTimeout(timer)
     try {
-      const found = await api.get<Report>(at`/api/records/${record.value}/sheet`)
+      const sheet = await api.get<Sheet>(at`/api/records/${record.value}/sheet`)
+      const found = sheet.report
+      session.read.value = { sha256: sheet.sha256, size: sheet.size }
       if (report.value) changed.value = new Set([...changed.value, ...differences(report.value, found)])
       report.value = found
       problem.value = null

@@ -1,4 +1,6 @@
 /** Judges a prepared PDF before it is signed: is this really the document, and do the bytes to sign speak of it and of my key? */
+import { sha256Hex } from '../media/photo'
+
 import { fromBase64 } from './base64'
 
 export interface Prepared {
@@ -12,7 +14,13 @@ export interface Prepared {
   certificate: string
 }
 
-export type MismatchReason = 'range' | 'contents' | 'digest' | 'key'
+/** A PDF grows by appending (ISO 32000-2 §7.5.6), so what was read is the beginning of whatever is signed later. */
+export interface ReadRevision {
+  sha256: string
+  size: number
+}
+
+export type MismatchReason = 'revision' | 'range' | 'contents' | 'digest' | 'key'
 
 /** What came is not what this person read and agreed to sign. */
 export class SignatureMismatch extends Error {
@@ -36,7 +44,14 @@ const isHex = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 
 /** Throws `SignatureMismatch`. The range must cover the whole file but one hexadecimal string, the place of the signature. */
-export async function checkPrepared(pdf: Uint8Array<ArrayBuffer>, prepared: Prepared, spki: Uint8Array): Promise<void> {
+export async function checkPrepared(
+  pdf: Uint8Array<ArrayBuffer>,
+  prepared: Prepared,
+  spki: Uint8Array,
+  read: ReadRevision | null,
+): Promise<void> {
+  if (read && (pdf.length < read.size || (await sha256Hex(pdf.slice(0, read.size))) !== read.sha256))
+    throw new SignatureMismatch('revision')
   const [start, first, second, last] = prepared.byte_range
   if (start !== 0 || first <= 0 || second <= first || second + last !== pdf.length) throw new SignatureMismatch('range')
   if (pdf[first] !== 0x3c /* < */ || pdf[second - 1] !== 0x3e /* > */) throw new SignatureMismatch('contents')
