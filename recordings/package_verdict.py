@@ -20,109 +20,109 @@ PARTS: dict[PartName, tuple[str, str]] = {
 
 # Code: (Chinese, English). A code is never reused for another meaning. Those in UNDECIDED accuse nobody.
 SENTENCES: dict[str, tuple[str, str]] = {
-    "P01": (
+    "B01": (
         "这不是案卷包，或者包的结构已经损坏（{object}）。",
         "Not a record's package, or its structure is damaged ({object}).",
     ),
-    "P02": (
+    "B02": (
         "缺少文件{object}。",
         "{object} is missing.",
     ),
-    "P03": (
+    "B03": (
         "{object}与清单上的校验值不一致。",
         "{object} differs from its checksum.",
     ),
-    "P04": (
+    "B04": (
         "多出清单上没有的文件{object}。",
         "{object} is not on the list of files.",
     ),
-    "P05": (
+    "B05": (
         "{who}录像{clock}起{seconds}秒与封存记录不一致。",
         "{who_en}'s recording differs from what was sealed for {seconds} s from {clock}.",
     ),
-    "P06": (
+    "B06": (
         "{who}录像{object}的文件头或索引与封存记录不一致。",
         "Head or index of {who_en}'s recording {object} differs from what was sealed.",
     ),
-    "P07": (
+    "B07": (
         "{who}录像{object}的长度与封存记录不一致。",
         "The length of {who_en}'s recording {object} differs from what was sealed.",
     ),
-    "P08": (
+    "B08": (
         "{object}记下的各段校验值与封存记录不一致。",
         "The cluster hashes in {object} differ from what was sealed.",
     ),
-    "P09": (
+    "B09": (
         "第{seq}条事件与封存记录不一致。",
         "Event {seq} differs from what was sealed.",
     ),
-    "P10": (
+    "B10": (
         "事件记录与总清单对不上。",
         "The chain of events does not match the manifest.",
     ),
-    "P11": (
+    "B11": (
         "总清单{object}读不出来或前后矛盾。",
         "The manifest {object} cannot be read or contradicts itself.",
     ),
-    "P12": (
+    "B12": (
         "最终清单没有延续签名时的清单（{object}）。",
         "The final manifest does not extend the one that was signed ({object}).",
     ),
-    "P13": (
+    "B13": (
         "照片{object}与拍摄时登记的不一致。",
         "Photo {object} differs from what was registered when it was taken.",
     ),
-    "P14": (
+    "B14": (
         "照片{object}没有登记过。",
         "Photo {object} was never registered.",
     ),
-    "P15": (
+    "B15": (
         "勘验单不是封存的那一份。",
         "The sheet is not the one that was sealed.",
     ),
-    "P16": (
+    "B16": (
         "勘验单属于另一个案卷（{object}）。",
         "The sheet belongs to another record ({object}).",
     ),
-    "P17": (
+    "B17": (
         "时间戳{object}与清单对不上，或不是认可的机构签发。",
         "Time stamp {object} does not match its manifest or is not from a trusted service.",
     ),
-    "P18": (
+    "B18": (
         "时间戳{object}的时间晚于现在。",
         "Time stamp {object} lies in the future.",
     ),
-    "P19": (
+    "B19": (
         "证书文件{object}读不出来。",
         "The certificates in {object} cannot be read.",
     ),
-    "P30": (
+    "B30": (
         "还没有生成勘验单。",
         "There is no sheet yet.",
     ),
-    "P31": (
+    "B31": (
         "勘验单还没有签完、盖章。",
         "The sheet is not signed and sealed to its end yet.",
     ),
-    "P32": (
+    "B32": (
         "案卷还没有封存，没有最终的时间戳。",
         "The record is not sealed yet: there is no final time stamp.",
     ),
-    "P33": (
+    "B33": (
         "没有录像。",
         "There is no recording.",
     ),
-    "P34": (
+    "B34": (
         "没有照片。",
         "There are no photographs.",
     ),
-    "P40": (
+    "B40": (
         "证书取自案卷包本身，没有与机关公布的证书核对。",
         "The certificates are the package's own, not compared with those the office publishes.",
     ),
 }
-UNDECIDED = frozenset({"P30", "P31", "P32"})
-NOTES = frozenset({"P33", "P34", "P40"})
+UNDECIDED = frozenset({"B30", "B31", "B32"})
+NOTES = frozenset({"B33", "B34", "B40"})
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Playing what is stored: init segments, clusters, whole files; and who looked at what, for what purpose."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Literal
 
@@ -15,18 +15,20 @@ from foundation.errors import Problem
 from foundation.ids import new_id
 from foundation.objects import ObjectStore
 from recordings import store
-from recordings.store import RecordKeys, replay_views
+from recordings.store import replay_views
 
+KeyOf = Callable[[str], Awaitable[bytes]]
+"""A record's key."""
 Purpose = Literal["sample", "complaint", "review", "other"]
 
 
-async def init_segment(db: Database, objects: ObjectStore, keys: RecordKeys, epoch: str) -> bytes:
+async def init_segment(db: Database, objects: ObjectStore, keys: KeyOf, epoch: str) -> bytes:
     """What a player needs before the first cluster: the final head of a closed epoch, else the growing one. S404."""
     row = await _epoch(db, epoch)
     return await objects.get(row.final_object or row.init_object, await keys(row.record))
 
 
-async def cluster_bytes(db: Database, objects: ObjectStore, keys: RecordKeys, epoch: str, n: int) -> bytes:
+async def cluster_bytes(db: Database, objects: ObjectStore, keys: KeyOf, epoch: str, n: int) -> bytes:
     """One cluster, as it was written. S404."""
     async with db.read() as conn:
         found = await store.cluster_row(conn, epoch, n)
@@ -37,7 +39,7 @@ async def cluster_bytes(db: Database, objects: ObjectStore, keys: RecordKeys, ep
     return await objects.read(part.object, await keys(row.record), cluster.part_offset, cluster.size)
 
 
-async def epoch_bytes(db: Database, objects: ObjectStore, keys: RecordKeys, epoch: str) -> AsyncIterator[bytes]:
+async def epoch_bytes(db: Database, objects: ObjectStore, keys: KeyOf, epoch: str) -> AsyncIterator[bytes]:
     """The whole file: head, clusters and, once closed, cues. S404."""
     row = await _epoch(db, epoch)
     key = await keys(row.record)

@@ -31,7 +31,7 @@ class NotPackaged(Problem):
     """The packager has not stored all of the record yet; the job tries again."""
 
     def __init__(self) -> None:
-        super().__init__("S409")
+        super().__init__("S409", who="系统")
 
 
 async def manifest_of(
@@ -87,7 +87,7 @@ async def cut(
         async with db.begin() as conn:
             await store.put_manifest(conn, row)
     except IntegrityError:
-        raise Problem("S409") from None  # another worker made this version; whoever comes again finds it
+        raise Problem("S409", who="系统") from None  # another worker made this version; whoever comes again finds it
     return manifest, row
 
 

@@ -49,7 +49,7 @@ def verify_package(path: Path, now: datetime, trust: TrustBundle | None = None) 
         files = PackageFiles(path)
     except (NotAPackage, OSError) as error:
         for findings in found.values():
-            findings.append(finding("P01", object=str(error)))
+            findings.append(finding("B01", object=str(error)))
         return verdict("", found, now)
     try:
         return _Package(files, now, trust, found).verdict()
@@ -80,7 +80,7 @@ class _Package:
             for epoch in self.manifest.epochs:
                 self._recording(epoch, self.manifest)
             if not self.manifest.epochs:
-                self._say("recording", "P33")
+                self._say("recording", "B33")
         self._photos()
         self._report()
         self._stamps()
@@ -106,17 +106,17 @@ class _Package:
             try:
                 lines = self._text(list_name).decode().splitlines()
             except (KeyError, ValueError):
-                self._say("recording", "P02", object=list_name)
+                self._say("recording", "B02", object=list_name)
                 continue
             for line in lines:
                 value, _, name = line.partition("  ")
                 listed.add(name)
                 if name not in self.names:
-                    self._say(_part_of(name), "P02", object=name)
+                    self._say(_part_of(name), "B02", object=name)
                 elif self._sha256(name) != value:
-                    self._say(_part_of(name), "P03", object=name)
+                    self._say(_part_of(name), "B03", object=name)
         for name in sorted(self.names - listed):
-            self._say(_part_of(name), "P04", object=name)
+            self._say(_part_of(name), "B04", object=name)
 
     def _sha256(self, name: str) -> str:
         digest = hashlib.sha256()
@@ -132,9 +132,9 @@ class _Package:
         name = "data/trust/trust.json"
         try:
             self.trust = signing_trust.from_json(self._text(name))
-            self._say("time", "P40")
+            self._say("time", "B40")
         except _UNREADABLE:
-            self._say("time", "P19", object=name)
+            self._say("time", "B19", object=name)
 
     def _events(self) -> None:
         name = "data/events.jsonl"
@@ -142,11 +142,11 @@ class _Package:
             lines = [msgspec.json.decode(line, type=EventLine) for line in self._text(name).splitlines()]
             self.events = [_stored(line) for line in lines]
         except _UNREADABLE:
-            self._say("recording", "P10", object=name)
+            self._say("recording", "B10", object=name)
             return
         checked = office_events.verify(self.events)
         if not checked.ok:
-            self._say("recording", "P09", object=name, seq=checked.broken_seq)
+            self._say("recording", "B09", object=name, seq=checked.broken_seq)
 
     def _manifest(self) -> None:
         name = "data/manifest.json"
@@ -154,15 +154,15 @@ class _Package:
             data = self._text(name)
             self.manifest = manifest = manifests.from_json(data)
         except _UNREADABLE:
-            self._say("recording", "P11", object=name)
+            self._say("recording", "B11", object=name)
             return
         head = manifests.head_of(manifest.epochs, manifest.events_seq, manifest.events_head)
         if manifests.to_json(manifest) != data or head != manifest.head:
-            self._say("recording", "P11", object=name)
+            self._say("recording", "B11", object=name)
         told = self.events[manifest.events_seq - 1] if 0 < manifest.events_seq <= len(self.events) else None
         same = (told.hash if told else "") == manifest.events_head
         if not same or any(event.record != manifest.record for event in self.events):
-            self._say("recording", "P10", object=name)
+            self._say("recording", "B10", object=name)
 
     # --- recordings --------------------------------------------------------------------------------------------------
 
@@ -174,18 +174,18 @@ class _Package:
         said = {"who": who[0], "who_en": who[1]}
         name, index_name = f"data/recordings/{epoch.epoch}.webm", f"data/recordings/{epoch.epoch}.json"
         if name not in self.names or index_name not in self.names:
-            self._say("recording", "P02", object=name if name not in self.names else index_name)
+            self._say("recording", "B02", object=name if name not in self.names else index_name)
             return
         try:
             index = msgspec.json.decode(self._text(index_name), type=EpochIndex)
         except _UNREADABLE:
-            self._say("recording", "P08", object=index_name)
+            self._say("recording", "B08", object=index_name)
             return
         if not _index_holds(index, epoch):
-            self._say("recording", "P08", object=index_name)
+            self._say("recording", "B08", object=index_name)
             return
         if self.files.size(name) < index.head_size + epoch.size:
-            self._say("recording", "P07", object=name, **said)
+            self._say("recording", "B07", object=name, **said)
         chain, values = Chain(index.line.encode()), []
         for cluster, data in self._clusters(name, index):
             values.append(chain.add(data).chain)
@@ -193,13 +193,13 @@ class _Package:
                 at_ms = epoch.start_ms + cluster.t_ms
                 at = moment(manifest.origin, at_ms) if manifest.origin else None
                 seconds = max(1, round(cluster.d_ms / 1000))
-                self._say("recording", "P05", object=name, at=at, at_ms=at_ms, seconds=seconds, **said)
+                self._say("recording", "B05", object=name, at=at, at_ms=at_ms, seconds=seconds, **said)
         self.chains[epoch.epoch] = values
         rest = index.head_size + epoch.size
         ends = ((epoch.final_sha256, 0, index.head_size), (epoch.cues_sha256, rest, None))
         for value, start, length in ends:
             if value and hashlib.sha256(self.files.read(name, start, length)).hexdigest() != value:
-                self._say("recording", "P06", object=name, **said)
+                self._say("recording", "B06", object=name, **said)
 
     def _clusters(self, name: str, index: EpochIndex) -> Iterator[tuple[ClusterHash, bytes]]:
         at = index.head_size
@@ -216,13 +216,13 @@ class _Package:
         for photo, value in known.items():
             name = there.get(photo)
             if name is None:
-                self._say("photos", "P02", object=f"data/photos/{photo}")
+                self._say("photos", "B02", object=f"data/photos/{photo}")
             elif self._sha256(name) != value:
-                self._say("photos", "P13", object=name)
+                self._say("photos", "B13", object=name)
         for photo in sorted(set(there) - set(known)):
-            self._say("photos", "P14", object=there[photo])
+            self._say("photos", "B14", object=there[photo])
         if not there and not known:
-            self._say("photos", "P34")
+            self._say("photos", "B34")
 
     # --- sheet, signatures, time -------------------------------------------------------------------------------------
 
@@ -230,22 +230,22 @@ class _Package:
         name = "data/report.pdf"
         sealed = [event for event in self.events if event.tag == "system:seal:made" and event.body_text is not None]
         if name not in self.names:
-            self._say("report", "P02" if sealed else "P30", object=name)
-            self._say("signatures", "P31")
+            self._say("report", "B02" if sealed else "B30", object=name)
+            self._say("signatures", "B31")
             return
         data = self.files.read(name)
         if sealed and hashlib.sha256(data).hexdigest() != sealed[-1].body.get("sha256"):
-            self._say("report", "P15", object=name)
+            self._say("report", "B15", object=name)
         if self.trust is None:
-            self._say("signatures", "P19", object="data/trust/trust.json")
+            self._say("signatures", "B19", object="data/trust/trust.json")
             return
         self.report = judged = verify_pdf(data, self.trust, self.now)
         if self.manifest is not None and judged.record != self.manifest.record:
-            self._say("report", "P16", object=judged.record or name)
+            self._say("report", "B16", object=judged.record or name)
         for reason in judged.reasons:
             part: PartName = "time" if reason.code == "V16" else "report"
             if reason.code in _PDF_UNFINISHED and not sealed:
-                self._say("signatures", "P31")
+                self._say("signatures", "B31")
             elif reason.code not in ("V20", "V21"):
                 self.found[part].append(Finding(code=reason.code, zh=reason.zh, en=reason.en, object=name))
         for signature in judged.signatures:
@@ -270,11 +270,11 @@ class _Package:
                 data = self._text(name)
                 cut = manifests.from_json(data)
             except _UNREADABLE:
-                self._say("time", "P11", object=name)
+                self._say("time", "B11", object=name)
                 continue
             digest = hashlib.sha256(data).digest()
             if previous is not None and cut.previous_sha256 != previous[0]:
-                self._say("time", "P12", object=name)
+                self._say("time", "B12", object=name)
             previous = digest.hex(), cut
             stamp = name.removesuffix(".json") + ".tst"
             stamped = stamp in self.names and self._stamp(stamp, digest)
@@ -284,9 +284,9 @@ class _Package:
         if self.manifest is None:
             return
         if self.manifest.final and previous is not None and previous[1] != self.manifest:
-            self._say("time", "P12", object="data/manifest.json")
-        if not final_stamped and not any(each.code != "P40" for each in self.found["time"]):
-            self._say("time", "P32")
+            self._say("time", "B12", object="data/manifest.json")
+        if not final_stamped and not any(each.code != "B40" for each in self.found["time"]):
+            self._say("time", "B32")
 
     def _extends(self, cut: Manifest, final: Manifest, name: str) -> None:
         def chain_after(epoch: str, clusters: int) -> str | None:
@@ -296,12 +296,12 @@ class _Package:
                 return entry.chain if entry and entry.clusters == clusters else None
             return values[clusters - 1] if 0 < clusters <= len(values) else None
 
-        damaged = {each.code for each in self.found["recording"]} & {"P02", "P05", "P07", "P08"}
+        damaged = {each.code for each in self.found["recording"]} & {"B02", "B05", "B07", "B08"}
         for wrong in manifests.extends(cut, final, chain_after):
             # A recording that is damaged itself has been named with its second; the cut is not to blame.
             open_now = any(each.epoch == wrong and not each.closed for each in final.epochs)
             if not damaged and not open_now:
-                self._say("time", "P12", object=f"{name}: {wrong}")
+                self._say("time", "B12", object=f"{name}: {wrong}")
 
     def _stamp(self, name: str, digest: bytes) -> bool:
         if self.trust is None:
@@ -309,10 +309,10 @@ class _Package:
         try:
             at = _check_stamp(self._text(name), digest, self.trust)
         except Exception:  # a parser meeting a hostile token may fail in any way; each means: not our stamp
-            self._say("time", "P17", object=name)
+            self._say("time", "B17", object=name)
             return False
         if at > self.now + AHEAD:
-            self._say("time", "P18", object=name)
+            self._say("time", "B18", object=name)
             return False
         return True
 

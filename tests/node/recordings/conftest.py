@@ -60,7 +60,8 @@ async def open_means(folder: Path, db: Database, clock: ManualClock) -> tuple[Me
         await told(conn, record, clock, (event.tag, event.actor, event.body))
 
     keys = RecordKeys(db, KEYRING, clock)
-    scene = await Scene.set(db, folder, open_fonts(), clock, record_key=keys, on_event=on_event)
+    fonts = await asyncio.to_thread(open_fonts)
+    scene = await Scene.set(db, folder, fonts, clock, record_key=keys, on_event=on_event)
     return scene.means, scene
 
 

@@ -65,7 +65,7 @@ def test_an_untouched_package_passes_in_all_five_parts(sealed: Sealed, tmp_path:
 def test_with_the_packages_own_certificates_it_passes_and_says_so(sealed: Sealed, tmp_path: Path) -> None:
     verdict = verify_package(sealed.path(tmp_path, sealed.tar), sealed.now)
     assert verdict.state == "pass"
-    assert [each.code for each in verdict.part("time").findings] == ["P40"]
+    assert [each.code for each in verdict.part("time").findings] == ["B40"]
 
 
 def test_it_is_a_bag_that_other_tools_accept_and_its_recording_has_every_frame(sealed: Sealed, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_changed_second_of_the_recording_is_named_even_if_the_checksums_were_m
     verdict = judged(sealed, tmp_path, packed(files))
     assert [part.part for part in verdict.parts if part.state == "fail"] == ["recording"]
     (found,) = verdict.part("recording").findings
-    assert found.code == "P05" and found.object == name
+    assert found.code == "B05" and found.object == name
     assert found.at_ms is not None and 2000 <= found.at_ms < 4000 and found.at is not None
     assert found.zh.startswith("申请人录像") and "起1秒与封存记录不一致" in found.zh
     assert verdict.sentence_zh.endswith("，其余一致。")
@@ -103,9 +103,9 @@ def test_a_changed_second_of_the_recording_is_named_even_if_the_checksums_were_m
 
 def test_a_changed_index_or_head_or_length_of_a_recording_is_named(sealed: Sealed, tmp_path: Path) -> None:
     for change, code in (
-        (lambda data: changed(data, 60), "P06"),
-        (lambda data: changed(data, len(data) - 3), "P06"),
-        (lambda data: data[: len(data) // 2], "P07"),
+        (lambda data: changed(data, 60), "B06"),
+        (lambda data: changed(data, len(data) - 3), "B06"),
+        (lambda data: data[: len(data) // 2], "B07"),
     ):
         files = files_of(sealed.tar)
         files[recording(files)] = change(files[recording(files)])
@@ -113,18 +113,18 @@ def test_a_changed_index_or_head_or_length_of_a_recording_is_named(sealed: Seale
     files = files_of(sealed.tar)
     index = recording(files).replace(".webm", ".json")
     files[index] = changed(files[index], len(files[index]) - 20)
-    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("recording").findings] == ["P08"]
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("recording").findings] == ["B08"]
 
 
 def test_a_replaced_photo_a_stranger_photo_and_a_missing_photo_are_named(sealed: Sealed, tmp_path: Path) -> None:
     files = files_of(sealed.tar)
     files["data/photos/pho_1.jpg"] = changed(files["data/photos/pho_1.jpg"], 300)
-    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["P13"]
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B13"]
     files = files_of(sealed.tar) | {"data/photos/pho_2.jpg": b"x"}
-    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["P14"]
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B14"]
     files = files_of(sealed.tar)
     del files["data/photos/pho_1.jpg"]
-    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["P02"]
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B02"]
 
 
 def test_a_changed_event_and_a_cut_off_chain_are_named(sealed: Sealed, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_changed_event_and_a_cut_off_chain_are_named(sealed: Sealed, tmp_path:
     found = judged(sealed, tmp_path, packed(files)).part("recording").findings
     assert [each.zh for each in found] == ["第1条事件与封存记录不一致。"]
     files["data/events.jsonl"] = b"".join(lines[:-2])
-    assert "P10" in {each.code for each in judged(sealed, tmp_path, packed(files)).part("recording").findings}
+    assert "B10" in {each.code for each in judged(sealed, tmp_path, packed(files)).part("recording").findings}
 
 
 def test_a_changed_sheet_fails_as_a_sheet_and_a_changed_stamp_as_time_proof(sealed: Sealed, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_changed_sheet_fails_as_a_sheet_and_a_changed_stamp_as_time_proof(seal
     files[stamp] = changed(files[stamp], len(files[stamp]) - 10)
     verdict = judged(sealed, tmp_path, packed(files))
     assert [part.part for part in verdict.parts if part.state == "fail"] == ["time"]
-    assert [each.code for each in verdict.part("time").findings] == ["P17"]
+    assert [each.code for each in verdict.part("time").findings] == ["B17"]
 
 
 def test_a_rewritten_history_without_stamps_cannot_pass(sealed: Sealed, tmp_path: Path) -> None:
