@@ -16,7 +16,7 @@ from foundation.errors import Problem
 from foundation.http import Call, Route
 from office import store as office_store
 from office.commands import OfficerAssign
-from office.session import SYSTEM, Refused
+from office.session import SYSTEM
 from signaling.pairing import Waiting, in_turn, may_claim
 from signaling.room import Proposal
 
@@ -68,10 +68,13 @@ class Claims:
                 raise Problem("S409", who=await _name(conn, claim.lead))
             return [(OfficerAssign(role="lead", staff=actor.id, name=actor.name), SYSTEM)]
 
-        def hopeless() -> Refused | None:
+        def hopeless() -> None:
+            # A lead is never taken away by a claim, so a copy that knows of one is right however old it is.
             lead = room.shared.lead
-            return Refused("S409", {"who": lead.name}) if lead is not None and lead.id != actor.id else None
+            if lead is not None and lead.id != actor.id:
+                raise Problem("S409", who=lead.name)
 
+        hopeless()
         acted = await room.carry_out(plan, strict=True, hopeless=hopeless)
         if acted.refused is not None:
             raise Problem(acted.refused.code, **acted.refused.params)

@@ -11,7 +11,6 @@ seconds; others never notice. Views are not queued at all: the newest is made wh
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -30,6 +29,7 @@ from signaling.protocol import Asked, Connection, Cut, Fault, Greeted, Param, Pi
 QUEUE_MESSAGES = 256
 QUEUE_BYTES = 1024 * 1024
 SEND_WITHIN_S = 10.0
+CLOSE_WITHIN_S = 3.0
 LANE_REQUESTS = 64
 """Requests waiting for their turn; a client with more has stopped waiting for answers."""
 VIEWS_EVERY_S = 0.1
@@ -165,7 +165,7 @@ class Socket:
             if self._closing is not None:
                 code, reason = self._closing
                 self.close_code = code
-                await self._ws.close(code=code, message=reason.encode())
+                await self._farewell(code, reason)
                 return
             if self._view_due and self.welcomed:
                 wait_s = self._view_at + VIEWS_EVERY_S - asyncio.get_running_loop().time()
@@ -175,6 +175,14 @@ class Socket:
                 self._view_due = False
                 self._view_at = asyncio.get_running_loop().time()
                 await self._send(self._protocol.send(self._host.view(self)))
+
+    async def _farewell(self, code: int, reason: str) -> None:
+        """The closing handshake, for as long as a peer that lives needs for it."""
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self._ws.close(code=code, message=reason.encode())
+        except (TimeoutError, ConnectionError, RuntimeError):
+            self._abort()
 
     async def _send(self, frame: bytes) -> None:
         try:
@@ -194,14 +202,12 @@ class Socket:
         finally:
             self._protocol.close()
             if self._closing is not None:
-                with suppress(TimeoutError, Exception):
-                    async with asyncio.timeout(2.0):
-                        await asyncio.shield(writer)
+                # The reason is queued: give it its time, then go.
+                await asyncio.wait([writer], timeout=CLOSE_WITHIN_S)
             writer.cancel()
             await asyncio.gather(writer, *self._working.values(), return_exceptions=True)
             if not self._ws.closed:
-                with suppress(Exception):
-                    await self._ws.close()
+                await self._farewell(int(WSCloseCode.GOING_AWAY), "")
 
     def _written(self, writer: asyncio.Task[None]) -> None:
         if writer.cancelled():

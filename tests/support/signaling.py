@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any, Self
 
@@ -267,6 +268,7 @@ class Client:
         self.received: list[Struct] = []
         self.view: dict[str, Any] = {}
         self._ids = count(1)
+        self._news = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
@@ -277,6 +279,8 @@ class Client:
             if isinstance(decoded, m.Welcome | m.View):
                 self.view = msgspec.json.decode(decoded.view)
             self.received.append(decoded)
+            news, self._news = self._news, asyncio.Event()
+            news.set()
 
     @property
     def leg(self) -> str:
@@ -304,7 +308,7 @@ class Client:
         self.welcome = await self.wait(lambda: self.of(m.Welcome), "a welcome")
         return self.welcome
 
-    async def wait(self, find: Callable[[], list[Any]], what: str, within_s: float = 10.0) -> Any:
+    async def wait(self, find: Callable[[], list[Any]], what: str, within_s: float = 20.0) -> Any:
         """The first of what `find` finds, as soon as it finds any."""
         deadline = asyncio.get_running_loop().time() + within_s
         while not (found := find()):
@@ -313,7 +317,10 @@ class Client:
                 f"{self.actor.name} waits for {what}; last came {seen}, close code {self.closed_with}, "
                 f"phase {self.view.get('phase')}, refused {self.of(m.Refused)[-1:]}"
             )
-            await asyncio.sleep(0.01)
+            # Something may also have happened elsewhere than on this connection.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._news.wait()
         return found[0]
 
     async def ask(self, message: Any) -> Any:

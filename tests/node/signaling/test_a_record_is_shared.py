@@ -79,8 +79,8 @@ async def test_a_second_device_takes_the_place_of_the_first(station: Station, op
     await second.sees(lambda view: [p["leg"] for p in view["people"] if p["online"]] == [second.leg], "one device")
 
 
-async def test_a_hundred_devices_of_one_person_leave_one(station: Station, opened: Opened) -> None:
-    clients = [await station.connect(opened.record, opened.applicant) for _ in range(100)]
+async def test_forty_devices_of_one_person_leave_one(station: Station, opened: Opened) -> None:
+    clients = [await station.connect(opened.record, opened.applicant) for _ in range(40)]
     await asyncio.gather(*(client.send(m.Hello(1)) for client in clients))
     last = clients[0]
 
@@ -180,16 +180,16 @@ async def test_a_node_that_was_started_again_knows_that_its_sockets_are_gone(
     await again.stop()
 
 
-async def test_commands_of_a_hundred_at_once_are_all_kept_in_one_chain(station: Station, opened: Opened) -> None:
+async def test_commands_of_all_at_once_are_all_kept_in_one_chain(station: Station, opened: Opened) -> None:
     lead = await station.join(opened.record, WANG)
     assist = await station.join(opened.record, LI)
     applicant = await station.join(opened.record, opened.applicant)
     people = (lead, assist, applicant)
-    sent = [m.Command(f"c{n}", Raw(b'{"do":"say","text":"%d"}' % n)) for n in range(90)]
+    sent = [m.Command(f"c{n}", Raw(b'{"do":"say","text":"%d"}' % n)) for n in range(60)]
     answers = await asyncio.gather(*(people[n % 3].ask(command) for n, command in enumerate(sent)))
     assert all(isinstance(answer, m.Done) for answer in answers)
     async with station.db.read() as conn:
         events = await office_store.events(conn, opened.record)
     assert verify(events).ok
     said = [event.body["text"] for event in events if event.tag.endswith(":message:said")]
-    assert sorted(said) == sorted(str(n) for n in range(90))
+    assert sorted(said) == sorted(str(n) for n in range(60))
