@@ -1,11 +1,16 @@
-"""What a VP8 payload descriptor tells without decoding (RFC 7741 §4.2): where a picture starts, and whether it is a
-keyframe.
+"""What a VP8 payload descriptor tells without decoding (RFC 7741 §4.2): where pictures start, which are keyframes, and
+whether any lies between two packets.
 """
+
+
+def starts_picture(payload: bytes) -> bool:
+    """True for the first packet of a picture: S set, partition 0 (the N and R bits do not matter)."""
+    return bool(payload) and payload[0] & 0x17 == 0x10
 
 
 def starts_keyframe(payload: bytes) -> bool:
     """True for the first packet of a VP8 keyframe; False for anything else, damaged bytes included."""
-    if not payload or payload[0] & 0x17 != 0x10:  # S set, partition 0; the N and R bits do not matter
+    if not payload or payload[0] & 0x17 != 0x10:
         return False
     at = 1
     if payload[0] & 0x80:
@@ -17,3 +22,24 @@ def starts_keyframe(payload: bytes) -> bool:
             at += 2 if len(payload) > at and payload[at] & 0x80 else 1
         at += (flags >> 6 & 1) + (1 if flags & 0x30 else 0)
     return len(payload) > at and not payload[at] & 1
+
+
+def picture_id(payload: bytes) -> tuple[int, int] | None:
+    """(number, how many numbers there are before it wraps) of the picture, or None where the sender does not count."""
+    if len(payload) < 3 or not payload[0] & 0x80 or not payload[1] & 0x80:
+        return None
+    if not payload[2] & 0x80:
+        return payload[2], 1 << 7
+    return ((payload[2] & 0x7F) << 8 | payload[3], 1 << 15) if len(payload) > 3 else None
+
+
+def nothing_between(last: bytes, first: bytes) -> bool:
+    """True when the packets missing between a picture's last packet and another's first carried no picture.
+
+    A browser without a repair stream probes the path with padding on the picture's own sequence numbers, a fifth to a
+    third of them; such a packet, once lost, is never sent again.
+    """
+    before, after = picture_id(last), picture_id(first)
+    if before is None or after is None or before[1] != after[1] or not starts_picture(first):
+        return False
+    return (before[0] + 1) % before[1] == after[0]

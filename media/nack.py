@@ -4,6 +4,7 @@ A first request waits 10 ms, since most gaps are reordering; each further one wa
 packets lost, one request per gap froze the picture ten times in 20 s, retries not once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,6 +32,21 @@ class _Gap:
     asked_ns: int = 0
     tries: int = 0
     given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """``ask`` for these now; ``spared`` are closed for good, a late arrival is a duplicate; ``lost``: some were given
+    up, and a picture needs a keyframe.
+    """
+
+    ask: list[int]
+    spared: list[int]
+    lost: bool
+
+
+def _never(_: int) -> bool:
+    return False
 
 
 class GapList:
@@ -85,24 +101,29 @@ class GapList:
             self.rtt_ns += (now_ns - gap.asked_ns - self.rtt_ns) // 4
         return Arrival.RECOVERED
 
-    def due(self, now_ns: int) -> tuple[list[int], bool]:
-        """Indexes to ask for now, and whether some were just given up (then a picture needs a keyframe)."""
+    def due(self, now_ns: int, needless: Callable[[int], bool] = _never) -> Due:
+        """What is to be done now. ``needless`` says of an index that nothing is lost with it."""
         ask: list[int] = []
-        lost_for_good = False
+        spared: list[int] = []
+        lost = False
         wait_ns = max(RETRY_MIN_NS, self.rtt_ns)
         for index, gap in self._gaps.items():
-            if gap.given_up:
+            if gap.given_up or now_ns - gap.since_ns < FIRST_NS or (gap.tries and now_ns - gap.asked_ns < wait_ns):
                 continue
-            if gap.tries >= TRIES_MAX or now_ns - gap.since_ns >= AGE_MAX_NS:
-                if now_ns - max(gap.asked_ns, gap.since_ns) >= wait_ns:
-                    gap.given_up = lost_for_good = True
-                    self.abandoned += 1
-                    self._live -= 1
-            elif now_ns - gap.since_ns >= FIRST_NS and (not gap.tries or now_ns - gap.asked_ns >= wait_ns):
+            if needless(index):
+                spared.append(index)
+            elif gap.tries >= TRIES_MAX or now_ns - gap.since_ns >= AGE_MAX_NS:
+                gap.given_up = lost = True
+                self.abandoned += 1
+                self._live -= 1
+            else:
                 gap.asked_ns = now_ns
                 gap.tries += 1
                 ask.append(index)
-        return ask, lost_for_good
+        for index in spared:
+            del self._gaps[index]
+            self._live -= 1
+        return Due(ask, spared, lost)
 
     def _forget(self, before: int) -> None:
         if len(self._gaps) > _REORDERED_START:

@@ -125,8 +125,10 @@ class Publication:
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
         epoch = self.epoch
-        if epoch is not None and epoch.recorder is not None and packet.payload_bytes:
-            epoch.recorder.packet(source.track, now_ns, raw)  # the packet that gave a jump away opens the new epoch
+        if epoch is not None and epoch.recorder is not None:
+            # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
+            kept = raw if packet.payload_bytes else b"\x80" + raw[1:12]
+            epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
         packet.raw = b""  # the cache needs the body only
         if source.stalled:
             source.stalled = False
@@ -264,10 +266,13 @@ class Publication:
         """NACK what is due; True while there is something left to ask for. Call it every 10 ms while True."""
         left = False
         for source in self.sources():
-            missing, given_up = source.gaps.due(now_ns)
-            if missing:
-                self.peer.send_rtcp(rtcp.nack(self._ssrc, source.ssrc, [index & 0xFFFF for index in missing]))
-            if given_up and source.is_video:
+            due = source.gaps.due(now_ns, source.lost_nothing)
+            if due.ask:
+                self.peer.send_rtcp(rtcp.nack(self._ssrc, source.ssrc, [index & 0xFFFF for index in due.ask]))
+            for index in due.spared:
+                source.fill(index)
+                self.mark("padding_lost", {"track": source.track, "sequence": index & 0xFFFF})
+            if due.lost and source.is_video:
                 source.keyframes.wish(now_ns)
             left = left or source.gaps.waiting
         self.ask_keyframes(now_ns)

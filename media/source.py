@@ -6,10 +6,11 @@ from media import rtcp
 from media.contract import Kind
 from media.drift import ClockWatch
 from media.keyframes import KeyframeRequests
-from media.layers import starts_keyframe
+from media.layers import nothing_between, starts_keyframe
 from media.nack import Arrival, GapList
-from media.rtp import Packet, SequenceUnwrapper
+from media.rtp import Packet, SequenceUnwrapper, build
 
+_NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
 CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera, so never less than one
 
 
@@ -95,6 +96,37 @@ class Source:
         """The packet with this 16-bit number, if it is still there."""
         packet = self._cache[self._index_of(seq) & CACHE_PACKETS - 1]
         return packet if packet is not None and packet.seq == seq else None
+
+    def lost_nothing(self, index: int) -> bool:
+        """True when what lies around a missing packet shows that it carried no picture."""
+        if not self.is_video:
+            return False
+        before, after = self._neighbour(index, -1), self._neighbour(index, 1)
+        if before is None or after is None or not before.marker:
+            return False
+        return nothing_between(before.body, after.body)
+
+    def fill(self, index: int) -> None:
+        """Padding in place of lost padding, so that no viewer asks for what nobody has. ``GapList`` takes the original
+        for a duplicate from now on: one number must never be encrypted with two contents.
+        """
+        before = self._neighbour(index, -1)
+        if before is None:
+            return
+        packet = Packet(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
+        packet.index = index
+        self._cache[index & CACHE_PACKETS - 1] = packet
+        if self.open:
+            for sink in self.sinks:
+                sink.forward(packet)
+
+    def _neighbour(self, index: int, step: int) -> Packet | None:
+        """The nearest packet with media before (-1) or after (1) an index."""
+        for near in range(index + step, index + step * _NEIGHBOURS_MAX, step):
+            packet = self._cache[near & CACHE_PACKETS - 1]
+            if packet is not None and packet.index == near and packet.payload_bytes:
+                return packet
+        return None
 
     def _index_of(self, seq: int) -> int:
         highest = self.gaps.highest or 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from media import contract, rtcp
-from media.rtp import build
+from media.rtp import Packet, build
 from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.media_worker import Node, running_worker
@@ -38,7 +38,9 @@ async def test_the_journal_holds_each_packet_once_and_as_it_was_sent(call: Call)
     ]
     assert header.wall_ns == 1_763_965_800_000_000_000
     assert packets(records, 0) == sounds
-    assert packets(records, 1) == pictures
+    assert packets(records, 1)[:-1] == pictures
+    bare = Packet(packets(records, 1)[-1])
+    assert (bare.seq, bare.ssrc, bare.body) == (30, VIDEO_SSRC, b""), "of padding only the number is kept"
     assert isinstance(records[-1], journal.Closed) and records[-1].reason == "closed"
 
 
@@ -58,6 +60,29 @@ async def test_a_lost_packet_is_asked_for_again_and_recorded_when_it_comes(call:
     [epoch] = await call.node.close()
     kept = packets(await call.journal(epoch), 1)
     assert sorted(kept) == sorted(sent)
+
+
+async def test_lost_padding_is_not_asked_for_and_filled_for_viewers(call: Call) -> None:
+    def numbered(seq: int, picture: int, *, first: bool = True, last: bool = True) -> bytes:
+        payload = bytes([0x90 if first else 0x80, 0x80, 0x80 | picture >> 8, picture & 0xFF, 1]) + b"picture"
+        return build(96, seq, picture * 3000, VIDEO_SSRC, payload, marker=last)
+
+    publisher, viewer = await call.publisher(), await call.viewer()
+    publisher.send(numbered(1, 511))
+    publisher.send(publisher.picture(2, padding=100))
+    publisher.send(numbered(5, 512))  # 3 and 4 were padding: the pictures are consecutive
+    publisher.send(numbered(7, 514))  # 6 was a picture
+    publisher.send(numbered(8, 515, last=False))
+    publisher.send(numbered(10, 515, first=False))  # 9 was in the middle of one
+    await call.received(6)
+    call.clock.advance(0.011)
+    await until(lambda: None if publisher.of(rtcp.Nack) else "nothing was asked for")
+    assert [nack.lost for nack in publisher.of(rtcp.Nack)] == [(6, 9)]
+    await until(lambda: None if len(viewer.packets) == 8 else f"{len(viewer.packets)} of 8 packets")
+    assert [packet.seq for packet in viewer.packets if not packet.payload_bytes] == [2, 3, 4], "filled for the viewer"
+    publisher.send(publisher.picture(3, padding=100))
+    await asyncio.sleep(0.1)
+    assert len(viewer.packets) == 8 and viewer.repeated == 0, "one number never carries two contents"
 
 
 async def test_requests_for_the_lost_end_in_one_for_a_keyframe(call: Call) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.layers import starts_keyframe
+from media.layers import nothing_between, picture_id, starts_keyframe
 
 
 def test_keyframes_are_known_with_every_form_of_descriptor() -> None:
@@ -25,6 +25,21 @@ def test_later_packets_of_a_keyframe_do_not_start_one() -> None:
     assert not starts_keyframe(b"\x11\x10"), "another partition"
 
 
-@given(st.binary(max_size=12))
-def test_arbitrary_bytes_have_an_answer(data: bytes) -> None:
-    assert starts_keyframe(data) in (True, False)
+def test_consecutive_picture_numbers_show_that_nothing_lies_between() -> None:
+    def packet(number: int, *, first: bool = True, long: bool = True) -> bytes:
+        count = bytes([0x80 | number >> 8, number & 0xFF]) if long else bytes([number])
+        return bytes([0x90 if first else 0x80, 0x80]) + count + b"\x01picture"
+
+    assert picture_id(packet(300)) == (300, 1 << 15) and picture_id(packet(5, long=False)) == (5, 1 << 7)
+    assert nothing_between(packet(300), packet(301)) and nothing_between(packet(0x7FFF), packet(0))
+    assert nothing_between(packet(127, long=False), packet(0, long=False))
+    assert not nothing_between(packet(300), packet(302)), "a picture is missing"
+    assert not nothing_between(packet(300), packet(301, first=False)), "its first packet is missing"
+    assert not nothing_between(packet(1), packet(2, long=False)), "another way of counting"
+    assert not nothing_between(b"\x10\x01", b"\x10\x01"), "no count at all"
+
+
+@given(st.binary(max_size=12), st.binary(max_size=12))
+def test_arbitrary_bytes_have_an_answer(one: bytes, other: bytes) -> None:
+    assert starts_keyframe(one) in (True, False)
+    assert nothing_between(one, other) in (True, False)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.nack import AGE_MAX_NS, Arrival, GapList
+from media.nack import AGE_MAX_NS, Arrival, Due, GapList
 
 MS = 1_000_000
 
@@ -19,35 +19,35 @@ def filled(*indexes: int) -> GapList:
 
 def test_a_gap_is_left_alone_for_ten_milliseconds_since_most_are_reordering() -> None:
     gaps = filled(100, 103)
-    assert gaps.due(9 * MS) == ([], False)
-    assert gaps.due(10 * MS) == ([101, 102], False)
+    assert gaps.due(9 * MS) == Due([], [], False)
+    assert gaps.due(10 * MS) == Due([101, 102], [], False)
 
 
 def test_a_late_packet_is_not_asked_for() -> None:
     gaps = filled(100, 102)
     assert gaps.arrived(101, 5 * MS) is Arrival.RECOVERED
     assert not gaps.waiting
-    assert gaps.due(50 * MS) == ([], False)
+    assert gaps.due(50 * MS) == Due([], [], False)
     assert gaps.recovered == 0, "reordering is no recovery"
 
 
 def test_requests_are_repeated_at_the_pace_of_the_round_trip() -> None:
     gaps = filled(100, 102)
     gaps.rtt_ns = 40 * MS
-    asked = [at for at in range(300) if gaps.due(at * MS)[0]]
+    asked = [at for at in range(300) if gaps.due(at * MS).ask]
     assert asked == [10, 50, 90, 130, 170, 210, 250, 290]
 
 
 def test_never_faster_than_thirty_milliseconds_nor_more_than_ten_times() -> None:
     gaps = filled(100, 102)
     gaps.rtt_ns = 1 * MS
-    asked = [at for at in range(900) if gaps.due(at * MS)[0]]
+    asked = [at for at in range(900) if gaps.due(at * MS).ask]
     assert asked == [10 + 30 * n for n in range(10)]
 
 
 def test_giving_up_is_told_once_and_the_packet_is_still_welcome() -> None:
     gaps = filled(100, 102)
-    told = [at for at in range(2000) if gaps.due(at * MS)[1]]
+    told = [at for at in range(2000) if gaps.due(at * MS).lost]
     assert len(told) == 1 and told[0] <= AGE_MAX_NS // MS + 100
     assert not gaps.waiting and gaps.abandoned == 1
     assert gaps.arrived(101, 2000 * MS) is Arrival.RECOVERED
@@ -65,7 +65,16 @@ def test_the_round_trip_is_measured_from_packets_asked_for_once() -> None:
 def test_a_wide_jump_is_a_new_start_not_a_thousand_losses() -> None:
     gaps = filled(100, 102)
     assert gaps.arrived(5000, 0) is Arrival.JUMP
-    assert gaps.due(100 * MS) == ([], False)
+    assert gaps.due(100 * MS) == Due([], [], False)
+
+
+def test_what_nobody_misses_is_closed_without_a_question() -> None:
+    gaps = filled(100, 104)
+    assert gaps.due(10 * MS, lambda index: index != 102) == Due([102], [101, 103], False)
+    assert gaps.waiting
+    assert gaps.arrived(101, 11 * MS) is Arrival.DUPLICATE
+    assert gaps.arrived(102, 12 * MS) is Arrival.RECOVERED
+    assert not gaps.waiting and gaps.abandoned == 0
 
 
 def test_packets_reordered_before_the_first_are_taken() -> None:
@@ -104,5 +113,5 @@ def test_with_loss_and_repeats_everything_asked_for_in_time_arrives(seed: int) -
             repeats.remove((index, due_ns))
             if dice.random() > 0.15 and gaps.arrived(index, now_ns) is not Arrival.DUPLICATE:
                 taken.add(index)
-        repeats += [(index, now_ns + 20 * MS) for index in gaps.due(now_ns)[0] if dice.random() > 0.15]
+        repeats += [(index, now_ns + 20 * MS) for index in gaps.due(now_ns).ask if dice.random() > 0.15]
     assert len(taken) >= 1998, "ten tries against 15 % loss leave next to nothing"
