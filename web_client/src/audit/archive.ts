@@ -2,20 +2,26 @@
 import { api, at } from '../shared/api'
 import type { Timeline } from './timeline'
 
+/** One record of the list (recordings/search.py, Found). `coverage` in per cent; `views` counts who looked before. */
 export interface AuditRow {
   record: string
-  case?: string
+  case: string
   number: string
   matter: string
-  matter_gloss?: string
+  matter_name: string
+  matter_gloss: string
   business_name: string
-  applicant?: string
-  officers?: string[]
+  office: string
+  office_name: string
+  lead: string
+  scheduled_at: string
   started_at: string | null
-  length_ms: number | null
+  phase: string
   result: string | null
-  coverage_percent: number | null
-  state: string
+  coverage: number | null
+  sealed: boolean
+  recorded: boolean
+  views: number
 }
 
 export interface Search {
@@ -40,7 +46,7 @@ export interface Job {
 export const archive = {
   search: (search: Search) => {
     const query = new URLSearchParams(Object.entries(search).filter(([, value]) => value !== ''))
-    return api.get<AuditRow[] | { records: AuditRow[] }>(`/api/audit/records?${query.toString()}`)
+    return api.get<{ rows: AuditRow[] }>(`/api/audit/records?${query.toString()}`)
   },
   matters: () => api.get<{ slug: string; name: string; gloss: string }[]>('/api/matters'),
   view: (record: string, purpose: Purpose, note: string) =>
@@ -54,6 +60,9 @@ export const archive = {
   job: (id: string) => api.get<Job>(at`/api/jobs/${id}`),
 }
 
-export function rowsOf(answer: AuditRow[] | { records: AuditRow[] }): AuditRow[] {
-  return Array.isArray(answer) ? answer : answer.records
+/** In one word: sealed, still being recorded, being packed, or what the procedure says. */
+export function standingOf(row: AuditRow): 'sealed' | 'live' | 'unrecorded' | 'open' {
+  if (row.sealed) return 'sealed'
+  if (row.phase === 'live' || row.phase === 'interrupted') return 'live'
+  return row.recorded ? 'open' : 'unrecorded'
 }

@@ -73,6 +73,19 @@ export function neighbour(marks: readonly Mark[], at: number, direction: 1 | -1)
   return earlier[earlier.length - 1] ?? null
 }
 
+/** The sign of an answer, beside its words: the words come from the record (recordings/mark_words.py). */
+export function answerSign(mark: Mark): '✓' | '✕' | '–' | '?' | '○' {
+  if (/不符合|does not conform/.test(mark.text_zh)) return '✕'
+  if (/不适用/.test(mark.text_zh)) return '–'
+  if (/未看到|未见到/.test(mark.text_zh)) return '?'
+  return /撤回/.test(mark.text_zh) ? '○' : '✓'
+}
+
+/** A mark's stable name on the page. Gaps come from the manifest, not from an event, and have no number of their own. */
+export function markId(mark: Mark): string {
+  return mark.seq > 0 ? String(mark.seq) : `gap-${mark.at_ms}`
+}
+
 /** Whose picture is the large one: the applicant's, else the first leg. */
 export function mainLeg(legs: readonly TimelineLeg[]): TimelineLeg | null {
   return legs.find((leg) => leg.role === 'applicant') ?? legs[0] ?? null

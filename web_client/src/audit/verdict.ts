@@ -17,6 +17,8 @@ export interface Verdict {
   state: PartState
   parts: PartVerdict[]
   at: string | null
+  /** The server's own summing up, where it gives one. */
+  sentence: { zh: string; en: string } | null
 }
 
 const record = (value: unknown): Record<string, unknown> | null =>
@@ -35,7 +37,7 @@ function reasonOf(value: unknown): Reason {
 function partOf(name: string, value: unknown): PartVerdict {
   const fields = record(value)
   const said = fields === null ? value : (fields['state'] ?? fields['verdict'] ?? fields['result'])
-  const reasons = fields?.['reasons']
+  const reasons = fields?.['reasons'] ?? fields?.['findings']
   return {
     part: name,
     // What we cannot read is not a pass.
@@ -60,7 +62,14 @@ export function readVerdict(result: unknown): Verdict | null {
   }
   if (parts.length === 0) return null
   const at = holder['at'] ?? holder['checked_at'] ?? whole['at']
-  return { state: worst(parts), parts, at: typeof at === 'string' ? at : null }
+  const zh = holder['sentence_zh']
+  const en = holder['sentence_en']
+  return {
+    state: worst(parts),
+    parts,
+    at: typeof at === 'string' ? at : null,
+    sentence: typeof zh === 'string' && zh !== '' ? { zh, en: typeof en === 'string' ? en : zh } : null,
+  }
 }
 
 export function worst(parts: readonly PartVerdict[]): PartState {
