@@ -315,8 +315,11 @@ class FailingStore:
         return call
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(1, 7))
+# The six uses: read the sheet, store the prepared one, read it twice, store the signed one, drop the prepared one. What
+# a row changes lies before the third and the sixth; elsewhere "before n" is "after n - 1".
+@pytest.mark.parametrize(
+    ("step", "after"), [(1, False), (1, True), (2, True), (3, False), (4, True), (5, True), (6, False), (6, True)]
+)
 async def test_a_crash_at_any_step_leaves_the_old_sheet_or_the_new_one(
     scene: Scene, clock: ManualClock, step: int, after: bool
 ) -> None:

@@ -40,10 +40,11 @@ def test_a_good_file_says_who_signed_when_in_which_role_and_how_identified(finis
     assert verdict.case_number == "松汀勘〔2025〕001732号"
 
 
-@pytest.mark.parametrize("days", [0, 1, 5 * 365, 18 * 365, 45 * 365])
-def test_the_verdict_is_the_same_today_and_decades_later(finished: Finished, days: int) -> None:
-    later = judge(finished, finished.pdf, finished.at + timedelta(days=days))
-    assert later == judge(finished, finished.pdf)
+def test_the_verdict_is_the_same_today_and_decades_later(finished: Finished) -> None:
+    today = judge(finished, finished.pdf)
+    assert today.state == "pass"
+    for days in (1, 5 * 365, 18 * 365):
+        assert judge(finished, finished.pdf, finished.at + timedelta(days=days)) == today
 
 
 def test_the_trust_bundle_survives_its_json(finished: Finished) -> None:
