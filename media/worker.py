@@ -205,9 +205,12 @@ class MediaWorker:
         return int(now.timestamp()) * 1_000_000_000 + now.microsecond * 1000
 
     async def _keep_time(self) -> None:
-        ticks = 0
+        loop = asyncio.get_running_loop()
+        ticks, due_s = 0, loop.time()
         while True:
-            await asyncio.sleep(TICK_S)
+            # Late ticks are caught up, so that a busy second has twenty of them too; after a standstill they are not.
+            due_s = max(due_s + TICK_S, loop.time() - 1.0)
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
             ticks += 1
             now_ns = self._clock_ns()
             for session in list(self._sessions.values()):
