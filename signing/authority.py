@@ -52,7 +52,10 @@ class InternalAuthority:
     kind: Literal["internal", "licensed"] = "internal"
 
     def __init__(self, keys: ServerKeys, clock: Clock, responder_url: str | None = None) -> None:
-        self._keys, self._clock, self._responder_url = keys, clock, responder_url
+        self._keys, self._clock = keys, clock
+        # A path without a host (no base URL is set) is no address that a reader of the file could ask.
+        web = responder_url is not None and responder_url.startswith(("http://", "https://"))
+        self._responder_url = responder_url if web else None
 
     async def issue(self, act: SigningAct, public_key_spki: bytes) -> list[bytes]:
         ca = self._keys.event_ca
