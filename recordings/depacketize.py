@@ -96,6 +96,10 @@ class Reorder:
         """A time stamp of this stream, as a sender report gives it, unwrapped like those of its packets."""
         return unwrap(timestamp, 32, self._timestamp)
 
+    def fill(self, sequence: int, mono_ns: int) -> list[Ordered | Hole]:
+        """A number that never came and is known to have carried padding only: no hole."""
+        return self.push(Rtp(sequence, self._timestamp & 0xFFFFFFFF, False, b""), mono_ns)
+
     def push(self, packet: Rtp, mono_ns: int) -> list[Ordered | Hole]:
         """Take one arrival."""
         out: list[Ordered | Hole] = []

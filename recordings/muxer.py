@@ -232,6 +232,11 @@ class EpochMuxer:
             transit_ms = max(1, int(mark.detail.get("ms", DEFAULT_ERROR_MS * 2)) // 2)
             self._transit_ms = min(transit_ms, self._transit_ms or transit_ms)
             return
+        if mark.kind == "padding_lost":
+            stream = self._streams.get(int(mark.detail.get("track", -1)))
+            if stream is not None:
+                self._take(stream, stream.reorder.fill(int(mark.detail.get("sequence", 0)), mark.mono_ns))
+            return
         self._marks.append({"kind": mark.kind, "t_ms": self._ms(mark.mono_ns), "detail": mark.detail})
 
     def _merge(self, *, final: bool) -> list[Cluster]:

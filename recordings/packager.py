@@ -129,8 +129,11 @@ class Packager:
             while await self._step(path):
                 pass
         except Exception as error:
-            # Begin this epoch anew from its journal: whatever was half-done in memory is gone.
-            self._tails.pop(path, None)
+            tail = self._tails.get(path)
+            if tail is not None and (not tail.consistent or isinstance(error, PackagingFault)):
+                # Begin this epoch anew from its journal. While only the store or the database is away, what waits is
+                # kept: reading an hour again every two seconds would cost more than it is worth.
+                del self._tails[path]
             self._retry_ns[path] = self._clock.monotonic_ns() + round(RETRY_S * 1e9)
             code = getattr(error, "code", type(error).__name__)
             self._faults.labels(code=code).inc()
@@ -139,6 +142,8 @@ class Packager:
     async def _step(self, path: Path) -> bool:
         """Take an epoch one look further; True if there may be more to do at once."""
         tail = self._tails.setdefault(path, EpochTail(path))
+        for file in tail.files:
+            await self._store_parts(file)  # left over from a step that failed: nothing new is read before
         grown = await asyncio.to_thread(tail.look)
         now_ns = self._clock.monotonic_ns()
         if grown or path not in self._changed_ns:

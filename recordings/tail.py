@@ -137,11 +137,13 @@ class EpochTail:
         self.files: list[FileTail] = []
         self.closed = False
         self.damaged = False
+        self.consistent = True  # false while a look is under way: one that failed half-way cannot be continued
         self.length = -1
         self._offset = 0
 
     def look(self) -> bool:
         """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
+        self.consistent = False
         reader, count = Reader(self.path, self._offset), 0
         for entry in reader:
             count += 1
@@ -158,6 +160,7 @@ class EpochTail:
         self.closed = any(file.muxer.closed_reason is not None for file in self.files)
         length = self.path.stat().st_size
         grown, self.length = length != self.length, length
+        self.consistent = True
         return grown or count > 0
 
     def _begin(self, header: JournalHeader) -> None:

@@ -30,11 +30,13 @@ _BY_MEDIASOURCE = """async ({mime, clusters, seek}) => {
     setTimeout(() => fail('no picture at ' + at + ', error ' + (video.error && video.error.message)), 5000); });
   video.currentTime = seek;
   const at = await shown(seek);
-  const ranges = []; for (let i = 0; i < video.buffered.length; i++) ranges.push([video.buffered.start(i), video.buffered.end(i)]);
+  const buffered = video.buffered, ranges = [];
+  for (let i = 0; i < buffered.length; i++) ranges.push([buffered.start(i), buffered.end(i)]);
   return {at, ranges, error: video.error && video.error.message, width: video.videoWidth};
 }"""
 _NATIVELY = """async seek => {
-  const video = document.createElement('video'); video.muted = true; video.src = '/file.webm'; document.body.append(video);
+  const video = document.createElement('video'); video.muted = true; video.src = '/file.webm';
+  document.body.append(video);
   await new Promise((done, fail) => { video.onloadeddata = done; video.onerror = () => fail(video.error.message); });
   video.currentTime = seek;
   await new Promise(done => video.onseeked = done);

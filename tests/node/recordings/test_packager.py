@@ -56,6 +56,20 @@ class MortalStore(ObjectStore):
         return await super().get(name, key)
 
 
+class AwayStore(ObjectStore):
+    """The real store behind a network that fails some times first."""
+
+    def __init__(self, store: ObjectStore, fails: int) -> None:
+        super().__init__(store._blobs)
+        self.fails = fails
+
+    async def put(self, name: str, data: Any, key: bytes) -> Stored:
+        if self.fails and not name.endswith("init"):
+            self.fails -= 1
+            raise ConnectionError("away")
+        return await super().put(name, data, key)
+
+
 class MortalDatabase(Database):
     """The real database, until its process dies inside or just after a transaction."""
 
@@ -138,7 +152,7 @@ async def test_a_running_call_can_be_replayed_a_second_and_a_half_behind(
 async def test_killed_between_any_two_steps_it_ends_with_the_same_bytes_and_nothing_lost(
     sqlite_url: str, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
 ) -> None:
-    records = rtp_source.disturbed(rtp_source.call(3), seed=4)
+    records = rtp_source.disturbed(rtp_source.call(2), seed=4)
     await write_journal(tmp_path / "spool", rtp_source.header(), records)
     database = await MortalDatabase.open(sqlite_url)
     database.life = Mortal(10**9)
@@ -170,7 +184,7 @@ async def test_killed_between_any_two_steps_it_ends_with_the_same_bytes_and_noth
             assert [row.n for row in await store.clusters_of(conn, head.epoch)] == list(range(epoch.clusters))
         names = await object_store.list(f"records/{head.record}/")
         assert len(names) == len(await _parts(database, head.epoch)) + 3
-    assert deaths > 20
+    assert deaths > 15
     await database.close()
 
 
@@ -234,3 +248,21 @@ async def test_only_one_packager_works_on_a_spool(
     async with first._alone():
         with pytest.raises(RuntimeError, match="another packager"):
             await second.run()
+
+
+async def test_while_the_store_is_away_the_epoch_waits_and_then_goes_on_where_it_was(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path / "spool", rtp_source.header(), rtp_source.call(3))
+    away = AwayStore(object_store, fails=5)
+    metrics = Metrics()
+    running = Packager(sqlite_database, away, keyring, clock, tmp_path / "spool", None, metrics)
+    for _ in range(40):
+        await running.run_once()
+        clock.advance(3)
+        if not path.exists():
+            break
+    assert not path.exists() and away.fails == 0
+    assert metrics.value("packager_faults_total", code="ConnectionError") == 5
+    data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
+    assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}

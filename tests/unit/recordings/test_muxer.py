@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recordings.depacketize import parse_rtp, unwrap
-from recordings.journal import Packet, Record
+from recordings.journal import Mark, Packet, Record
 from recordings.muxer import Cluster, EpochMuxer
 from tests.support import rtp_source
 
@@ -123,3 +123,17 @@ def _renumbered(records: list[Record]) -> list[Record]:
             record = Packet(1, record.mono_ns, record.rtp[:2] + (sequence & 0xFFFF).to_bytes(2, "big") + record.rtp[4:])
         out.append(record)
     return out
+
+
+def test_lost_padding_that_the_worker_told_of_leaves_no_hole() -> None:
+    records = rtp_source.call(3, sound=False)
+    packets = [record for record in records if isinstance(record, Packet)]
+    gone = packets[40]
+    parsed = parse_rtp(gone.rtp)
+    assert parsed is not None
+    at = records.index(gone)
+    silent = muxed([*records[:at], *records[at + 1 :]])[0].facts()
+    told = Mark("padding_lost", gone.mono_ns + 50_000_000, {"track": gone.track, "sequence": parsed.sequence})
+    # The packet here carried a picture, so that one is lost either way; only the count of packets tells them apart.
+    filled = muxed(sorted([*records[:at], *records[at + 1 :], told], key=lambda each: getattr(each, "mono_ns", 0)))[0]
+    assert (silent.lost_packets, filled.facts().lost_packets) == (1, 0)
