@@ -8,11 +8,10 @@ from foundation import audit, jobs
 from foundation.clock import Clock
 from office import store as office
 from office.session import BuildReport, CloseCall, Effect, MakeSeal, ToOnSite
+from recordings import seal
 from signaling.room import OnEffect
 from signing.ceremony import SEAL_JOB
 from signing.jobs import enqueue_build
-
-SEAL_RECORDING_JOB = "recording.seal"
 
 
 def effects(clock: Clock) -> OnEffect:
@@ -27,9 +26,8 @@ def effects(clock: Clock) -> OnEffect:
             case MakeSeal():
                 # Two ways lead here (the last signature, the last refusal); one key makes them one job.
                 await jobs.enqueue(conn, SEAL_JOB, {"record": record}, now=now, key=f"{SEAL_JOB}:{record}")
-            case CloseCall(call):
-                key = f"{SEAL_RECORDING_JOB}:{record}:{call}"
-                await jobs.enqueue(conn, SEAL_RECORDING_JOB, {"record": record, "call": call}, now=now, key=key)
+            case CloseCall():
+                await seal.enqueue_final(conn, record, now)
             case ToOnSite(reason):
                 # The office's own planning takes it from here; the log says that the case waits for it.
                 await audit.append(

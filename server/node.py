@@ -24,6 +24,7 @@ from office import invitations
 from office import routes as office_routes
 from office.commands import Command
 from office.services import Services
+from recordings import routes as recordings_routes
 from recordings.store import RecordKeys
 from server import VERSION, pages
 from server.assembly import Parts
@@ -78,6 +79,11 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
     async def displaced(record: str, _invitation: str) -> None:
         await signaling.announce(record)
 
+    async def item_words(record: str) -> dict[str, str]:
+        async with db.read() as conn:
+            facts = await INSPECTION.load(conn, record)
+        return {item.id: item.text for item in facts.matter.items}
+
     keys = RecordKeys(db, parts.keyring, clock)
     services = Services(
         db=db,
@@ -96,6 +102,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
+        *recordings_routes.routes(means, services.record_resource, item_words),
         *job_routes(db),
         *signaling.routes(),
         *(pages.routes(dist) if dist else []),

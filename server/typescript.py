@@ -27,15 +27,14 @@ def structs() -> list[Any]:
     from inspection import routes as inspection
     from inspection.view import View
     from office import routes as office
+    from recordings import routes as recordings
     from server.login import routes as login
     from signing import routes as signing
 
     named = [View, Job]
-    for module in (login, office, opening, inspection, photo_routes, signing):
+    for module in (login, office, opening, inspection, photo_routes, signing, recordings):
         own = [value for value in vars(module).values() if isinstance(value, type)]
-        named += [
-            value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__
-        ]
+        named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]
     return list(dict.fromkeys(named))
 
 

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from foundation.jobs import Handler
+from foundation.jobs import Handler, Job, Progress
 from office import notices
+from office.commands import RecordSealed
+from recordings import jobs as recordings
+from recordings.seal import CUT_JOB
 from recordings.store import RecordKeys
+from server import records
 from server.assembly import Parts
+from server.composer import composer
+from server.effects import effects
+from server.means import signing_means
+from server.node import KINDS
+from signing import jobs as signing
 
 
 async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
     """All handlers of this installation."""
+    records.announce(parts.db, parts.bus)
     keys = RecordKeys(parts.db, parts.keyring, parts.clock)
+    on_effect = effects(parts.clock)
+    means = await signing_means(parts, KINDS, on_effect)
+    of_recordings = recordings.handlers(means, parts.settings.data_dir / "work")
+
+    async def cut(job: Job, progress: Progress) -> dict[str, Any]:
+        """The manifest's cut and stamp; the final one ends the record, and the record says so."""
+        result = await of_recordings[CUT_JOB](job, progress)
+        if job.payload.get("final"):
+            sealed = RecordSealed(sha256=str(result["sha256"]))
+            # Refused when it was sealed before: the job ran again after a crash.
+            await records.act(parts, KINDS, str(job.payload["record"]), sealed, on_effect)
+        return result
+
     return {
         **notices.handlers(parts.db, parts.clock, keys.within, notices.OutboxOnly()),
+        **signing.handlers(means, composer(parts)),
+        **of_recordings,
+        CUT_JOB: cut,
     }

@@ -146,6 +146,32 @@ export interface FactView {
   unit: string
 }
 
+/** One record in the list. `coverage` in percent; `views` counts who looked before. */
+export interface Found {
+  record: string
+  case: string
+  number: string
+  matter: string
+  matter_name: string
+  matter_gloss: string
+  business_name: string
+  office: string
+  office_name: string
+  lead: string
+  scheduled_at: string
+  started_at: string | null
+  phase: string
+  result: string | null
+  coverage: number | null
+  sealed: boolean
+  recorded: boolean
+  views: number
+}
+
+export interface FoundList {
+  rows: Found[]
+}
+
 /** `state`: free, or busy while they lead or assist a call. */
 export interface FreeOfficer {
   id: string
@@ -251,6 +277,10 @@ export interface Job {
   done_at: string | null
 }
 
+export interface JobBegun {
+  job: string
+}
+
 export interface JoinRequest {
   code: string
   device: string
@@ -347,6 +377,11 @@ export interface NewCase {
   documents_ok: boolean
   lead: string | null
   assist: string | null
+}
+
+export interface NewView {
+  purpose: "complaint" | "other" | "review" | "sample"
+  note: string
 }
 
 export interface NoticeView {
@@ -694,4 +729,8 @@ export interface View {
   sheet_ready: boolean
   objections: ObjectionView[]
   queue: Queue | null
+}
+
+export interface ViewOpened {
+  view: string
 }

@@ -1,0 +1,98 @@
+"""Gathers what a sheet is made from: the folded record, the manifest to the cut, the photographs' thumbnails.
+
+The cut is the moment of the result. Recordings reach the objects about a second behind, so the sheet waits until they
+hold the last second before the cut, and not for ever: what is missing then is on the sheet as missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from foundation.errors import Problem
+from inspection.photos import Photos
+from inspection.state import InspectionState
+from inspection.store import load_state
+from office import store as office
+from recordings import manifest as manifests
+from recordings import seal
+from recordings import store as recordings
+from recordings.store import RecordKeys
+from server.assembly import Parts
+from server.compose import compose
+from signing import report as sheet
+from signing.means import Composed, ReportComposer
+
+PATIENCE = timedelta(seconds=12)
+LOOK_AGAIN_S = 0.25
+
+
+def composer(parts: Parts) -> ReportComposer:
+    """The function that the report job calls with a record's id."""
+    keys = RecordKeys(parts.db, parts.keyring, parts.clock)
+    photos = Photos(parts.db, parts.clock, parts.objects, keys.within)
+
+    async def gather(record: str) -> Composed:
+        async with parts.db.read() as conn:
+            state = await load_state(conn, record)
+            events = await office.events(conn, record)
+        cut = state.session.concluded_at
+        if cut is None:
+            raise Problem("G07")
+        await _until_packaged(parts, record, cut)
+        manifest, row = await seal.cut(parts.db, record, parts.clock, at=cut)
+        report = compose(
+            state,
+            events,
+            _coverage(manifest),
+            sheet.Heads(
+                record_seq=events[-1].seq,
+                record_head=events[-1].hash,
+                manifest_head=manifest.head,
+                manifest_sha256=row.sha256,
+            ),
+            moment_ms=manifest.moment_ms,
+            issued_at=cut,
+            verify_url=f"{parts.settings.base_url.rstrip('/')}/verify",
+        )
+        return Composed(report, await _thumbnails(photos, state), row.body.encode())
+
+    return gather
+
+
+async def _until_packaged(parts: Parts, record: str, cut: datetime) -> None:
+    """Wait until every file of the record is closed or reaches the cut."""
+    cut_ns = int(cut.timestamp() * 1_000_000_000)
+    deadline = parts.clock.monotonic_ns() + int(PATIENCE.total_seconds() * 1_000_000_000)
+    while parts.clock.monotonic_ns() < deadline:
+        async with parts.db.read() as conn:
+            epochs = await recordings.epochs_of(conn, record)
+        behind = [one for one in epochs if not one.closed and one.start_wall_ns + one.length_ms * 1_000_000 < cut_ns]
+        if not behind:
+            return
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+def _coverage(manifest: manifests.Manifest) -> sheet.Coverage:
+    summary = manifest.coverage
+    return sheet.Coverage(
+        percent=summary.percent,
+        started_at=manifest.origin,
+        cut_at=manifest.cut_at,
+        seconds=dict(summary.seconds_by_class),
+        gaps=tuple(
+            sheet.Gap(start=gap.from_, end=gap.to, kind=gap.class_, cause=gap.cause, who=gap.name)
+            for gap in summary.gaps
+        ),
+    )
+
+
+async def _thumbnails(photos: Photos, state: InspectionState) -> dict[str, bytes]:
+    """By photo id; a picture that cannot be decoded has none, and the sheet says so beside its hash."""
+    found = {}
+    for one in state.photos:
+        stored = await photos.get(one.id)
+        small = await photos.thumbnail(stored) if stored else None
+        if small is not None:
+            found[one.id] = small
+    return found
