@@ -92,8 +92,9 @@ export function formatPercent(percent: number, digits = 1): string {
   return lang.value === 'zh' ? `${short}%` : `${short} %`
 }
 
-/** `5～10分钟` / `5 to 10 minutes` */
+/** `5～10分钟`, `不到5分钟` / `5 to 10 minutes`, `under 5 minutes` */
 export function formatMinutesRange(low: number, high: number): string {
+  if (low === 0) return lang.value === 'zh' ? `不到${high}分钟` : `under ${high} minutes`
   if (lang.value === 'zh') return low === high ? `${low}分钟` : `${low}～${high}分钟`
   return low === high ? `${low} minutes` : `${low} to ${high} minutes`
 }

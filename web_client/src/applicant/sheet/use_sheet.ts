@@ -19,6 +19,8 @@ export function useSheet(session: Session) {
 
   async function load(): Promise<void> {
     clearTimeout(timer)
+    // The view tells when there is something to ask for.
+    if (session.view.value?.phase === 'closing' && !session.view.value.sheet_ready) return
     try {
       const sheet = await api.get<Sheet>(at`/api/records/${record.value}/sheet`)
       const found = sheet.report

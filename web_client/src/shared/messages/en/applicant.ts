@@ -205,7 +205,7 @@ export default {
   'sheet.by': 'Put right by {day}, with photo',
   'sheet.object': 'Object',
   'sheet.conforming': '{n} that conform',
-  'sheet.other': '{n} not applicable or not seen',
+  'sheet.other': 'The other {n}',
   'sheet.pdf': 'Full text (PDF)',
   'sheet.sign': 'Correct, go to sign',
   'sheet.disagree': 'I disagree',

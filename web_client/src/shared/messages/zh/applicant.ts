@@ -218,7 +218,7 @@ export default {
   'sheet.by': '{day}前改好并传照片',
   'sheet.object': '有异议',
   'sheet.conforming': '符合的{n}项',
-  'sheet.other': '不适用或未见到的{n}项',
+  'sheet.other': '其余{n}项',
   'sheet.pdf': '全文PDF',
   'sheet.sign': '内容属实，去签名',
   'sheet.disagree': '我有异议',
