@@ -245,7 +245,6 @@ export default {
   'done.until': 'Until',
   'done.contact': 'Contact',
   'done.save': 'Save the sheet',
-  'done.verify': 'Verify',
   'done.others': 'When the others have signed and sealed, the sheet on this page is renewed.',
   'done.strip': 'Recording',
   'done.next.pass': 'The office goes on and tells you the outcome.',

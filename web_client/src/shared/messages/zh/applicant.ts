@@ -260,7 +260,6 @@ export default {
   'done.until': '期限',
   'done.contact': '联系',
   'done.save': '保存勘验单',
-  'done.verify': '验证真伪',
   'done.others': '其他人签名、盖章后，本页的勘验单会更新。',
   'done.strip': '录音录像',
   'done.next.pass': '机关按规定办理，结果会通知您。',
