@@ -33,7 +33,6 @@ export default {
   'landing.late': '已过预约时间，仍可以开始。',
   'landing.finished': '勘验已完成',
   'landing.finished.see': '查看勘验单',
-  'landing.resume': '继续勘验',
   'landing.used': '另一部手机正在使用。要换到这部，请输入短信验证码。',
   // code
   'code.title': '输入短信验证码',
@@ -97,7 +96,6 @@ export default {
   'check.battery.low': '剩{percent}，请充电',
   'check.copy': '复制链接',
   'check.copied': '已复制，请打开浏览器粘贴',
-  'check.early': '手机检查好了。请在预约时间用同一个链接打开。',
   'help.wechat_android': '点右上角“…”→在浏览器打开',
   'help.wechat_ios': '复制链接，用Safari打开',
   'help.ios_safari': '地址栏左侧图标→网站设置→相机、麦克风→允许',
