@@ -7,6 +7,7 @@ view, other slots, a cover, a worker that changed, a device that took over.
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
@@ -72,6 +73,8 @@ class Gathering:
         self._commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(room.kind.commands)
         self._stale = False
         self._pump: asyncio.Task[None] | None = None
+        self._heard: deque[contract.Event] = deque()
+        self._hearing: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._queue: Any = None
         self._shown: Any = None
@@ -292,8 +295,18 @@ class Gathering:
 
     # -- what the media worker tells
 
-    async def on_media(self, event: contract.Event) -> None:
-        """One event of the call's session."""
+    def hear(self, event: contract.Event) -> None:
+        """Take one event of the call's session; they are worked through in order, in a task of our own. The bus's
+        would be cut off inside a transaction when the subscription ends."""
+        self._heard.append(event)
+        if self._hearing is None or self._hearing.done():
+            self._hearing = self._spawn(self._work_through())
+
+    async def _work_through(self) -> None:
+        while self._heard:
+            await self._on_media(self._heard.popleft())
+
+    async def _on_media(self, event: contract.Event) -> None:
         now = self._clock.now()
         flow = self.room.flow(event.leg)
         match event:
@@ -358,9 +371,9 @@ class Gathering:
 
     async def stop(self) -> None:
         """Wait for what still runs for this record: it is short, and cutting off a transaction is not."""
-        if not self._tasks:
-            return
-        _done, late = await asyncio.wait(self._tasks, timeout=STOP_WITHIN_S)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        self._heard.clear()
+        while self._tasks:
+            _done, late = await asyncio.wait(set(self._tasks), timeout=STOP_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

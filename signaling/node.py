@@ -39,6 +39,9 @@ from signaling.routes import claim_routes
 from signaling.sweep import Sweep
 from signaling.websocket import HEARTBEAT_S, Socket
 
+STOP_WITHIN_S = 5.0
+"""Farewells take three seconds at most; then the process may go."""
+
 
 class Timing(Struct, frozen=True):
     """Seconds; the defaults are reasoned where they are defined. Tests shorten them."""
@@ -153,7 +156,7 @@ class SignalingNode:
         self._stopping = True
         for socket, _request, _record in list(self._sockets.values()):
             socket.cut(m.CloseCode.GOING_AWAY, "stopping")
-        for _ in range(100):
+        for _ in range(round(STOP_WITHIN_S / 0.02)):
             if not self._sockets:
                 break
             await asyncio.sleep(0.02)
@@ -294,11 +297,12 @@ class SignalingNode:
         try:
             await socket.run()
         finally:
+            gathering.sockets.pop(socket.id, None)
+            await self._lose(socket)
+            # Last: whoever stops this node waits until nothing of its sockets is left to write.
             self._sockets.pop(socket.id, None)
             self._open_sockets.set(len(self._sockets))
             self._closed.labels(str(socket.close_code or "none")).inc()
-            gathering.sockets.pop(socket.id, None)
-            await self._lose(socket)
         return ws
 
     async def _lose(self, socket: Socket) -> None:
@@ -377,4 +381,4 @@ class SignalingNode:
         for gathering in list(self._gatherings.values()):
             placement = gathering.room.placement
             if placement is not None and placement.call == event.session:
-                await gathering.on_media(event)
+                gathering.hear(event)

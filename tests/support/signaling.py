@@ -198,7 +198,7 @@ class Station:
             read_queue=read_queue,
         )
         await node.start()
-        runner = web.AppRunner(build_app(node.routes(), actors=who), access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(build_app(node.routes(), actors=who), access_log=None, shutdown_timeout=10)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
