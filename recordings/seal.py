@@ -109,13 +109,6 @@ async def stamp(db: Database, stamps: TimeStampAuthority, row: ManifestRow) -> M
     )
 
 
-async def enqueue_final(conn: AsyncConnection, record: str, now: datetime) -> str:
-    """Ask for the final manifest and its stamp, in the transaction that ends the record's last call."""
-    return await jobs.enqueue(
-        conn, CUT_JOB, {"record": record, "final": True}, now=now, key=f"{CUT_JOB}:{record}:final"
-    )
-
-
 def cut_handler(db: Database, stamps: TimeStampAuthority, clock: Clock) -> jobs.Handler:
     """Runs again until everything is packaged and the stamp is there."""
 

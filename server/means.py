@@ -5,13 +5,17 @@ Every signature becomes an event of the record in the same transaction, through 
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from office import store as office
 from office.commands import ReportBuilt, SealMade, SignatureMade, SignatureRefused
 from office.session import SYSTEM
 from recordings.store import RecordKeys
 from server.assembly import Parts
+from server.effects import seal_recording
 from server.records import Kinds, act_within
 from signaling.room import OnEffect
 from signing.authority import InternalAuthority
@@ -38,17 +42,29 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
     async def on_event(conn: AsyncConnection, record: str, event: SigningEvent) -> None:
         command = COMMANDS[event.tag.partition(":")[2]]
         known = {name: value for name, value in event.body.items() if name in command.__struct_fields__}
-        await act_within(conn, kinds, record, msgspec.convert(known, command), SYSTEM, on_effect, parts.clock.now())
+        now = parts.clock.now()
+        await act_within(conn, kinds, record, msgspec.convert(known, command), SYSTEM, on_effect, now)
+        if command is SealMade:
+            row = await office.get_record(conn, record)
+            if row is not None and row.call is None:
+                await seal_recording(conn, record, now, at_once=True)
 
     return Means(
         db=parts.db,
         objects=parts.objects,
         record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
         keys=keys,
-        authority=InternalAuthority(server, parts.clock, f"{parts.settings.base_url}/ocsp"),
+        authority=InternalAuthority(server, parts.clock, responder(parts.settings.base_url)),
         stamps=InternalTimeStampAuthority(server.tsa, parts.clock),
         stamp_certificates=(der(server.tsa.certificate),),
         fonts=open_fonts(),
         clock=parts.clock,
         on_event=on_event,
     )
+
+
+def responder(base_url: str) -> str | None:
+    """Where strangers may ask for a certificate's status; none for an address that only this machine can reach, because
+    verifiers that cannot reach a responder named in a certificate distrust the certificate."""
+    host = urlsplit(base_url).hostname or ""
+    return None if host in ("", "localhost", "::1") or host.startswith("127.") else f"{base_url.rstrip('/')}/ocsp"

@@ -37,12 +37,13 @@ export interface Hint {
   kind: 'note' | 'warn' | 'bad'
 }
 
-export interface AnswerChange {
-  value?: AnswerValue | null
-  measured?: number | null
-  choice?: string | null
-  text?: string | null
-  note?: string
+/** One answer, whole, as it is sent. */
+export interface Answer {
+  value: AnswerValue | null
+  measured: number | null
+  choice: string | null
+  text: string | null
+  note: string
 }
 
 export function useRoom(record: string) {
@@ -88,21 +89,29 @@ export function useRoom(record: string) {
     }
   }
 
-  async function answer(item: ItemView, change: AnswerChange): Promise<void> {
+  /**
+   * What was last sent for an item, until the view shows it: an answer given a moment after a measure must carry that measure,
+   * although the view still lacks it. `seq` is the event that it became, null while it is on its way.
+   */
+  const onTheWay = new Map<string, { answer: Answer; seq: number | null }>()
+
+  function standing(item: ItemView): Answer {
+    const sent = onTheWay.get(item.id)
+    if (sent && (sent.seq === null || item.seq < sent.seq)) return sent.answer
+    return { value: item.value, measured: item.measured, choice: item.choice, text: item.text_answer, note: item.note }
+  }
+
+  async function answer(item: ItemView, change: Partial<Answer>): Promise<void> {
+    const given = { ...standing(item), ...change }
+    const entry: { answer: Answer; seq: number | null } = { answer: given, seq: null }
+    onTheWay.set(item.id, entry)
     saving.set(item.id, { state: 'saving', at: Date.now(), text: '' })
     try {
-      await socket.command({
-        do: 'answer.set',
-        item: item.id,
-        value: change.value === undefined ? item.value : change.value,
-        measured: change.measured === undefined ? item.measured : change.measured,
-        choice: change.choice === undefined ? item.choice : change.choice,
-        text: change.text === undefined ? item.text_answer : change.text,
-        note: change.note === undefined ? item.note : change.note,
-        seen_seq: item.seq,
-      })
+      const done = await socket.command({ do: 'answer.set', item: item.id, ...given, seen_seq: item.seq })
+      entry.seq = typeof done['seq'] === 'number' ? done['seq'] : 0
       saving.set(item.id, { state: 'saved', at: Date.now() + socket.clockOffsetMs.value, text: '' })
     } catch (error) {
+      if (onTheWay.get(item.id) === entry) onTheWay.delete(item.id)
       const text = error instanceof Refusal ? error.text : t('state.offline')
       saving.set(item.id, { state: 'failed', at: Date.now(), text })
     }
