@@ -48,7 +48,8 @@ class PhotoDesk:
             if problem.code == "S413":
                 raise Problem("F01", mb=MOST_MB) from problem
             raise
-        photo, fresh = await self.photos.take_in(record, data, call.query.get("sha256", ""))
+        request = _id(call.query.get("request"))
+        photo, fresh = await self.photos.take_in(record, data, call.query.get("sha256", ""), request or "")
         command = PhotoTaken(
             photo=photo.id,
             sha256=photo.sha256,
@@ -58,7 +59,7 @@ class PhotoDesk:
             mime=photo.mime,
             taken_at=_taken_at(call.query.get("taken_at")),
             item=_id(call.query.get("item")),
-            request=_id(call.query.get("request")),
+            request=request,
         )
         try:
             await self.services.dispatch(record, call.actor, command)

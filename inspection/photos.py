@@ -39,6 +39,7 @@ class StoredPhoto(Struct, frozen=True, kw_only=True):
     width: int
     height: int
     at: datetime
+    request: str
 
 
 class Photos:
@@ -51,10 +52,10 @@ class Photos:
         self._record_key = record_key
         self._makers = asyncio.Semaphore(_AT_ONCE)
 
-    async def take_in(self, record: str, data: bytes, sha256: str) -> tuple[StoredPhoto, bool]:
+    async def take_in(self, record: str, data: bytes, sha256: str, request: str = "") -> tuple[StoredPhoto, bool]:
         """Check, seal and register one picture. Raises F01 too large, F02 no photograph, F03 changed on the way.
 
-        The same picture sent again gives the same photograph, and False for "not fresh": the phone may not have heard
+        The same picture sent again for the same request gives the same photograph, and False for "not fresh": the phone may not have heard
         our first answer.
         """
         if len(data) > MOST_BYTES:
@@ -66,7 +67,7 @@ class Photos:
         if digest != sha256.lower():
             raise Problem("F03")
         async with self._db.begin() as conn:
-            known = await self._by_hash(conn, record, digest)
+            known = await self._known(conn, record, digest, request)
             key = await self._record_key(conn, record)
         if known is not None:
             return known, False
@@ -84,9 +85,10 @@ class Photos:
             width=picture.width,
             height=picture.height,
             at=self._clock.now(),
+            request=request,
         )
         async with self._db.begin() as conn:
-            known = await self._by_hash(conn, record, digest)
+            known = await self._known(conn, record, digest, request)
             if known is None:
                 values = {field: getattr(row, field) for field in StoredPhoto.__struct_fields__}
                 await conn.execute(insert(photos).values(values))
@@ -136,8 +138,9 @@ class Photos:
         async with self._db.begin() as conn:
             return await self._record_key(conn, record)
 
-    async def _by_hash(self, conn: AsyncConnection, record: str, digest: str) -> StoredPhoto | None:
-        found = select(photos).where(photos.c.record == record, photos.c.sha256 == digest)
+    async def _known(self, conn: AsyncConnection, record: str, digest: str, request: str) -> StoredPhoto | None:
+        same = (photos.c.record == record) & (photos.c.sha256 == digest) & (photos.c.request == request)
+        found = select(photos).where(same)
         row = (await conn.execute(found)).first()
         return StoredPhoto(**row._mapping) if row else None
 

@@ -212,6 +212,8 @@ photos = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
-    # A phone that lost the answer sends again: the same picture of the same record is the same photograph.
-    UniqueConstraint("record", "sha256"),
+    # What it was asked for; empty for one that nobody asked for.
+    Column("request", String(80), nullable=False),
+    # A phone that lost the answer sends again: the same picture for the same request is the same photograph.
+    UniqueConstraint("record", "sha256", "request"),
 )
