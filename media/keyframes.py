@@ -1,10 +1,12 @@
-"""When to ask a source for a keyframe: never twice within half a second, and every two seconds while it is recorded.
+"""When to ask a source for a keyframe: never twice within a second, and every two seconds while it is recorded.
 
-A keyframe costs the sender ten times an ordinary picture, so the wishes of all viewers become one; and the distance of
-keyframes in the recording is what a seek costs (4 s apart: 1.1 to 1.6 s at the 95th percentile; 1 s: 0.3 to 0.4 s).
+A keyframe that was asked for may take a second to arrive where the uplink is narrow; asking again meanwhile would make
+the sender send nothing else. A keyframe costs the sender ten times an ordinary picture, so the wishes of all viewers
+become one; and the distance of keyframes in the recording is what a seek costs (4 s apart: 1.1 to 1.6 s at the 95th
+percentile; 1 s: 0.3 to 0.4 s).
 """
 
-COALESCE_NS = 500_000_000
+COALESCE_NS = 1_000_000_000
 RECORDING_NS = 2_000_000_000
 _WISH_EXPIRES_NS = 3_000_000_000  # a source that has been asked this long in vain is not sending
 
@@ -37,7 +39,8 @@ class KeyframeRequests:
             return False
         if self._wished_ns is not None and now_ns - self._wished_ns > _WISH_EXPIRES_NS:
             self._wished_ns = None
-        overdue = self._recorded and now_ns - self._seen_ns >= RECORDING_NS
+        since = self._seen_ns if self._asked_ns is None else max(self._seen_ns, self._asked_ns)
+        overdue = self._recorded and now_ns - since >= RECORDING_NS
         if self._wished_ns is None and not overdue:
             return False
         self._asked_ns = now_ns

@@ -135,6 +135,7 @@ class Source:
     def sender_report(self, report: rtcp.SenderReport, now_ns: int) -> None:
         """The publisher's clock pair: kept, and passed on at once."""
         self.last_report, self._last_report_ns = report, now_ns
+        self._watch.reported(report.ntp, report.rtp_timestamp, now_ns)
         if self.open:
             for sink in self.sinks:
                 sink.report(report)

@@ -34,8 +34,9 @@ class Film:
 def make(folder: Path, *, width: int = 1280, height: int = 720, seconds: int = ROUND_SECONDS) -> Film:
     """Write ``camera.y4m`` and ``microphone.wav`` into ``folder``; the same film each time."""
     film = Film(folder / "camera.y4m", folder / "microphone.wav", seconds * FRAMES_PER_SECOND)
-    # A still, textured kitchen-like ground with one moving bar: enough motion that an encoder does real work.
-    noise = np.random.default_rng(7).integers(40, 110, (height // 8, width // 8), dtype=np.uint8)
+    # A still ground as soft as a room out of focus and one moving bar: work for an encoder, yet small keyframes, so
+    # that a slow machine's estimate of its uplink does not decide how many pictures are sent.
+    noise = np.random.default_rng(7).integers(40, 110, (height // 60, width // 60), dtype=np.uint8)
     ground = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     colour = np.full((height // 2, width // 2), 128, np.uint8).tobytes() * 2
     with film.video.open("wb") as out:

@@ -49,7 +49,7 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 @asynccontextmanager
 async def installation(folder: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Installation]:
-    """Start in ``folder``; stopped as Ctrl-C does. Raises RuntimeError with what the command said if it does not serve."""
+    """Start in ``folder``; stopped as Ctrl-C does. Raises RuntimeError with what the command said if it fails."""
     port, passwords = free_port(), folder / "accounts.json"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("YUANKAN_")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import statistics
 import subprocess
@@ -82,3 +83,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     if done.returncode:
         raise RuntimeError(done.stderr.decode(errors="replace")[-2_000:])
     return done
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

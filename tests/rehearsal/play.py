@@ -261,6 +261,57 @@ class Play:
             await tid(lead, "call-end-confirm").click()
             await expect(tid(lead, "call-ended")).to_be_visible()
 
+    # -- the auditor
+
+    async def audit(self, auditor: Page, folder: Path) -> tuple[Path, str]:
+        """Find, say why, replay, jump to an answer, verify, take the package away; gives its path and the verdict."""
+        async with self.step("the auditor finds the record"):
+            await auditor.goto(f"{self.installation.url}/audit")
+            await tid(auditor, "audit-search").fill(BUSINESS)
+            await tid(auditor, "audit-submit").click()
+            await tid(auditor, f"audit-open-{self.record}").click()
+            await self.shown(auditor, "audit-purpose")
+            await tid(auditor, "purpose-sample").check()
+            await tid(auditor, "purpose-go").click()
+        async with self.step("everybody is replayed in step"):
+            screens = auditor.locator("[data-testid^=screen-]")
+            await expect(screens).to_have_count(3)
+            await tid(auditor, "replay-play").click()
+            await playing(tid(auditor, "screen-applicant").locator("video").first)
+            await self.shown(auditor, "audit-replay")
+        async with self.step("an answer is one click from its moment"):
+            await tid(auditor, "tab-checklist").click()
+            answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
+            await answer.click()
+            await playing(tid(auditor, "screen-applicant").locator("video").first)
+            await self.shown(auditor, "audit-answer")
+        async with self.step("verify"):
+            await tid(auditor, "tab-verify").click()
+            verdict = await self._verdict(auditor)
+            await self.shown(auditor, "audit-verdict")
+        async with self.step("the package"):
+            await tid(auditor, "tab-export").click()
+            await tid(auditor, "package-make").click()
+            await expect(tid(auditor, "package-download")).to_be_visible(timeout=120_000)
+            async with auditor.expect_download() as waiting:
+                await tid(auditor, "package-download").click()
+            path = folder / "package.tar"
+            await (await waiting.value).save_as(path)
+        return path, verdict
+
+    async def _verdict(self, auditor: Page) -> str:
+        """The verdict once the record is sealed: until then the button says, rightly, that it cannot judge yet."""
+        state = ""
+        for _ in range(8):
+            await tid(auditor, "verify-run").click()
+            shown = tid(auditor, "verify-verdict")
+            await expect(shown).to_be_visible(timeout=120_000)
+            state = await shown.get_attribute("data-verdict") or ""
+            if state != "undecided":
+                break
+            await auditor.wait_for_timeout(2_000)
+        return state
+
 
 def tid(where: Page | Locator, name: str) -> Locator:
     return where.locator(f"[data-testid={name}]")

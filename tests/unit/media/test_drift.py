@@ -35,6 +35,34 @@ def test_a_crystal_100_ppm_off_is_followed_for_an_hour() -> None:
     assert run(ClockWatch(48_000), 0, pairs) is None
 
 
+def ntp(at_ms: int) -> int:
+    return (3_900_000_000_000 + at_ms) * 2**32 // 1000
+
+
+def test_a_full_uplink_that_delays_for_seconds_is_not_a_stopped_clock_when_the_sender_says_so() -> None:
+    watch = ClockWatch(90_000)
+    for at in range(0, 30_000, 40):
+        late = 900 if at > 5000 else 0
+        assert not watch.disagrees(at * 90, (at + late) * MS)
+        if at % 1000 == 0:
+            watch.reported(ntp(at), at * 90, (at + late) * MS)
+
+
+def test_a_stopped_clock_is_confirmed_by_the_next_report() -> None:
+    watch = ClockWatch(48_000)
+    noticed = None
+    for at in range(0, 80_000, 20):
+        if 5000 <= at < 65_000:
+            continue
+        timestamp = (at if at < 5000 else at - 60_000) * 48
+        if watch.disagrees(timestamp, at * MS):
+            noticed = at
+            break
+        if at % 4000 == 0:
+            watch.reported(ntp(at), timestamp, at * MS)
+    assert noticed is not None and 67_000 <= noticed <= 69_000
+
+
 @given(st.integers(0, 0xFFFFFFFF), st.integers(0, 10**9))
 def test_the_wrap_of_the_time_stamp_is_no_disagreement(first: int, start_ms: int) -> None:
     assert run(ClockWatch(90_000), start_ms, [(at, first + at * 90) for at in range(0, 4000, 40)]) is None
