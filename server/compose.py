@@ -26,9 +26,9 @@ CONSEQUENCES = {
 }
 IDENTITY_WORDS = {
     "": "未记录核对方式",
-    "id_card": "居民身份证出示",
-    "licence": "营业执照和身份证出示",
+    "card": "视频中出示证件",
     "code": "短信验证码",
+    "known": "电子证照",
 }
 
 

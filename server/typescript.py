@@ -28,10 +28,11 @@ def structs() -> list[Any]:
     from inspection.view import View
     from office import routes as office
     from recordings import routes as recordings
+    from recordings.timeline import Timeline
     from server.login import routes as login
     from signing import routes as signing
 
-    named = [View, Job]
+    named = [View, Job, Timeline]
     for module in (login, office, opening, inspection, photo_routes, signing, recordings):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]

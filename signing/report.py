@@ -45,7 +45,7 @@ ROLE_WORDS: dict[str, tuple[str, str]] = {
 }
 RESULT_WORDS: dict[str, tuple[str, str]] = {
     "pass": ("通过", "Pass"),
-    "rectify_and_reinspect": ("整改后复勘", "Rectify, then re-inspect"),
+    "rectify_and_reinspect": ("整改后复验", "Rectify, then re-inspect"),
     "go_on_site": ("转现场勘验", "Go on site"),
     "fail": ("不通过", "Fail"),
     "suspend": ("中止", "Suspended"),

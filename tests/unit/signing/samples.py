@@ -258,7 +258,7 @@ def report(*, items: int = 8, photos: int = 5, draft: bool = False, note: str = 
         ),
         result=Result(
             key="rectify_and_reinspect",
-            consequence="第5项不符合。请在期限内设置粗加工区与烹饪区之间的隔断，整改后申请复勘；复勘通过前不作出许可决定。",
+            consequence="第5项不符合。请在期限内设置粗加工区与烹饪区之间的隔断，整改后申请复验；复验通过前不作出许可决定。",
             rectify_by=START + timedelta(days=14),
             at=START + timedelta(minutes=23),
         ),

@@ -1,28 +1,12 @@
 /** The archive's endpoints: finding, the reason for looking, the timeline and its media, jobs. */
+import type * as wire from '../schemas/api'
+import type { Found, NewView } from '../schemas/api'
 import { api, at } from '../shared/api'
 import type { Timeline } from './timeline'
 
-/** One record of the list (recordings/search.py, Found). `coverage` in per cent; `views` counts who looked before. */
-export interface AuditRow {
-  record: string
-  case: string
-  number: string
-  matter: string
-  matter_name: string
-  matter_gloss: string
-  business_name: string
-  office: string
-  office_name: string
-  lead: string
-  scheduled_at: string
-  started_at: string | null
-  phase: string
-  result: string | null
-  coverage: number | null
-  sealed: boolean
-  recorded: boolean
-  views: number
-}
+export type AuditRow = Found
+export type Job = Omit<wire.Job, 'result'> & { result: unknown }
+export type Purpose = NewView['purpose']
 
 export interface Search {
   q: string
@@ -30,17 +14,6 @@ export interface Search {
   day_to: string
   matter: string
   result: string
-}
-
-export type Purpose = 'sample' | 'complaint' | 'review' | 'other'
-
-export interface Job {
-  id: string
-  kind: string
-  state: 'queued' | 'leased' | 'done' | 'dead'
-  progress: number
-  result: unknown
-  error: string | null
 }
 
 export const archive = {

@@ -1,56 +1,16 @@
 /** The Timeline as the server gives it (GET /api/records/{record}/timeline), and readings of it. Times: ms since its start. */
-export type SecondClass = 'live' | 'frozen' | 'muted' | 'masked' | 'no_signal' | 'interrupted'
+import type { ClusterMark, EpochLine, LegLine, MarkLine, Segment, Timeline } from '../schemas/api'
 
+export type { Timeline }
+export type StripPart = Segment
+export type SecondClass = Segment['class']
 /** [number, start ms in the epoch, length ms, bytes, 1 when it starts with a keyframe] */
-export type Cluster = readonly [number, number, number, number, 0 | 1]
-
-export interface Epoch {
-  epoch: string
-  start_ms: number
-  error_ms: number
-  length_ms: number
-  mime: string
-  closed: boolean
-  clusters: Cluster[]
-}
-
-export interface StripPart {
-  from_ms: number
-  to_ms: number
-  class: SecondClass
-  cause: string
-}
-
-export interface TimelineLeg {
-  leg: string
-  name: string
-  role: string
-  epochs: Epoch[]
-  strip: StripPart[]
-}
-
-export type MarkKind = 'answer' | 'photo' | 'step' | 'signature' | 'gap' | 'message' | 'call'
-
-export interface Mark {
-  at_ms: number
-  seq: number
-  tag: string
-  kind: MarkKind
-  text_zh: string
-  text_en: string
-  item?: string | null
-  photo?: string | null
-}
-
-export interface Timeline {
-  record: string
-  start: string
-  length_ms: number
-  live: boolean
-  legs: TimelineLeg[]
-  marks: Mark[]
-  coverage_percent: number
-}
+export type Cluster = Readonly<ClusterMark>
+export type Epoch = EpochLine
+export type TimelineLeg = LegLine
+export type MarkKind = MarkLine['kind']
+/** What is on the page; only marks that come from an item or a photo name one. */
+export type Mark = Omit<MarkLine, 'item' | 'photo'> & Partial<Pick<MarkLine, 'item' | 'photo'>>
 
 /** The part of a strip that holds `at`, or null outside it. */
 export function partAt(strip: readonly StripPart[], at: number): StripPart | null {

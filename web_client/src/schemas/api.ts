@@ -79,6 +79,9 @@ export interface ChecklistView {
   suggested: string | null
 }
 
+/** [n, t_ms, d_ms, bytes, keyframe 0|1] of a cluster; times within its epoch. */
+export type ClusterMark = [number, number, number, number, number]
+
 export interface CodeSent {
   sent_to: string
 }
@@ -126,6 +129,17 @@ export interface DeviceView {
   battery: number | null
   browser: string
   at: string
+}
+
+/** One file to play: where it begins on the session clock, give or take `error_ms`. */
+export interface EpochLine {
+  epoch: string
+  start_ms: number
+  error_ms: number
+  length_ms: number
+  mime: string
+  closed: boolean
+  clusters: ClusterMark[]
 }
 
 export interface FactForm {
@@ -306,9 +320,30 @@ export interface Landing {
   consent: ConsentCard
 }
 
+/** One person's row: files and the second strip. A shared screen is a row of its own, without a strip. */
+export interface LegLine {
+  leg: string
+  name: string
+  role: string
+  epochs: EpochLine[]
+  strip: Segment[]
+}
+
 export interface LoginRequest {
   account: string
   password: string
+}
+
+/** One place to jump to. */
+export interface MarkLine {
+  at_ms: number
+  seq: number
+  tag: string
+  kind: "answer" | "call" | "gap" | "message" | "photo" | "signature" | "step"
+  text_zh: string
+  text_en: string
+  item: string | null
+  photo: string | null
 }
 
 export interface MatterCard {
@@ -622,6 +657,14 @@ export interface SectionView {
   gloss: string
 }
 
+/** One stretch of one class; `cause` is a stable word, empty for live. */
+export interface Segment {
+  from_ms: number
+  to_ms: number
+  class: "frozen" | "interrupted" | "live" | "masked" | "muted" | "no_signal"
+  cause: string
+}
+
 /** The frozen report as it is in the PDF, and who has signed. */
 export interface Sheet {
   report: Report
@@ -693,6 +736,17 @@ export interface StepView {
   by: string
   required: boolean
   again: boolean
+}
+
+/** All that the replay page draws. Times in ms of the session clock; `start` is its zero. */
+export interface Timeline {
+  record: string
+  start: string
+  length_ms: number
+  live: boolean
+  legs: LegLine[]
+  marks: MarkLine[]
+  coverage_percent: number
 }
 
 export interface View {

@@ -2,6 +2,7 @@
  * The HTTP API: JSON in, JSON out, problem+json as `ApiProblem` with its stable code and the sentence for the reader.
  * A request that never reached the server is `Unreachable`, so that pages can keep the input and wait (state K3).
  */
+import type * as wire from '../schemas/api'
 import { lang } from './i18n'
 
 export class ApiProblem extends Error {
@@ -17,36 +18,14 @@ export class ApiProblem extends Error {
 
 export class Unreachable extends Error {}
 
-export interface Office {
-  code?: string
-  name: string
-  gloss: string
-  phone: string
-}
-
-export interface Me {
-  id: string
-  name: string
-  office: Office | null
-  roles: string[]
+/** The office as a link shows it; who is logged in also gets its code. */
+export type Office = wire.OfficeCard & { code?: string }
+export type Me = Omit<wire.Me, 'kind' | 'office'> & {
   kind: 'staff' | 'guest' | 'anonymous' | 'system'
+  office: Office | null
 }
-
-export interface Landing {
-  record: string
-  role: string
-  office: Office
-  matter: { name: string; gloss: string }
-  business_name: string
-  scheduled_at: string
-  minutes: number
-  state: 'open' | 'early' | 'late' | 'used' | 'finished'
-  /** This browser has given the code and may connect. */
-  joined: boolean
-  phone_masked: string
-  documents: { name: string; gloss: string }[]
-  consent: { version: string; retention: string; how: string }
-}
+/** `joined`: this browser has given the code and may connect. */
+export type Landing = Omit<wire.Landing, 'state'> & { state: 'open' | 'early' | 'late' | 'used' | 'finished' }
 
 // A slow network shows K2 after 4 s; past this the request is given up and may be repeated by hand.
 const TIMEOUT_MS = 30_000

@@ -1,7 +1,10 @@
 /**
  * What travels on `/api/ws?record=…` (signaling/messages.py) and inside it (office/session.py, inspection/view.py).
- * Times are ISO 8601 strings in UTC.
+ * Times are ISO 8601 strings in UTC. Shapes of the view are the server's own (schemas/api.ts); here only its closed lists
+ * of words are named, which the wire carries as plain strings.
  */
+
+import type * as wire from '../schemas/api'
 
 export const PROTOCOL_VERSION = 1
 
@@ -46,11 +49,7 @@ export type StepName =
   | 'read_back'
 export type ResultName = 'pass' | 'rectify_and_reinspect' | 'go_on_site' | 'fail' | 'suspend'
 
-export interface Place {
-  lat: number
-  lon: number
-  accuracy_m: number
-}
+export type Place = Pick<wire.PlaceView, 'lat' | 'lon' | 'accuracy_m'>
 
 export type Command =
   | { do: 'consent.give'; version: string }
@@ -149,182 +148,39 @@ export type ServerMessage =
 
 // ------------------------------------------------------------------------------------------------ the view
 
+/** `T` with some of its members named more closely. */
+type With<T, Closer> = Omit<T, keyof Closer> & Closer
+
 export type Phase = 'invited' | 'waiting' | 'live' | 'interrupted' | 'closing' | 'closed' | 'declined'
-
-export interface PersonView {
-  leg: string
-  name: string
-  role: Role
-  online: boolean
-  muted_audio: boolean
-  muted_video: boolean
-  since: string | null
-}
-
-/** `required`: a result that concludes needs it; `again`: done once, and an interruption makes it due again. */
-export interface StepView {
-  done_at: string | null
-  by: string
-  required: boolean
-  again: boolean
-}
-
-export interface OptionView {
-  value: string
-  label: string
-  gloss: string
-}
-
-export interface AnswerView {
-  type: string
-  unit: string
-  min: number | null
-  max: number | null
-  decimals: number | null
-  expected: number | null
-  record_only: boolean
-  options: OptionView[]
-  max_distance_m: number | null
-  max_length: number | null
-}
-
-/** The answer that was displaced by somebody who had not seen it; both are on record. */
-export interface ConflictView {
-  by: string
-  at: string
-  value: AnswerValue | null
-  measured: number | null
-  choice: string | null
-  seq: number
-}
-
 export type Verdict = 'conforms' | 'fails' | 'na' | 'not_seen'
 
-export interface ItemView {
-  id: string
-  number: number
-  section: string
-  text: string
-  gloss: string
-  basis: { title: string; clause: string; verified: boolean }[]
-  critical: boolean
-  severity: string
-  answer: AnswerView
-  media: { kind: string; count: number; seconds: number }[]
-  film: string
-  prepare: string
-  applies: boolean
-  required: boolean
-  value: AnswerValue | null
-  measured: number | null
-  choice: string | null
-  text_answer: string | null
-  note: string
-  by: string
-  at: string | null
-  verdict: Verdict | null
-  photos: string[]
-  photos_required: number
-  seq: number
-  conflict: ConflictView | null
-  objections: string[]
-}
-
-export interface ChecklistView {
-  sections: { key: string; title: string; gloss: string }[]
-  items: ItemView[]
-  answered: number
-  open: number
-  fails: number
-  required_open: number
-  suggested: ResultName | null
-}
-
-export interface RequestView {
-  id: string
-  kind: AskKind | 'photo'
-  text: string
-  value: Scalar
-  by: string
-  at: string
-  state: string
-  item: string | null
-  reason: string
-}
-
-export interface MessageView {
-  from: string
-  role: Role
-  text: string
-  at: string
-}
-
-export interface PhotoView {
-  id: string
-  item: string | null
-  sha256: string
-  at: string
-  width: number
-  height: number
-  state: string
-}
-
-export interface DeviceView {
-  camera: boolean
-  microphone: boolean
-  kbps_up: number | null
-  loss_percent: number | null
-  battery: number | null
-  browser: string
-  at: string
-}
-
-export interface SignerView {
-  role: string
-  name: string
-  state: 'waiting' | 'signed' | 'refused'
-  at: string | null
-}
-
-export interface QueueView {
-  ahead: number
-  minutes_low: number | null
-  minutes_high: number | null
-  officer_on_duty: boolean
-}
-
-export interface View {
-  record: string
-  case_number: string
-  phase: Phase
-  you: string
-  matter: { slug: string; name: string; gloss: string }
-  business_name: string
-  office: { name: string; gloss: string; phone: string }
-  scheduled_at: string
-  now: string
-  people: PersonView[]
-  call: string | null
-  call_started_at: string | null
-  recording: boolean
-  steps: Partial<Record<StepName, StepView>>
-  checklist: ChecklistView
-  requests: RequestView[]
-  messages: MessageView[]
-  photos: PhotoView[]
-  place: (Place & { distance_m: number | null; at: string }) | null
-  consent: { version: string; at: string } | null
-  device: DeviceView | null
-  wait_message: MessageView | null
-  interruptions: { from: string; to: string | null; cause: string; leg: string }[]
-  mask: Record<string, boolean>
-  may_close: boolean
-  close_reasons: { code: string; text: string; item: string | null; params: Record<string, string | number> }[]
-  result: ResultName | null
-  result_note: string
-  rectify_by: string | null
-  signers: SignerView[]
-  sheet_ready: boolean
-  objections: string[]
-  queue: QueueView | null
-}
+export type PersonView = With<wire.PersonView, { role: Role }>
+export type StepView = wire.StepView
+export type AnswerView = wire.AnswerView
+export type ConflictView = With<wire.ConflictView, { value: AnswerValue | null }>
+export type ItemView = With<
+  wire.ItemView,
+  { value: AnswerValue | null; verdict: Verdict | null; conflict: ConflictView | null }
+>
+export type ChecklistView = With<wire.ChecklistView, { items: ItemView[]; suggested: ResultName | null }>
+export type RequestView = With<wire.RequestView, { kind: AskKind | 'photo' }>
+export type MessageView = With<wire.MessageView, { role: Role }>
+export type PhotoView = wire.PhotoView
+export type DeviceView = wire.DeviceView
+export type SignerView = With<wire.SignerView, { state: 'waiting' | 'signed' | 'refused' }>
+export type ObjectionView = wire.ObjectionView
+export type QueueView = wire.Queue
+export type View = With<
+  wire.View,
+  {
+    phase: Phase
+    people: PersonView[]
+    steps: Partial<Record<StepName, StepView>>
+    checklist: ChecklistView
+    requests: RequestView[]
+    messages: MessageView[]
+    wait_message: MessageView | null
+    result: ResultName | null
+    signers: SignerView[]
+  }
+>
