@@ -29,7 +29,7 @@ def verify_file(package: Path, *, as_json: bool, trust: Path | None) -> int:
     """
     anchors = signing_trust.from_json(trust.read_bytes()) if trust else None
     verdict = verify_package(package, datetime.now(UTC), anchors)
-    print(msgspec.json.encode(verdict).decode() if as_json else in_words(verdict))
+    print(msgspec.json.encode(verdict, enc_hook=str).decode() if as_json else in_words(verdict))
     return EXIT[verdict.state]
 
 

@@ -132,7 +132,7 @@ def examine(package: Path, folder: Path, play: Play, findings: Findings) -> list
 
 def photographs(events: list[dict[str, Any]], data: Path) -> list[dict[str, Any]]:
     """Each photograph on record with its hash, and whether the file in the package has it."""
-    taken = [event["body"] for event in events if event["tag"] == "applicant:photo:taken"]
+    taken = [json.loads(event["body_text"]) for event in events if event["tag"] == "applicant:photo:taken"]
     hashes = {path.stem: measure.sha256(path) for path in (data / "photos").glob("*")}
     return [
         {"photo": one["photo"], "sha256": one["sha256"], "matches": hashes.get(one["photo"]) == one["sha256"]}
