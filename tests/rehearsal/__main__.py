@@ -111,22 +111,27 @@ def examine(package: Path, folder: Path, play: Play, findings: Findings) -> list
     legs = next(leg["legs"] for leg in manifest["legs"] if leg["role"] == "applicant")
     epochs = [epoch for epoch in manifest["epochs"] if epoch["leg"] in legs]
     recordings = [measure.read(data / "recordings" / f"{epoch['epoch']}.webm") for epoch in epochs]
-    sent = sum(one["frames"] for one in play.sent)
+    sent = sum(one["frames"] for one in play.witness["sent"])
     recorded = sum(one.frames for one in recordings)
     if play.call_started_at and manifest["origin"] and epochs:
         origin = datetime.fromisoformat(manifest["origin"])
         findings.start_offset_ms = round((origin - play.call_started_at).total_seconds() * 1000)
         wall_ms = max(epoch["start_ms"] + epoch["length_ms"] for epoch in epochs) - min(e["start_ms"] for e in epochs)
         findings.length_difference_ms = round(sum(one.length_s for one in recordings) * 1000 - wall_ms)
-    offsets = [offset for offset in (one.sound_after_picture_s() for one in recordings) if offset is not None]
+    offsets = [
+        offset
+        for epoch, one in zip(epochs, recordings, strict=True)
+        for offset in one.sound_after_picture_ms(
+            epoch["start_wall_ns"] / 1e6, play.witness["flashes"], play.witness["beeps"]
+        )
+    ]
     return [
         figure("rehearse", "frames_sent", [sent]),
         figure("rehearse", "frames_recorded", [recorded]),
         # Frames that were on their way when the call ended may be recorded after the last count; never fewer.
         figure("rehearse", "frames_missing", [max(0, sent - recorded)]),
         figure("rehearse", "frames_unreadable", [sum(one.unreadable for one in recordings)]),
-        figure("rehearse", "frames_repeated", [sum(one.repeated for one in recordings)]),
-        figure("rehearse", "sound_after_picture", [abs(offset) * 1000 for offset in offsets]),
+        figure("rehearse", "sound_after_picture", [abs(offset) for offset in offsets]),
     ]
 
 

@@ -32,19 +32,25 @@ class Recording:
         return sum(number is None for number in self.numbers)
 
     @property
-    def repeated(self) -> int:
-        """Frames whose number equals that of the frame before: a picture recorded twice."""
-        return sum(a is not None and a == b for a, b in zip(self.numbers, self.numbers[1:], strict=False))
-
-    @property
     def length_s(self) -> float:
         return self.frame_times[-1] - self.frame_times[0] if self.frame_times else 0.0
 
-    def sound_after_picture_s(self) -> float | None:
-        """Median distance from each flash to the beep next to it; positive when the sound comes late."""
-        near = [min((beep - flash for beep in self.beeps), key=abs) for flash in self.flashes if self.beeps]
-        near = [distance for distance in near if abs(distance) < 0.5]
-        return statistics.median(near) if near else None
+    def sound_after_picture_ms(self, start_ms: float, flashes: list[float], beeps: list[float]) -> list[float]:
+        """How much later than the picture the sound comes, against the capture's own moments; empty if unknown.
+
+        ``start_ms`` is the wall clock of the file's beginning, ``flashes`` and ``beeps`` those at which the phone
+        captured them. An emulated camera that runs late is late in both, and cancels out.
+        """
+        picture = lateness([start_ms + at * 1000 for at in self.flashes], flashes)
+        sound = lateness([start_ms + at * 1000 for at in self.beeps], beeps)
+        return [sound - picture] if picture is not None and sound is not None else []
+
+
+def lateness(recorded: list[float], captured: list[float]) -> float | None:
+    """Median distance (ms) of what was recorded from the capture next to it; None when there is nothing to compare."""
+    near = [min((at - one for one in captured), key=abs) for at in recorded if captured]
+    near = [distance for distance in near if abs(distance) < 450]
+    return statistics.median(near) if near else None
 
 
 def read(path: Path, ffmpeg: str = "ffmpeg") -> Recording:

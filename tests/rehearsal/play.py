@@ -1,7 +1,7 @@
 """The whole path as people walk it, page by page: an applicant's phone, two officers, an auditor.
 
 Every step is a method; its time is noted. Nothing here reaches behind the pages: what cannot be done by a person with
-a browser is not done. (Two exceptions read only: the phone's own sending statistics, and a wait for the server.)
+a browser is not done. (witness.js watches the phone's camera and counters, and touches nothing.)
 """
 
 from __future__ import annotations
@@ -22,25 +22,7 @@ from tests.rehearsal.installation import Installation
 
 BUSINESS = "青禾餐馆"
 PHOTO_ROW = ".photos [data-testid^=photo-]"
-# Keeps what the browser itself says it sent; the page's own code is not touched.
-COUNT_SENT = """
-(() => {
-  const peers = (window.rehearsalPeers = []);
-  const Original = window.RTCPeerConnection;
-  window.RTCPeerConnection = class extends Original { constructor(...all) { super(...all); peers.push(this); } };
-})();
-"""
-READ_SENT = """
-async () => {
-  const sent = [];
-  for (const peer of window.rehearsalPeers)
-    for (const report of (await peer.getStats()).values())
-      if (report.type === 'outbound-rtp' && report.kind === 'video')
-        sent.push({ frames: report.framesSent, ssrc: report.ssrc, keyframes: report.keyFramesEncoded,
-                    width: report.frameWidth, height: report.frameHeight });
-  return sent;
-}
-"""
+WITNESS = Path(__file__).with_name("witness.js")
 
 
 @dataclass
@@ -59,7 +41,7 @@ class Play:
     lang: str = "zh-CN"
     steps: list[Step] = field(default_factory=list)
     record: str = ""
-    sent: list[dict[str, Any]] = field(default_factory=list)
+    witness: dict[str, Any] = field(default_factory=dict)
     call_started_at: datetime | None = None
 
     @asynccontextmanager
@@ -106,7 +88,7 @@ class Play:
         """Landing, code, what will happen, consent, check, waiting room."""
         origin = self.installation.url
         phone = await self.browsers.phone_page(origin, self.lang)
-        await phone.add_init_script(COUNT_SENT)
+        await phone.add_init_script(path=WITNESS)
         async with self.step("the applicant opens the link"):
             await phone.goto(link)
             await expect(tid(phone, "landing-start")).to_be_visible()
@@ -256,7 +238,7 @@ class Play:
 
     async def end(self, lead: Page, phone: Page) -> None:
         async with self.step("end the call"):
-            self.sent = await phone.evaluate(READ_SENT)
+            self.witness = await phone.evaluate("() => window.rehearsal.report()")
             await tid(lead, "call-end").click()
             await tid(lead, "call-end-confirm").click()
             await expect(tid(lead, "call-ended")).to_be_visible()
