@@ -53,11 +53,46 @@ class Msg:
 Handler = Callable[[Msg], Awaitable[None]]
 
 
+class _Desk:
+    """Handles the messages of one subscription, one after another, in tasks that only we end.
+
+    The client library cancels whatever waits for its message when a subscription or the connection closes. Cut off
+    inside a transaction a handler would leave a broken database connection behind, so the library gets a wait that it
+    may cancel, and the handler runs on.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._work: asyncio.Task[None] | None = None
+        self.closed = False
+
+    async def take(self, message: NatsMsg) -> None:
+        if self.closed:
+            return
+        self._work = asyncio.create_task(self._handle(message))
+        await asyncio.shield(self._work)
+
+    async def _handle(self, message: NatsMsg) -> None:
+        try:
+            await self._handler(Msg(message))
+        except Exception:
+            _logger.exception("a message's handler failed", subject=message.subject)
+
+    async def close(self) -> None:
+        """Take no more; return when the message being handled is finished."""
+        self.closed = True
+        work = self._work
+        # A handler may close its own subscription: it cannot wait for its own end.
+        if work is not None and work is not asyncio.current_task():
+            await asyncio.wait([work])
+
+
 class Subscription:
     """A subscription that lives until `close`, across reconnects."""
 
-    def __init__(self, subscription: NatsSubscription) -> None:
+    def __init__(self, subscription: NatsSubscription, desk: _Desk) -> None:
         self._subscription = subscription
+        self._desk = desk
 
     async def close(self) -> None:
         """Stop; a message being handled is finished first."""
@@ -65,6 +100,7 @@ class Subscription:
             await self._subscription.unsubscribe()
         except NatsError:
             pass  # the connection is closed or closing, and so is the subscription
+        await self._desk.close()
 
 
 class Bus:
@@ -74,6 +110,7 @@ class Bus:
         self._client: Client = Client()
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._last_error = ""
+        self._desks: list[_Desk] = []
 
     @classmethod
     async def connect(cls, url: str, token: str | None = None, *, name: str = "yuankan") -> "Bus":
@@ -123,18 +160,14 @@ class Bus:
         A handler's exception is logged and the next message comes. The subscription stands at the server on return.
         """
 
-        async def guarded(message: NatsMsg) -> None:
-            try:
-                await handler(Msg(message))
-            except Exception:
-                _logger.exception("a message's handler failed", subject=message.subject)
-
+        desk = _Desk(handler)
         try:
-            subscription = await self._client.subscribe(subject, queue, cb=guarded, pending_msgs_limit=_PENDING)
+            subscription = await self._client.subscribe(subject, queue, cb=desk.take, pending_msgs_limit=_PENDING)
             await self._client.flush(timeout=5)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(str(error)) from error
-        return Subscription(subscription)
+        self._desks = [known for known in self._desks if not known.closed] + [desk]
+        return Subscription(subscription, desk)
 
     async def request(self, subject: str, data: bytes, timeout_s: float) -> bytes:
         """The answer of one listener. Raises BusUnavailable when none listens or none answers in time."""
@@ -156,6 +189,9 @@ class Bus:
         self._reconnected.append(action)
 
     async def close(self) -> None:
+        """End the connection; messages being handled are finished, and can still answer and publish."""
+        for desk in self._desks:
+            await desk.close()
         if not self._client.is_closed:
             await self._client.close()
 

@@ -321,7 +321,11 @@ class JobRunner:
     async def _failed(self, job: Job, error: Exception) -> str:
         code = error.code if isinstance(error, Problem) else "J01"
         last = job.attempts >= MOST_ATTEMPTS
-        _logger.warning("attempt failed", attempts=job.attempts, last=last, exc_info=error)
+        # A problem with a code is something the handler foresaw (not packaged yet, a service away): its line says all.
+        foreseen = isinstance(error, Problem)
+        _logger.warning(
+            "attempt failed", code=code, attempts=job.attempts, last=last, exc_info=None if foreseen else error
+        )
         if last:
             return await self._end(job, {"state": "dead", "error": code}, "dead")
         due_at = self._clock.now() + timedelta(seconds=backoff_s(job.attempts))

@@ -331,8 +331,16 @@ def _hindsight(state: SessionState, event: Event) -> SessionState:
 
 
 def _assigned(state: SessionState, event: Event) -> SessionState:
-    officer = Officer(event.body["staff"], event.body.get("name", ""))
-    return replace(state, lead=officer) if event.body["role"] == "lead" else replace(state, assist=officer)
+    officer, role = Officer(event.body["staff"], event.body.get("name", "")), event.body["role"]
+    people = dict(state.people)
+    before = state.lead if role == "lead" else state.assist
+    if before is not None and before.id != officer.id and before.id in people:
+        people[before.id] = replace(people[before.id], role="expert")
+    if officer.id in people:
+        # They had the record open before they were named: from now on they are here in their new part.
+        people[officer.id] = replace(people[officer.id], role=role)
+    state = replace(state, people=people)
+    return replace(state, lead=officer) if role == "lead" else replace(state, assist=officer)
 
 
 def _concluded(state: SessionState, event: Event) -> SessionState:

@@ -25,6 +25,9 @@ from signing.means import Composed, ReportComposer
 
 PATIENCE = timedelta(seconds=12)
 LOOK_AGAIN_S = 0.25
+# A file whose sender has begun another one grows no more: it is closed within a second, or its worker died and the
+# packager closes it half a minute later, for which nobody who waits to sign should wait.
+REPLACED_PATIENCE = timedelta(seconds=3)
 
 
 def composer(parts: Parts) -> ReportComposer:
@@ -63,11 +66,17 @@ def composer(parts: Parts) -> ReportComposer:
 async def _until_packaged(parts: Parts, record: str, cut: datetime) -> None:
     """Wait until every file of the record is closed or reaches the cut."""
     cut_ns = int(cut.timestamp() * 1_000_000_000)
-    deadline = parts.clock.monotonic_ns() + int(PATIENCE.total_seconds() * 1_000_000_000)
-    while parts.clock.monotonic_ns() < deadline:
+    began = parts.clock.monotonic_ns()
+    while (waited := timedelta(microseconds=(parts.clock.monotonic_ns() - began) / 1000)) < PATIENCE:
         async with parts.db.read() as conn:
             epochs = await recordings.epochs_of(conn, record)
-        behind = [one for one in epochs if not one.closed and one.start_wall_ns + one.length_ms * 1_000_000 < cut_ns]
+        newest = {one.leg: one for one in sorted(epochs, key=lambda one: one.start_wall_ns)}
+        behind = [
+            one
+            for one in epochs
+            if not one.closed and one.start_wall_ns + one.length_ms * 1_000_000 < cut_ns
+            if newest[one.leg] is one or waited < REPLACED_PATIENCE
+        ]
         if not behind:
             return
         await asyncio.sleep(LOOK_AGAIN_S)

@@ -101,7 +101,7 @@ class _File:
         return None, self.found
 
     def _order(self, report: Report, people: Sequence[EmbeddedPdfSignature]) -> list[Reason]:
-        names = [signature.field_name for signature in people]
+        names = [str(signature.field_name) for signature in people]
         expected = {SYSTEM_FIELD, SEAL_FIELD, *(signer.field for signer in report.signers)}
         reasons = [reason("V11", field=name) for name in names if name not in expected]
         if SEAL_FIELD not in names:
@@ -133,7 +133,7 @@ class _File:
         return reasons
 
     async def _signature(self, signature: EmbeddedPdfSignature, report: Report) -> SignatureVerdict:
-        field = signature.field_name
+        field = str(signature.field_name)
         if signature.sig_object.get("/Type") == "/DocTimeStamp":  # only the last one closes the file
             return SignatureVerdict(field=field, state="fail", role="", name="", reasons=(reason("V11", field=field),))
         signer = next((one for one in report.signers if one.field == field), None)
@@ -199,7 +199,7 @@ class _File:
         if signature.field_name == SEAL_FIELD:
             return [] if own in self.trust.seals else [reason("V09", what="印章")]
         if signer is None:
-            return [reason("V11", field=signature.field_name)]
+            return [reason("V11", field=str(signature.field_name))]
         if act is None:
             return [reason("V09", what="证书种类")]
         seen = self.data[: act.revision_size]
@@ -213,7 +213,7 @@ class _File:
         return [reason("V09", what=what) for what, fits in checks.items() if not fits]
 
     def _missing(self, report: Report, people: Sequence[EmbeddedPdfSignature]) -> list[Reason]:
-        names = {signature.field_name for signature in people}
+        names = {str(signature.field_name) for signature in people}
         seal = next((signature for signature in people if signature.field_name == SEAL_FIELD), None)
         said = str(seal.sig_object.get("/Reason", "")) if seal else ""
         reasons = []

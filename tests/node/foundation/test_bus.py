@@ -1,11 +1,14 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from foundation.bus import Bus, BusUnavailable
+from foundation.bus import Bus, BusUnavailable, Msg
+from foundation.db import Database
 from foundation.nats_child import NatsChild
 from tests.support.waiting import until
 
@@ -141,3 +144,47 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def _closed_in_the_middle(close: Callable[[], Awaitable[None]], started: asyncio.Event, ended: list[str]) -> None:
+    await started.wait()
+    await close()
+    assert ended == ["to the end"]
+
+
+@pytest.mark.parametrize("what", ["subscription", "connection"])
+async def test_a_handler_in_progress_finishes_before_close_returns(
+    nats_server: NatsChild, bus: Bus, sqlite_database: Database, what: str
+) -> None:
+    """Cancelled inside a transaction it would leave a broken connection in the pool."""
+    listening = await Bus.connect(nats_server.url, nats_server.token)
+    started, ended = asyncio.Event(), list[str]()
+
+    async def handle(_message: Msg) -> None:
+        async with sqlite_database.begin() as conn:
+            started.set()
+            await asyncio.sleep(0.1)
+            await conn.execute(text("CREATE TABLE done (n INTEGER)"))
+        ended.append("to the end")
+
+    subscription = await listening.subscribe("closing.now", handle)
+    await bus.publish("closing.now", b"1")
+    await bus.publish("closing.now", b"2")
+    await _closed_in_the_middle(subscription.close if what == "subscription" else listening.close, started, ended)
+    async with sqlite_database.begin() as conn:
+        assert (await conn.execute(text("SELECT count(*) FROM done"))).scalar() == 0
+    await listening.close()
+    assert ended == ["to the end"], "the second message came too late"
+
+
+async def test_a_handler_may_close_its_own_subscription(bus: Bus) -> None:
+    ended = asyncio.Event()
+
+    async def handle(_message: Msg) -> None:
+        await subscription.close()
+        ended.set()
+
+    subscription = await bus.subscribe("once", handle)
+    await bus.publish("once", b"")
+    async with asyncio.timeout(5):
+        await ended.wait()

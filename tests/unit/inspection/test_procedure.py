@@ -3,6 +3,9 @@
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inspection.commands import AnswerSet, Close, PhotoAsk, PhotoRefuse, SheetObject, SheetRead, StepMark
 from inspection.procedure import close_reasons
@@ -416,3 +419,29 @@ def test_jobs_that_run_again_write_nothing_twice() -> None:
     for command in (ReportBuilt(object="o", sha256=HASH), signature("lead"), SealMade(sha256=HASH, object="o")):
         session.done(SYSTEM, command)
         assert session.done(SYSTEM, command).events == ()
+
+
+@given(st.permutations(["lead opens", "assist opens", "lead named", "assist named"]))
+def test_who_had_the_record_open_before_being_named_counts_as_the_officer_they_became(order: list[str]) -> None:
+    session = Session()
+    for step in order:
+        role, _, what = step.partition(" ")
+        who = LEAD if role == "lead" else ASSIST
+        if what == "named":
+            session.done(SYSTEM, OfficerAssign(role=role, staff=who.id, name=who.name))  # type: ignore[arg-type]
+            continue
+        named = session.state.session.lead if role == "lead" else session.state.session.assist
+        session.done(who if named is not None else replace(who, role="expert"), PersonJoin(leg=f"leg_{role}"))
+    assert session.state.session.officers_here() == 2
+    assert {person.role for person in session.state.session.people.values()} == {"lead", "assist"}
+
+
+def test_who_was_replaced_is_no_officer_of_the_record_any_more() -> None:
+    session = Session()
+    session.call()
+    other = Party(id="stf_chen", name="陈宇", role="expert", kind="staff")
+    session.done(other, PersonJoin(leg="leg_c"))
+    session.done(SYSTEM, OfficerAssign(role="assist", staff=other.id, name=other.name))
+    people = session.state.session.people
+    assert (people[ASSIST.id].role, people[other.id].role) == ("expert", "assist")
+    assert session.state.session.officers_here() == 2
