@@ -23,6 +23,7 @@ CAUSES: dict[str, Pair] = {
     "left": ("退出了通话", "left the call"),
     "worker_died": ("所在的媒体服务中断", "was on a media server that stopped"),
     "journal_damaged": ("的录像日志损坏", "had a damaged journal"),
+    "no_picture": ("没有新画面", "sent no new picture"),
     "other": ("原因不明", "for an unknown reason"),
 }
 

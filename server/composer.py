@@ -17,6 +17,7 @@ from office import store as office
 from recordings import manifest as manifests
 from recordings import seal
 from recordings import store as recordings
+from recordings.mark_words import CAUSES
 from recordings.store import RecordKeys
 from server.assembly import Parts
 from server.compose import compose
@@ -90,10 +91,15 @@ def _coverage(manifest: manifests.Manifest) -> sheet.Coverage:
         cut_at=manifest.cut_at,
         seconds=dict(summary.seconds_by_class),
         gaps=tuple(
-            sheet.Gap(start=gap.from_, end=gap.to, kind=gap.class_, cause=gap.cause, who=gap.name)
+            sheet.Gap(start=gap.from_, end=gap.to, kind=gap.class_, cause=cause_in_words(gap.cause), who=gap.name)
             for gap in summary.gaps
         ),
     )
+
+
+def cause_in_words(cause: str) -> str:
+    """As people read it; a cause that has no words yet stays as it is rather than being left out."""
+    return CAUSES[cause][0] if cause in CAUSES else cause
 
 
 async def _thumbnails(photos: Photos, state: InspectionState) -> dict[str, bytes]:

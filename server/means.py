@@ -5,6 +5,7 @@ Every signature becomes an event of the record in the same transaction, through 
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 import msgspec
@@ -57,7 +58,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
         authority=InternalAuthority(server, parts.clock, responder(parts.settings.base_url)),
         stamps=InternalTimeStampAuthority(server.tsa, parts.clock),
         stamp_certificates=(der(server.tsa.certificate),),
-        fonts=open_fonts(),
+        fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),
         clock=parts.clock,
         on_event=on_event,
     )

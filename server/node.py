@@ -85,6 +85,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         return {item.id: item.text for item in facts.matter.items}
 
     keys = RecordKeys(db, parts.keyring, clock)
+    means = await signing_means(parts, KINDS, on_effect)
     services = Services(
         db=db,
         clock=clock,
@@ -93,9 +94,9 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         record_key=keys.within,
         dispatch=dispatch,
         displaced=displaced,
+        printable=means.fonts.missing_glyphs,
     )
     photos = Photos(db, clock, parts.objects, keys.within)
-    means = await signing_means(parts, KINDS, on_effect)
     routes = [
         *login_routes.routes(login, db, secure=secure),
         *office_routes.routes(services),
