@@ -92,6 +92,23 @@ async def running_worker(
         await worker.stop()
 
 
+async def kill(worker: MediaWorker) -> None:
+    """End a worker as kill -9 does: no farewell, no event, no heartbeat."""
+    assert worker._subscription is not None
+    await worker._subscription.close()
+    tasks = [*worker._tasks, *worker._recorder._tasks]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    worker._socket.close()
+    worker._sessions.clear()
+    worker.stop = _nothing  # type: ignore[method-assign]
+
+
+async def _nothing() -> None:
+    """A dead worker cannot be stopped."""
+
+
 async def quiet(seconds: float, check: Callable[[], str | None]) -> None:
     """Fail if ``check`` names a reason at any time within these seconds: for what must not happen."""
     deadline = asyncio.get_running_loop().time() + seconds

@@ -1,5 +1,6 @@
 """Real object stores: a local folder, and S3 as moto serves it over HTTP in a thread."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def s3_endpoint() -> Iterator[str]:
     """Address of an S3 service that lives as long as the session."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line a request hides what a failing test says
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -81,9 +81,13 @@ class RtpClient(asyncio.DatagramProtocol):
     async def check(self) -> None:
         """One authenticated connectivity check, answered."""
         before = self.answers
+        self.renew()
+        await until(lambda: None if self.answers > before else "no answer to the check")
+
+    def renew(self) -> None:
+        """Ask once more, without waiting: what keeps a connection's consent fresh."""
         username, password = f"{self._remote.ufrag}:me", self._remote.password.encode()
         self.raw(stun.binding_request(secrets.token_bytes(12), username, password, use_candidate=True))
-        await until(lambda: None if self.answers > before else "no answer to the check")
 
     async def handshake(self) -> None:
         """DTLS, we as client."""

@@ -14,7 +14,7 @@ from media.worker import MediaWorker
 from office import store as office_store
 from signaling import messages as m
 from signaling.node import Timing
-from tests.support.media_worker import running_worker
+from tests.support.media_worker import kill, running_worker
 from tests.support.rtp_client import RtpClient
 from tests.support.signaling import (
     LI,
@@ -284,19 +284,3 @@ async def test_an_offer_that_is_none_is_refused(
     assert isinstance(refused, m.Refused) and refused.code == "M04", refused
     await talk.hears()
     await talk.close()
-
-
-async def kill(worker: MediaWorker) -> None:
-    """End a worker as kill -9 does: no farewell, no event, no heartbeat."""
-    assert worker._subscription is not None
-    await worker._subscription.close()
-    for task in worker._tasks:
-        task.cancel()
-    await asyncio.gather(*worker._tasks, return_exceptions=True)
-    worker._socket.close()
-    worker._sessions.clear()
-    worker.stop = _nothing  # type: ignore[method-assign]
-
-
-async def _nothing() -> None:
-    """A dead worker cannot be stopped."""
