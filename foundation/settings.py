@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     spool_dir: Path | None = Field(
         None, description="Folder of the media journals, on a disk of its own if possible. Empty: in the data folder."
     )
+    font_dir: Path | None = Field(
+        None,
+        description="Folder of the fonts that sheets are printed with, looked at before all others. "
+        "Empty: those that came with the web client, then the system's.",
+    )
     lang: Literal["zh", "en"] = Field("zh", description="Language where a reader has asked for none.")
     duty_post: str = Field("值班长", description="Whom a refused person is sent to.")
     duty_phone: str = Field("", description="Telephone shown when the service is down.")

@@ -15,6 +15,7 @@ from inspection.store import load_facts
 from office import store
 from office.commands import OfficerAssign
 from office.person import normalise_phone
+from office.services import Printable
 from office.session import SYSTEM, Refused
 from office.store import Case, Person, Record, Staff
 
@@ -36,6 +37,23 @@ class NewCase(Struct, frozen=True, kw_only=True):
     documents_ok: bool = False
     lead: str | None = None
     assist: str | None = None
+
+
+PRINTED = {
+    "business_name": "申请单位名称 (business name)",
+    "applicant_name": "申请人姓名 (applicant's name)",
+    "address": "地址 (address)",
+}
+"""What the sheet shows of a case as it was typed, as a refusal names it."""
+
+
+def require_printable(new: NewCase, printable: Printable) -> None:
+    """Raises R01 with the characters that the sheet could not show: found here, not when everybody waits to sign."""
+    for field, what in PRINTED.items():
+        lost = printable(getattr(new, field))
+        if lost:
+            named = " ".join(f"{char} U+{ord(char):04X}" for char in lost)
+            raise Problem("R01", what=what, characters=named, field=field)
 
 
 async def open_case(

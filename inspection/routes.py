@@ -13,7 +13,7 @@ from foundation.errors import Problem
 from foundation.http import Call, Route
 from foundation.i18n import BEIJING
 from inspection.checklist import applies
-from inspection.opening import NewCase, officer_of, open_case
+from inspection.opening import NewCase, officer_of, open_case, require_printable
 from office import invitations, notices, store
 from office.commands import OfficerAssign
 from office.invitations import Invitation
@@ -200,6 +200,7 @@ class CaseDesk:
 
     async def create(self, call: Call) -> CaseRow:
         new: NewCase = call.body
+        require_printable(new, self.services.printable)
         for attempt in range(3):
             try:
                 async with self.services.db.begin() as conn:

@@ -20,6 +20,13 @@ Raises Problem if refused.
 Displaced = Callable[[str, str], Awaitable[None]]
 """Another device took over this record's invitation (record, invitation): end the connections of the first."""
 
+Printable = Callable[[str], list[str]]
+"""The characters of a text that no font of this installation can print, each once; empty where all can."""
+
+
+def _all_print(_text: str) -> list[str]:
+    return []
+
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
@@ -32,6 +39,7 @@ class Services:
     record_key: RecordKey
     dispatch: Dispatch
     displaced: Displaced
+    printable: Printable = _all_print
 
     async def record_resource(self, record: str) -> Resource:
         """The record as access decides on it. Raises S404."""

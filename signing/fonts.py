@@ -9,7 +9,6 @@ Static TrueType outlines only: the setter refuses CFF, and a variable font would
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -55,10 +54,9 @@ def cleaned(text: str) -> str:
 
 
 def font_folders(extra: str | Path | None = None) -> list[Path]:
-    """Places to look, best first: the setting, the environment, the web client's npm packages, Debian's fonts."""
+    """Places to look, best first: `extra` (the setting font_dir), the web client's npm packages, Debian's fonts."""
     root = Path(__file__).resolve().parent.parent
-    named = [Path(place) for place in (extra, os.environ.get("YUANKAN_FONT_DIR")) if place]
-    return [*named, root / "web_client" / "node_modules" / PACKAGE, DEBIAN_RARE]
+    return [*([Path(extra)] if extra else []), root / "web_client" / "node_modules" / PACKAGE, DEBIAN_RARE]
 
 
 def _find(name: str, folders: Iterable[Path]) -> Path | None:

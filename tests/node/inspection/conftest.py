@@ -1,5 +1,6 @@
 """A desk on a real socket: the routes of office and inspection over a real database and object store."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from office import store
 from office.commands import Command
 from office.services import Services
 from office.session import SYSTEM, Party, Refused
+from signing.fonts import open_fonts
 from tests.support.http import Serve, Served
 
 
@@ -109,9 +111,10 @@ async def _open(database: Database, clock: ManualClock, object_store: ObjectStor
 
     demo = await load_demonstration(database, clock, record_key, "https://demo.test")
     assert demo is not None
+    fonts = await asyncio.to_thread(open_fonts)
     services = Services(
         db=database, clock=clock, base_url="https://demo.test", secure=False,
-        record_key=record_key, dispatch=dispatch, displaced=displaced,
+        record_key=record_key, dispatch=dispatch, displaced=displaced, printable=fonts.missing_glyphs,
     )  # fmt: skip
     photos = Photos(database, clock, object_store, record_key)
 

@@ -117,6 +117,20 @@ async def test_a_case_is_opened_with_its_facts_and_shows_the_items_that_apply(de
         assert refused["code"] == "L06" and refused["params"]["field"].startswith(field)
 
 
+async def test_a_name_that_cannot_be_printed_is_refused_with_its_characters_and_nothing_is_made(desk: Desk) -> None:
+    desk.as_staff("liming")
+    new = {
+        "matter": "food-catering", "business_name": "听雨\U0001f35c面馆", "applicant_name": "李四",
+        "phone": "13900001234", "address": "听雨巷8号", "scheduled_at": "2026-11-25T06:30:00Z",
+    }  # fmt: skip
+    refused = await desk.served.post("/api/cases", new, status=422)
+    assert refused["code"] == "R01"
+    assert refused["params"]["characters"] == "\U0001f35c U+1F35C" and "U+1F35C" in refused["detail"]
+    rare = await desk.served.post("/api/cases", {**new, "business_name": "听雨面馆", "applicant_name": "李𬍛"})
+    rows = (await desk.served.get("/api/cases?day=2026-11-25"))["cases"]
+    assert [row["case"] for row in rows if row["business_name"].startswith("听雨")] == [rare["case"]]
+
+
 async def test_sending_the_link_fills_the_outbox_word_for_word_and_ends_the_earlier_link(desk_on_both: Desk) -> None:
     desk = desk_on_both
     case = desk.demo.cases[0]

@@ -1,7 +1,9 @@
 """A worker as a process of its own."""
 
 import asyncio
+import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -14,14 +16,24 @@ from tests.support.media_worker import Node
 from tests.support.rtp_client import RtpClient
 from tests.support.waiting import until
 
+WORKER = f"{socket.gethostname()}-0"
 PROGRAM = """
-import sys
-from pathlib import Path
+import asyncio
 from foundation.settings import Settings
-from media.process import run_worker
-settings = Settings(media_port=0, spool_dir=Path(sys.argv[1]))
-run_worker(settings, worker_id="w1", nats_url=sys.argv[2], nats_token=sys.argv[3])
+from server.roles import run_media
+asyncio.run(run_media(Settings()))
 """
+
+
+async def start(nats_server: NatsChild, spool: Path) -> asyncio.subprocess.Process:
+    """The role as the product starts it, told everything by its environment."""
+    told = {
+        "YUANKAN_NATS_URL": nats_server.url,
+        "YUANKAN_NATS_TOKEN": nats_server.token,
+        "YUANKAN_SPOOL_DIR": str(spool),
+        "YUANKAN_MEDIA_PORT": "0",
+    }
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, env={**os.environ, **told})
 
 
 async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_server: NatsChild, tmp_path: Path) -> None:
@@ -31,12 +43,10 @@ async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_serv
         alive.set()
 
     await bus.subscribe("media.heartbeat", beat)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, str(tmp_path), nats_server.url, nats_server.token)
-    )
+    process = await start(nats_server, tmp_path)
     async with asyncio.timeout(20):
         await alive.wait()
-    node = Node(bus, "w1", "call_1")
+    node = Node(bus, WORKER, "call_1")
     await node.listen()
     await node.open_leg("leg_a")
     client = RtpClient()
@@ -45,7 +55,7 @@ async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_serv
     opened = await node.hears(contract.EpochOpened)
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
-    path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", opened.epoch)
+    path = journal.journal_path(tmp_path, WORKER, "call_1", "leg_a", opened.epoch)
     records = [entry.record for entry in journal.read(path.read_bytes())]
     assert isinstance(records[-1], journal.Closed)
     assert next(r.rtp for r in records if isinstance(r, journal.Packet)).endswith(b"sound 1")
@@ -55,10 +65,8 @@ async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_serv
 async def test_a_killed_worker_loses_no_more_than_the_last_tenth_of_a_second(
     bus: Bus, nats_server: NatsChild, tmp_path: Path
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, str(tmp_path), nats_server.url, nats_server.token)
-    )
-    node = Node(bus, "w1", "call_1")
+    process = await start(nats_server, tmp_path)
+    node = Node(bus, WORKER, "call_1")
     await node.listen()
 
     async def why_not() -> str | None:
@@ -74,7 +82,7 @@ async def test_a_killed_worker_loses_no_more_than_the_last_tenth_of_a_second(
     for seq in range(20):
         client.sound(seq)
     opened = await node.hears(contract.EpochOpened)
-    path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", opened.epoch)
+    path = journal.journal_path(tmp_path, WORKER, "call_1", "leg_a", opened.epoch)
 
     def kept() -> int:
         data = path.read_bytes() if path.exists() else b""
