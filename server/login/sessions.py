@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -34,6 +35,8 @@ LOCK = timedelta(minutes=15)
 IDLE = timedelta(minutes=30)
 # Writing "last seen" at every request would be a commit a request; a minute is exact enough for thirty.
 TOUCH_EVERY = timedelta(minutes=1)
+# Names without an account whose wrong tries are remembered; an address gets through twenty a minute.
+STRANGERS_KEPT = 10_000
 TRIES_PER_ADDRESS = RateLimitItemPerMinute(20)
 
 GuestActor = Callable[[web.Request], Awaitable[Actor | None]]
@@ -59,6 +62,8 @@ class Login:
         # Compared with when there is no such account, so that both answers take as long.
         self._nobody = self._hasher.hash(new_token())
         self._tries = MovingWindowRateLimiter(MemoryStorage())
+        # Wrong tries at names that nobody has, oldest first: they must be told what a real account's owner is told.
+        self._strangers: OrderedDict[str, tuple[int, datetime | None]] = OrderedDict()
 
     async def log_in(self, account: str, password: str, address: str) -> tuple[str, Actor]:
         """The cookie's value and who it is. Raises S429 by address, E101 wrong (with tries left), E102 locked."""
@@ -67,11 +72,12 @@ class Login:
         now = self._clock.now()
         async with self._db.read() as conn:
             known = await store.get_account(conn, account)
-        if known is not None and known.locked_until is not None and known.locked_until > now:
-            raise Problem("E102", minutes=1 + int((known.locked_until - now).total_seconds() // 60))
+        failures, locked = (known.failures, known.locked_until) if known else self._strangers.get(account, (0, None))
+        if locked is not None and locked > now:
+            raise Problem("E102", minutes=1 + int((locked - now).total_seconds() // 60))
         right = await asyncio.to_thread(self._matches, known.password_hash if known else self._nobody, password)
         if known is None or not right:
-            raise await self._refused(account, known, address, now)
+            raise await self._refused(account, known is not None, failures + 1, address, now)
         token = new_token()
         async with self._db.begin() as conn:
             await store.note_failure(conn, account, 0, None)
@@ -128,12 +134,16 @@ class Login:
         except (VerifyMismatchError, InvalidHashError):
             return False
 
-    async def _refused(self, account: str, known: store.Account | None, address: str, now: datetime) -> Problem:
-        """Count the failure and put it on the audit log; an account that does not exist gets the same sentence."""
-        failures = known.failures + 1 if known else 1
+    async def _refused(self, account: str, known: bool, failures: int, address: str, now: datetime) -> Problem:
+        """Count the failure and put it on the audit log; an account that does not exist gets the same sentences."""
         locked = now + LOCK if failures >= WRONG_PASSWORDS else None
+        if not known:
+            self._strangers[account] = (0 if locked else failures, locked)
+            self._strangers.move_to_end(account)
+            while len(self._strangers) > STRANGERS_KEPT:
+                self._strangers.popitem(last=False)
         async with self._db.begin() as conn:
-            if known is not None:
+            if known:
                 await store.note_failure(conn, account, 0 if locked else failures, locked)
             detail = {"address": address, "locked": locked is not None}
             await audit.append(
