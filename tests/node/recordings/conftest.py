@@ -111,7 +111,7 @@ async def hold_call(means: Means, db: Database, clock: ManualClock, spool: Path,
         await told(conn, record, clock, ("applicant:photo:taken", "inv_1", body))
         values = {"id": "pho_1", "record": record, "object": photo.name, "thumbnail": None, "sha256": photo.sha256}
         size = {"bytes": photo.size, "mime": "image/jpeg", "width": 640, "height": 480, "at": clock.now()}
-        await conn.execute(insert(photos).values(**values, **size))
+        await conn.execute(insert(photos).values(**values, **size, request=""))
     clock.advance(1)
     async with db.begin() as conn:
         await told(conn, record, clock, ("officer:record:closed", "stf_1", {"result": "pass"}))
