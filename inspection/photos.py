@@ -55,8 +55,8 @@ class Photos:
     async def take_in(self, record: str, data: bytes, sha256: str, request: str = "") -> tuple[StoredPhoto, bool]:
         """Check, seal and register one picture. Raises F01 too large, F02 no photograph, F03 changed on the way.
 
-        The same picture sent again for the same request gives the same photograph, and False for "not fresh": the phone may not have heard
-        our first answer.
+        The same picture sent again for the same request gives the same photograph, and False for "not fresh": the phone
+        may not have heard our first answer.
         """
         if len(data) > MOST_BYTES:
             raise Problem("F01", mb=MOST_MB)
