@@ -90,9 +90,9 @@ async def test_a_logged_out_cookie_opens_nothing_even_if_somebody_kept_it(door: 
     await door.tries(RIGHT, 200)
     kept = {cookie.key: cookie.value for cookie in door.served.session.cookie_jar}
     await door.served.post("/api/logout", status=204)
-    async with door.served.client() as thief:
-        async with thief.get("/api/me", headers={"Cookie": f"{COOKIE}={kept[COOKIE]}"}) as response:
-            assert response.status == 401
+    head = {"Cookie": f"{COOKIE}={kept[COOKIE]}"}
+    async with door.served.client() as thief, thief.get("/api/me", headers=head) as response:
+        assert response.status == 401
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
@@ -156,7 +156,9 @@ async def test_a_guest_is_known_by_the_cookie_of_their_link(door: Door) -> None:
     async with door.db.begin() as conn:
         row = await office_store.get_record(conn, record.record)
         assert row is not None
-        made, _token = await invitations.invite(conn, row, name="张伟", phone="13800005678", key=key, now=now)
+        made, _token = await invitations.invite(
+            conn, row, name="张伟", phone="13800005678", key=key, created_by="", now=now
+        )
         code = await invitations.new_code(conn, made, key, now)
         invitation = await invitations.get_invitation(conn, made.id)
         assert isinstance(code, str) and invitation is not None
