@@ -76,15 +76,21 @@ async def restore_backup(file: Path) -> None:
     db = await Database.open(settings.database)
     try:
         with tarfile.open(file) as tar:
+            blobs = open_blobs(settings.objects, settings)
+            # Whatever stops a restore half-way (a full disk, a store away) must leave room for the next attempt.
             async with db.begin() as conn:
                 await _refuse_if_filled(conn)
                 for table in metadata.sorted_tables:
                     if f"rows/{table.name}.jsonl" in contents:
                         await _read_rows(conn, table, tar)
-            await asyncio.to_thread(_read_objects, tar, open_blobs(settings.objects, settings), contents)
-            key = _member(tar, "office.key").read()
-            with os.fdopen(os.open(settings.office_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(key)
+                written: list[str] = []
+                try:
+                    await asyncio.to_thread(_read_objects, tar, blobs, contents, written)
+                    await asyncio.to_thread(_write_key, settings.office_key, _member(tar, "office.key").read())
+                except BaseException:
+                    for name in written:
+                        await asyncio.to_thread(blobs.delete, name)
+                    raise
     finally:
         await db.close()
 
@@ -178,7 +184,8 @@ class _Hashing:
         return given
 
 
-def _read_objects(tar: tarfile.TarFile, blobs: Blobs, contents: dict[str, str]) -> None:
+def _read_objects(tar: tarfile.TarFile, blobs: Blobs, contents: dict[str, str], written: list[str]) -> None:
+    """``written`` gets the names as they are there. Raises CannotStart for one that was there before."""
     for name in contents:
         if not name.startswith("objects/"):
             continue
@@ -188,9 +195,22 @@ def _read_objects(tar: tarfile.TarFile, blobs: Blobs, contents: dict[str, str]) 
             while piece := source.read(PIECE):
                 upload.write(piece)
             upload.commit()
+            written.append(name.removeprefix("objects/"))
+        except FileExistsError as error:
+            upload.abort()
+            raise CannotStart(
+                f"对象库里已经有{name.removeprefix('objects/')}：只能恢复到空的对象库，什么也没有改动。\n"
+                f"The object store holds {name.removeprefix('objects/')} already: restore goes into an empty one only; "
+                "nothing was changed."
+            ) from error
         except BaseException:
             upload.abort()
             raise
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        out.write(key)
 
 
 # -- the file

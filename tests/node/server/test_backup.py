@@ -195,3 +195,21 @@ async def test_a_filled_installation_is_left_as_it_is(
         await restore_backup(tmp_path / "whole.tar")
     assert await rows(second) == saved
     assert files(second) == {} and not second.office_key.exists()
+
+
+async def test_a_restore_that_fails_half_way_can_be_repeated(
+    installed: Installed, tmp_path: Path, backup: bytes
+) -> None:
+    stored = files(installed("before"))
+    after = installed("after")
+    in_the_way = after.data_dir / "objects" / list(stored)[-1]
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_bytes(b"somebody else's")
+    with pytest.raises(CannotStart, match="只能恢复到空的对象库"):
+        await restore_backup(tmp_path / "whole.tar")
+    assert not after.office_key.exists()
+    assert sum(map(len, (await rows(after)).values())) == 0
+    assert in_the_way.read_bytes() == b"somebody else's" and len(files(after)) == 1
+    in_the_way.unlink()
+    await restore_backup(tmp_path / "whole.tar")
+    assert files(after) == stored

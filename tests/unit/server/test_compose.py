@@ -76,14 +76,14 @@ def test_who_was_there_how_they_were_known_and_when_they_left() -> None:
     assert people["lead"].identified == "内部账号登录" and people["lead"].organisation == report.office.name
     assert people["applicant"].organisation == report.business_name
     assert people["expert"].left_at is not None and people["lead"].left_at is None
-    joined = [person.joined_at for person in report.people]
+    joined = [person.joined_at for person in report.people if person.joined_at is not None]
     assert joined == sorted(joined)
 
 
 def test_the_steps_the_place_and_the_result_are_as_they_were_said() -> None:
     report = made(played())
     steps = {step.title: step for step in report.steps}
-    assert len(steps) == 4 and [step.at for step in report.steps] == sorted(step.at for step in report.steps)
+    assert len(steps) == 4 and list(steps) == ["同意录音录像", "核对身份", "出示证件", "告知权利"]
     assert steps["同意录音录像"].by == APPLICANT.name and steps["核对身份"].method == "视频中出示证件"
     assert (steps["告知权利"].by, steps["告知权利"].note) == (LEAD.name, "申请人表示清楚")
     assert report.place is not None and (report.place.accuracy_m, report.place.distance_m) == (6.0, 0.0)
