@@ -118,8 +118,8 @@ def _refuse_result(state: InspectionState, command: Close, found: tuple[ItemStan
     if reasons:
         first = reasons[0]
         same = [reason for reason in reasons if reason.code == first.code]
-        items = [reason.item for reason in same if reason.item is not None]
-        return Refused(first.code, {**first.params, "count": len(same), "items": items})
+        # The first of them, to go to; all are in the view's close_reasons.
+        return Refused(first.code, {**first.params, "count": len(same), "item": first.item})
     suggestion = suggest(state.facts.matter, found)
     if command.result == "pass" and suggestion.result != "pass":
         failing = suggestion.critical + suggestion.major + suggestion.minor + suggestion.not_seen

@@ -128,7 +128,10 @@ _NOBODY = Rule(frozenset(), frozenset())
 
 
 class Refused(Struct, frozen=True):
-    """A command that changed nothing, and why: `code` is in the catalogue, `params` fill its sentence."""
+    """A command that changed nothing, and why: `code` is in the catalogue, `params` fill its sentence.
+
+    They travel to the client as they are: strings, numbers, booleans and nothing else (docs/protocol.md, refused).
+    """
 
     code: str
     params: dict[str, Any] = {}

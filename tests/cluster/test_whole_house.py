@@ -218,6 +218,8 @@ async def travel(journey: Journey, folder: Path) -> None:
     await journey.take()
     await journey.start()
     await journey.step("identity", "show_credentials", "tell_rights")
+    refused = await journey.lead.try_("close", result="pass")
+    assert isinstance(refused, m.Refused) and refused.code == "I01", refused
     items = journey.items()
     await journey.answer(items[: len(items) // 2])
     journey.note("call is on, half of the list answered")
@@ -229,6 +231,7 @@ async def travel(journey: Journey, folder: Path) -> None:
     await journey.step("identity")  # the applicant was away: it is due again
     began = time.monotonic()
     await journey.lead.do("close", result="pass")
+    journey.note("close → answered", began)
     await shown(journey.applicant, lambda view: view["sheet_ready"], "the sheet")
     journey.note("sheet after close", began)
     for person, role in (

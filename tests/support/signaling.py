@@ -312,6 +312,8 @@ class Client:
         """The first of what `find` finds, as soon as it finds any."""
         deadline = asyncio.get_running_loop().time() + within_s
         while not (found := find()):
+            if self._reader.done() and not self._reader.cancelled():
+                self._reader.result()  # what came was nothing that the protocol knows
             seen = [type(message).__name__ for message in self.received[-8:]]
             assert asyncio.get_running_loop().time() < deadline, (
                 f"{self.actor.name} waits for {what}; last came {seen}, close code {self.closed_with}, "

@@ -79,6 +79,8 @@ class Session:
         outcome = self.act(party, command)
         assert isinstance(outcome, Refused), f"{command} was accepted"
         assert (self.state, len(self.chain)) == (before, length)
+        plain = all(value is None or isinstance(value, str | int | float) for value in outcome.params.values())
+        assert plain, f"{outcome} does not fit into the message that tells it"
         return outcome.code
 
     def wait(self) -> None:
