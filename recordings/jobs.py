@@ -56,8 +56,7 @@ def handlers(means: Means, work: Path) -> Mapping[str, Handler]:
 
     async def verify(job: Job, progress: Progress) -> dict[str, Any]:
         verdict = await verify_record(means, str(job.payload["record"]), work, progress)
-        # The PDF library hands out its own kind of str.
-        result: dict[str, Any] = msgspec.to_builtins(verdict, enc_hook=str)
+        result: dict[str, Any] = msgspec.to_builtins(verdict)
         return {**result, "state": verdict.state}
 
     return {

@@ -282,3 +282,17 @@ async def test_a_cancelled_runner_stops_its_handlers_and_gives_their_jobs_back(s
     assert stopped.is_set()
     async with sqlite_database.read() as conn:
         assert (await conn.execute(select(jobs.c.state, jobs.c.attempts))).one() == ("queued", 0)
+
+
+async def test_a_foreseen_failure_is_one_line_with_its_code_and_a_fault_is_told_whole(database, clock, capfd):
+    async def not_yet(job, progress):
+        raise Problem("O02")
+
+    await add(database, clock)
+    await JobRunner(database, clock, {"report": not_yet}).run_once()
+    [line] = [line for line in capfd.readouterr().err.splitlines() if line]
+    assert "attempt failed" in line and "code=O02" in line
+    await add(database, clock)
+    await JobRunner(database, clock, {"report": fail}).run_once()
+    told = capfd.readouterr().err
+    assert "code=J01" in told and "Traceback" in told

@@ -47,6 +47,20 @@ def test_the_verdict_is_the_same_today_and_decades_later(finished: Finished) -> 
         assert judge(finished, finished.pdf, finished.at + timedelta(days=days)) == today
 
 
+def test_a_verdict_is_plain_data_that_any_encoder_takes(finished: Finished) -> None:
+    def strings(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [found for each in value.items() for found in strings(each)]
+        if isinstance(value, list | tuple):
+            return [found for each in value for found in strings(each)]
+        return [value] if isinstance(value, str) else []
+
+    for pdf in (finished.pdf, _flip(finished.pdf, len(finished.pdf) // 2)):
+        verdict = judge(finished, pdf)
+        assert {type(found) for found in strings(msgspec.to_builtins(verdict))} == {str}
+        assert msgspec.json.decode(msgspec.json.encode(verdict), type=PdfVerdict) == verdict
+
+
 def test_the_trust_bundle_survives_its_json(finished: Finished) -> None:
     assert from_json(to_json(finished.trust)) == finished.trust
 
