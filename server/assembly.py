@@ -19,10 +19,7 @@ from foundation.keyring import Keyring, load_keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore, open_store
 from foundation.settings import Settings
-
-
-class BusMissing(Exception):
-    """A role was started by itself without saying where NATS is."""
+from server.bus import open_bus
 
 
 @dataclass(frozen=True)
@@ -36,19 +33,6 @@ class Parts:
     db: Database
     objects: ObjectStore
     keyring: Keyring
-
-
-@asynccontextmanager
-async def open_bus(settings: Settings, name: str) -> AsyncIterator[Bus]:
-    """A connection to NATS. Raises `BusMissing` without a URL, `BusUnavailable` when nothing answers."""
-    if settings.nats_url is None:
-        raise BusMissing("YUANKAN_NATS_URL is not set: `./run` starts a server of its own, a single role joins yours")
-    token = settings.nats_token.get_secret_value() if settings.nats_token else None
-    bus = await Bus.connect(settings.nats_url, token, name=name)
-    try:
-        yield bus
-    finally:
-        await bus.close()
 
 
 @asynccontextmanager

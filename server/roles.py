@@ -1,4 +1,7 @@
-"""The four kinds of process, each started by name with the same settings and stopped by SIGTERM."""
+"""The four kinds of process, each started by name with the same settings and stopped by SIGTERM.
+
+Each loads what it needs and no more: on a small machine loading is most of a start.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from foundation import log
-from foundation.jobs import JobRunner
 from foundation.settings import Settings
-from media.worker import MediaWorker
-from recordings.packager import Packager
 from server import preflight
-from server.assembly import open_bus, open_parts
 from server.supervise import CannotStart, announce_ready, die_with_parent
 
 
@@ -33,6 +32,7 @@ async def until_told(settings: Settings) -> AsyncIterator[asyncio.Event]:
 
 async def run_node(settings: Settings) -> None:
     """Pages, API and signaling."""
+    from server.assembly import open_parts
     from server.node import build_node, start_node
 
     async with until_told(settings) as told, open_parts(settings, "node") as parts, AsyncExitStack() as stack:
@@ -49,6 +49,8 @@ async def run_media(settings: Settings) -> None:
     """Sound and picture. No database: its death costs a reconnect, never a case."""
     from foundation.clock import SystemClock
     from foundation.metrics import Metrics
+    from media.worker import MediaWorker
+    from server.bus import open_bus
 
     async with until_told(settings) as told, open_bus(settings, "media") as bus:
         worker = MediaWorker(
@@ -79,8 +81,11 @@ async def run_media(settings: Settings) -> None:
 
 async def run_packager(settings: Settings) -> None:
     """From journals to stored recordings."""
+    from recordings.packager import Packager
+    from server.assembly import open_parts
+
     async with until_told(settings) as told, open_parts(settings, "packager") as parts:
-        settings.spool.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(settings.spool.mkdir, parents=True, exist_ok=True)
         packager = Packager(
             parts.db, parts.objects, parts.keyring, parts.clock, settings.spool, parts.bus, parts.metrics
         )
@@ -89,6 +94,8 @@ async def run_packager(settings: Settings) -> None:
 
 async def run_jobs(settings: Settings) -> None:
     """Reports, seals, packages, messages."""
+    from foundation.jobs import JobRunner
+    from server.assembly import open_parts
     from server.work import job_handlers
 
     async with until_told(settings) as told, open_parts(settings, "jobs") as parts:

@@ -16,17 +16,19 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-
-import segno
+from typing import TYPE_CHECKING
 
 from foundation.nats_child import NatsChild
 from foundation.settings import Settings
-from server import certificate, preflight
-from server.demo import Demonstration, ensure_demonstration
-from server.schema import migrate_database
+from server import preflight, shape
 from server.supervise import Child, Supervisor
 
-ROLES = ("media", "packager", "jobs", "node")
+if TYPE_CHECKING:
+    from server.demo import Demonstration
+
+ROLES = ("node", "media", "packager", "jobs")
+# Pages and calls come first. Journals and jobs wait where they are and lose nothing.
+PATIENT = {"packager", "jobs"}
 
 
 def say(text: str) -> None:
@@ -45,14 +47,27 @@ async def serve_all(*, lan: bool, accounts_file: Path | None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         environment = await start_nats(settings, stack)
-        await migrate_database(settings)
-        demonstration = await ensure_demonstration(settings) if settings.demo else None
+        demonstration = (
+            None if await asyncio.to_thread(shape.is_current, settings.database) else await prepare(settings)
+        )
         if demonstration and accounts_file:
             write_private(accounts_file, json.dumps(demonstration.document(), ensure_ascii=False))
-        children = [Child(role, [sys.executable, "-m", "server.cli", role], environment) for role in ROLES]
+        children = [
+            Child(role, [sys.executable, "-m", "server.cli", role], environment, patient=role in PATIENT)
+            for role in ROLES
+        ]
         supervisor = Supervisor(children, settings.data_dir / "logs", say)
         await supervisor.run(stop, lambda: welcome(settings, demonstration, lan=lan))
         say("已停止。 / Stopped.")
+
+
+async def prepare(settings: Settings) -> Demonstration | None:
+    """Bring the database to this version's tables and fill an empty one; loads what a second start need not."""
+    from server.demo import ensure_demonstration
+    from server.schema import migrate_database
+
+    await migrate_database(settings)
+    return await ensure_demonstration(settings) if settings.demo else None
 
 
 def choose(settings: Settings, *, lan: bool) -> dict[str, str]:
@@ -61,6 +76,8 @@ def choose(settings: Settings, *, lan: bool) -> dict[str, str]:
     if not settings.database_url:
         chosen["YUANKAN_DEMO"] = "true"
     if lan:
+        from server import certificate
+
         addresses = certificate.local_addresses()
         made = certificate.ensure(settings.data_dir.absolute() / "tls", datetime.now(UTC), addresses)
         reached = addresses[0] if addresses else "127.0.0.1"
@@ -101,6 +118,8 @@ def welcome(settings: Settings, demonstration: Demonstration | None, *, lan: boo
     say("\n".join(lines))
     if demonstration is not None and demonstration.invitation:
         say("\n  申请人请用手机打开 / open on the phone as the applicant\n    " + demonstration.invitation)
+        import segno
+
         segno.make(demonstration.invitation, micro=False).terminal(out=sys.stderr, compact=True)
     if lan:
         folder = settings.data_dir / "tls"

@@ -23,6 +23,7 @@ CANNOT_START = 78
 READY = "ready"
 # A job worker may be in the middle of a signature; it finishes its step within this.
 STOP_SECONDS = 8.0
+PATIENCE = ("nice", "-n", "5")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 # One that ran this long died of something new: its pause starts anew.
 STEADY_SECONDS = 30.0
@@ -30,11 +31,15 @@ STEADY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Child:
-    """One process: its name for people, its command, and what it finds in its environment."""
+    """One process: its name for people, its command, and what it finds in its environment.
+
+    A ``patient`` one starts when all others serve, and runs when no other needs the processor.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    patient: bool = False
 
 
 class CannotStart(Exception):
@@ -54,7 +59,10 @@ def announce_ready() -> None:
 
 
 class Supervisor:
-    """Runs ``children`` until ``stop`` is set or one of them cannot start (``CannotStart``)."""
+    """Runs ``children`` until ``stop`` is set or one of them cannot start (``CannotStart``).
+
+    ``on_ready`` is called when all but the patient ones serve: from then on people can work.
+    """
 
     def __init__(self, children: Sequence[Child], logs: Path, say: Callable[[str], None]) -> None:
         self._children = children
@@ -79,12 +87,18 @@ class Supervisor:
             await self._stop_all()
 
     async def _announce(self, on_ready: Callable[[], None]) -> None:
-        for event in self._ready.values():
-            await event.wait()
+        await self._others_ready()
         on_ready()
+
+    async def _others_ready(self) -> None:
+        for child in self._children:
+            if not child.patient:
+                await self._ready[child.name].wait()
 
     async def _keep(self, child: Child) -> None:
         pause = FIRST_PAUSE_S
+        if child.patient:
+            await self._others_ready()
         while True:
             began = asyncio.get_running_loop().time()
             code, last_words = await self._run_once(child)
@@ -100,6 +114,7 @@ class Supervisor:
     async def _run_once(self, child: Child) -> tuple[int, str]:
         with await asyncio.to_thread(self._log_of(child).open, "ab") as log:
             process = await asyncio.create_subprocess_exec(
+                *(PATIENCE if child.patient else ()),
                 *child.command,
                 env={**os.environ, **child.environment},
                 stdout=asyncio.subprocess.PIPE,
