@@ -60,10 +60,6 @@ async def act(
     return await (await open_room(parts, kinds, record, on_effect)).act(command, party)
 
 
-async def no_effect(_conn: AsyncConnection, _record: str, _effect: object) -> None:
-    """For commands that only tell what has happened."""
-
-
 async def act_within(
     conn: AsyncConnection,
     kinds: Kinds,
