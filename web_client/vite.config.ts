@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
 import vue from '@vitejs/plugin-vue'
-import { defineConfig } from 'vite'
+import { defineConfig } from 'vitest/config'
 
 const page = (name: string): string => fileURLToPath(new URL(`${name}.html`, import.meta.url))
 
@@ -26,5 +26,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1200,
   },
+  // Only pure modules are tested here, without a browser's DOM; pages are tested in real browsers.
+  test: { environment: 'node', include: ['src/**/*.test.ts'], setupFiles: ['./vitest.setup.ts'] },
   server: { proxy: { '/api': { target: 'http://127.0.0.1:8480', ws: true } } },
 })
