@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -106,7 +107,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *recordings_routes.routes(means, services.record_resource, item_words),
         *job_routes(db),
         *signaling.routes(),
-        *(pages.routes(dist) if dist else []),
+        *(await asyncio.to_thread(pages.routes, dist) if dist else []),
     ]
     app = build_app(
         routes,

@@ -6,6 +6,7 @@ their name and may be kept for ever; pages are asked for anew each time, so that
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -20,12 +21,15 @@ PAGES = {
     "/i/{token}": "applicant.html",
     "/audit": "audit.html",
     "/audit/{rest:.*}": "audit.html",
+    # Where the code on a printed sheet leads.
+    "/verify": "verify.html",
 }
+HASHED = re.compile(r"-[\w-]{8}\.\w+$")
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def routes(dist: Path) -> list[Route]:
-    """Raises ``FileNotFoundError`` when the client was not built."""
+    """Reads the folder, so call it from a thread. Raises ``FileNotFoundError`` when the client was not built."""
     for name in set(PAGES.values()):
         if not (dist / name).is_file():
             raise FileNotFoundError(f"the web client is not built: {dist / name} is missing; ./run builds it")
@@ -36,12 +40,18 @@ def routes(dist: Path) -> list[Route]:
 
         return Route("GET", path, show, "public", f"The page {name}")
 
+    # What may be asked for is what was built: a path with dots leads nowhere.
+    assets = {
+        path.relative_to(dist / "assets").as_posix(): path for path in (dist / "assets").rglob("*") if path.is_file()
+    }
+
     async def asset(call: Call) -> web.StreamResponse:
-        wanted = (dist / "assets" / call.path["name"]).resolve()
-        # A name with dots and slashes must not leave the folder.
-        if not wanted.is_relative_to((dist / "assets").resolve()) or not wanted.is_file():
+        wanted = assets.get(call.path["name"])
+        if wanted is None:
             raise Problem("S404")
-        return web.FileResponse(wanted, headers={"Cache-Control": FOR_EVER})
+        # Only names that carry a hash change with their content.
+        kept = FOR_EVER if HASHED.search(wanted.name) else "no-cache"
+        return web.FileResponse(wanted, headers={"Cache-Control": kept})
 
     shown = [page(path, name) for path, name in PAGES.items()]
     return [*shown, Route("GET", "/assets/{name:.+}", asset, "public", "A file of the web client")]
