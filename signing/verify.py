@@ -109,11 +109,10 @@ class _File:
         elif names[-1] != SEAL_FIELD or len(set(names)) != len(names):
             reasons.append(reason("V15"))
         certificates = [
-            signature.signer_cert.sha256
-            for signature in people
-            if signature.field_name not in (SYSTEM_FIELD, SEAL_FIELD)
+            _certificate(signature) for signature in people if signature.field_name not in (SYSTEM_FIELD, SEAL_FIELD)
         ]
-        if len(set(certificates)) != len(certificates):
+        readable = [one for one in certificates if one]
+        if len(set(readable)) != len(readable):
             reasons.append(reason("V14"))
         return reasons
 
@@ -124,8 +123,11 @@ class _File:
         reasons = []
         if _end(archive) != len(self.data):
             reasons.append(reason("V04", count=len(self.data) - _end(archive)))
-        moment = _moment(archive.signed_data)
-        status = await async_validate_pdf_timestamp(archive, self._stamp_context(moment))
+        try:
+            moment = _moment(archive.signed_data)
+            status = await async_validate_pdf_timestamp(archive, self._stamp_context(moment))
+        except Exception:  # damaged in a way the parser did not foresee: no stamp
+            return [*reasons, reason("V03")]
         if not (status.valid and status.intact and status.trusted):
             reasons.append(reason("V03"))
         if moment > self.now + AHEAD:
@@ -133,10 +135,19 @@ class _File:
         return reasons
 
     async def _signature(self, signature: EmbeddedPdfSignature, report: Report) -> SignatureVerdict:
+        """One signature's verdict. What cannot even be read is a damaged signature, and the others are still judged."""
+        try:
+            return await self._read_signature(signature, report)
+        except Exception:  # one changed byte can make any layer of the parser fail, each in its own way
+            field = str(signature.field_name)
+            role, name = _who(signature, _signer(report, field))
+            return SignatureVerdict(field=field, state="fail", role=role, name=name, reasons=(reason("V05"),))
+
+    async def _read_signature(self, signature: EmbeddedPdfSignature, report: Report) -> SignatureVerdict:
         field = str(signature.field_name)
         if signature.sig_object.get("/Type") == "/DocTimeStamp":  # only the last one closes the file
             return SignatureVerdict(field=field, state="fail", role="", name="", reasons=(reason("V11", field=field),))
-        signer = next((one for one in report.signers if one.field == field), None)
+        signer = _signer(report, field)
         tokens = list(extract_tst_data_iter(signature.signer_info, signed=False))
         moment = _moment(tokens[0]) if tokens else None
         reasons: list[Reason] = []
@@ -147,8 +158,7 @@ class _File:
         reasons += await self._cryptography(signature, moment or self.now)
         act = act_of(signature.signer_cert)
         reasons += self._belongs(signature, signer, act, report)
-        role = signer.role if signer else {SYSTEM_FIELD: "system", SEAL_FIELD: "seal"}.get(field, "")
-        name = signer.name if signer else str(signature.sig_object.get("/Name", ""))
+        role, name = _who(signature, signer)
         return SignatureVerdict(
             field=field,
             state=judged(reasons),
@@ -228,6 +238,26 @@ class _File:
         return ValidationContext(
             trust_roots=self.stamp_roots, moment=moment, allow_fetching=False, revocation_mode="soft-fail"
         )
+
+
+def _signer(report: Report, field: str) -> Signer | None:
+    return next((one for one in report.signers if one.field == field), None)
+
+
+def _who(signature: EmbeddedPdfSignature, signer: Signer | None) -> tuple[str, str]:
+    """Role and name: as the report orders them, else as the signature itself says."""
+    if signer:
+        return signer.role, signer.name
+    role = {SYSTEM_FIELD: "system", SEAL_FIELD: "seal"}.get(str(signature.field_name), "")
+    return role, str(signature.sig_object.get("/Name", ""))
+
+
+def _certificate(signature: EmbeddedPdfSignature) -> bytes | None:
+    """The hash of the signer's certificate, or None if the signature is too damaged to hold one."""
+    try:
+        return bytes(signature.signer_cert.sha256)
+    except Exception:
+        return None
 
 
 def _end(signature: EmbeddedPdfSignature) -> int:

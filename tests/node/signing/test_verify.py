@@ -1,6 +1,7 @@
 """Our verdict on good files and on every way of spoiling one."""
 
 import io
+import random
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -74,8 +75,17 @@ def in_a_photo(finished: Finished) -> bytes:
 
 
 def in_a_signature(finished: Finished) -> bytes:
-    place = [match.start() for match in re.finditer(rb"/Contents <", finished.pdf)][2]
-    return _flip(finished.pdf, place + 2000)
+    return _flip_digit(finished.pdf, _signatures(finished.pdf)[2] + 2000)
+
+
+def _flip_digit(pdf: bytes, at: int) -> bytes:
+    """One bit of one hexadecimal digit, which stays one."""
+    return pdf[:at] + b"%x" % (int(pdf[at : at + 1], 16) ^ 1) + pdf[at + 1 :]
+
+
+def _signatures(pdf: bytes) -> list[int]:
+    """Where the hexadecimal text of each signature begins."""
+    return [match.end() for match in re.finditer(rb"/Contents <", pdf)]
 
 
 def title_forged(finished: Finished) -> bytes:
@@ -147,6 +157,20 @@ def test_each_way_of_spoiling_the_file_is_named(
     verdict = judge(finished, spoil(finished))
     assert verdict.state == "fail"
     assert code in verdict.codes(), verdict
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_whatever_byte_of_a_signature_changes_the_cause_is_named(finished: Finished, number: int) -> None:
+    """Some bytes break the hash, others the parser: the cause has a name.
+
+    A certificate carried along may change without harm to its signature; the stamps that cover it then fail.
+    """
+    start = _signatures(finished.pdf)[number]
+    filled = len(finished.pdf[start : finished.pdf.index(b">", start)].rstrip(b"0"))
+    for at in random.Random(number).sample(range(filled - 2), 3):
+        verdict = judge(finished, _flip_digit(finished.pdf, start + at))
+        assert verdict.state == "fail", (at, verdict)
+        assert verdict.codes() & {"V01", "V03", "V05"}, (at, verdict)
 
 
 async def stamped_by_us(finished: Finished, pdf: bytes) -> bytes:
