@@ -67,6 +67,10 @@ class GapList:
         """True while something may have to be asked for."""
         return self._live > 0
 
+    def lacks(self, index: int) -> bool:
+        """True for a packet that is missing, even if it is no longer asked for."""
+        return index in self._gaps
+
     def arrived(self, index: int, now_ns: int) -> Arrival:
         """Note a packet. NEW, JUMP and RECOVERED are to be used, DUPLICATE is not."""
         highest = self.highest

@@ -28,6 +28,7 @@ class TrackLine:
     payload_type: int
     clock_rate: int
     ssrcs: tuple[int, ...]
+    repair_type: int | None = None  # payload type of its RTX stream (RFC 4588), if it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,13 @@ def read_offer(text: str, kinds: Mapping[str, Kind]) -> Offer:
         if codec is None or codec.clock_rate != (48_000 if name == "opus" else 90_000):
             raise Refusal("no_codec", f"m-line {media.mid} offers no {name}")
         codecs[media.mid] = codec
-        lines.append(TrackLine(media.mid, kind, name, codec.payload_type, codec.clock_rate, tuple(media.ssrcs)))
+        repair = media.repair_of(codec)
+        lines.append(
+            TrackLine(
+                *(media.mid, kind, name, codec.payload_type, codec.clock_rate, tuple(media.ssrcs)),
+                repair.payload_type if repair else None,
+            )
+        )
     if not lines:
         raise Refusal("nothing_to_receive", "no m-line of the offer sends a named track")
     if len({line.kind for line in lines}) != len(lines):

@@ -12,7 +12,7 @@ from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
-from media.rtp import Packet, RtpError
+from media.rtp import Packet, RtpError, repaired
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -90,6 +90,7 @@ class Publication:
         self._wall_ns = wall_ns
         self._sources: dict[int, Source] = {}
         self._foreign: set[int] = set()
+        self._repairs: set[int] = set()  # SSRCs of RTX streams
         self._arrivals = ArrivalLog()
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
@@ -113,13 +114,41 @@ class Publication:
             packet = Packet(raw)
         except RtpError:
             return
-        source = self._sources.get(packet.ssrc) or self._admit(packet, now_ns)
+        source = self._sources.get(packet.ssrc)
         if source is None:
-            return
+            line = self._line_of(packet)
+            if line is not None and packet.payload_type == line.repair_type:
+                self._take_repair(packet, line, now_ns)
+                return
+            source = self._admit(packet, line, now_ns)
+            if source is None:
+                return
+        self._note_arrival(packet, now_ns)
+        self._take(source, packet, raw, now_ns)
+
+    def _note_arrival(self, packet: Packet, now_ns: int) -> None:
         if self._transport_cc_id:
             number = packet.extension(self._transport_cc_id)
             if number is not None and len(number) == 2:
                 self._arrivals.add(number[0] << 8 | number[1], now_ns)
+
+    def _take_repair(self, packet: Packet, line: TrackLine, now_ns: int) -> None:
+        """What was lost comes again on the RTX stream; probes come there too and are only counted as arrivals."""
+        if packet.ssrc not in self._repairs:
+            self._repairs.add(packet.ssrc)
+            self._check_sources()
+        self._note_arrival(packet, now_ns)
+        source = self.epoch.sources.get(line.mid) if self.epoch is not None else None
+        if source is None:
+            return
+        raw = repaired(packet, source.payload_type, source.ssrc)
+        if raw is None:
+            return
+        again = Packet(raw)
+        if source.lacks(again.seq):  # a late one of a stream that has ended must not be taken for this one's
+            self._take(source, again, raw, now_ns)
+
+    def _take(self, source: Source, packet: Packet, raw: bytes, now_ns: int) -> None:
         if packet.payload_type != source.payload_type or not source.take(packet, now_ns):
             return
         if source.jumped:
@@ -151,9 +180,8 @@ class Publication:
 
     # --- streams and epochs -------------------------------------------------------------------------------------------
 
-    def _admit(self, packet: Packet, now_ns: int) -> Source | None:
-        """The first packet of an unknown SSRC: which track is it, and does a new epoch begin?"""
-        line = self._line_of(packet)
+    def _admit(self, packet: Packet, line: TrackLine | None, now_ns: int) -> Source | None:
+        """The first packet of an unknown SSRC, of ``line`` if of any: does a new epoch begin?"""
         epoch = self.epoch
         if (
             line is None
@@ -161,8 +189,7 @@ class Publication:
             or (epoch is not None and line.mid in epoch.sources and now_ns - epoch.began_ns < _EPOCH_MIN_NS)
         ):
             self._foreign.add(packet.ssrc)
-            if len(self._foreign) > _SSRCS_MAX:
-                self.peer.end("too_many_sources")
+            self._check_sources()
             return None
         if epoch is None:
             epoch = self._open_epoch(now_ns)
@@ -170,6 +197,10 @@ class Publication:
             self._close_epoch("new_source", now_ns)
             epoch = self._open_epoch(now_ns)
         return self._begin_source(epoch, line, packet.ssrc, now_ns)
+
+    def _check_sources(self) -> None:
+        if len(self._foreign) + len(self._repairs) > _SSRCS_MAX:
+            self.peer.end("too_many_sources")
 
     def _line_of(self, packet: Packet) -> TrackLine | None:
         """RFC 8843 §9.2: by MID, else by an SSRC the offer named, else by a payload type only one line has."""

@@ -165,6 +165,18 @@ def readdress(packet: Packet, ssrc: int, payload_type: int, extensions: bytes) -
     )
 
 
+def repaired(packet: Packet, payload_type: int, ssrc: int) -> bytes | None:
+    """The packet that an RTX packet brings again (RFC 4588 §4), as its sender first sent it but for extensions.
+
+    None for mere padding, with which browsers probe the path.
+    """
+    payload = packet.payload
+    if len(payload) <= 2:
+        return None
+    seq = payload[0] << 8 | payload[1]
+    return build(payload_type, seq, packet.timestamp, ssrc, payload[2:], marker=packet.marker)
+
+
 def build(
     payload_type: int,
     seq: int,

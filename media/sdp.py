@@ -32,6 +32,7 @@ class Codec:
     payload_type: int
     name: str = ""
     clock_rate: int = 0
+    repairs: int | None = None  # of an RTX stream: the payload type it sends again (RFC 4588 §8.6)
     feedback: set[str] = field(default_factory=set)
 
 
@@ -57,6 +58,11 @@ class Media:
     def codec(self, name: str) -> Codec | None:
         """The first codec of this name, in the peer's order of preference."""
         return next((c for c in self.codecs.values() if c.name.lower() == name.lower()), None)
+
+    def repair_of(self, codec: Codec) -> Codec | None:
+        """The RTX codec that repeats lost packets of ``codec``, if the peer offers one."""
+        rtx = (c for c in self.codecs.values() if c.name.lower() == "rtx" and c.clock_rate == codec.clock_rate)
+        return next((c for c in rtx if c.repairs == codec.payload_type), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +147,13 @@ def _attribute(media: Media, name: str, value: str) -> None:
         ssrc = value.partition(" ")[0]
         if _is_number(ssrc) and int(ssrc) < 1 << 32 and int(ssrc) not in media.ssrcs[:16]:
             media.ssrcs.append(int(ssrc))
-    elif name in ("rtpmap", "rtcp-fb"):
+    elif name in ("rtpmap", "rtcp-fb", "fmtp"):
         head, _, rest = value.partition(" ")
         codec = media.codecs.get(int(head)) if _is_number(head) else None
         if codec is None:
+            return
+        if name == "fmtp":
+            _parameters(codec, rest)
             return
         if name == "rtcp-fb":
             codec.feedback.add(rest.strip())
@@ -153,6 +162,14 @@ def _attribute(media: Media, name: str, value: str) -> None:
         if len(encoding) < 2 or not _is_number(encoding[1].strip()):
             raise SdpError("broken rtpmap")
         codec.name, codec.clock_rate = encoding[0], int(encoding[1])
+
+
+def _parameters(codec: Codec, text: str) -> None:
+    """What of a codec's format parameters matters here."""
+    for parameter in text.split(";")[:16]:
+        name, _, value = parameter.strip().partition("=")
+        if name == "apt" and _is_number(value):
+            codec.repairs = int(value)
 
 
 def _is_number(text: str) -> bool:
@@ -192,7 +209,9 @@ def publish_answer(offer: Sequence[Media], accepted: Mapping[str, Codec], local:
             lines += [f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}", "c=IN IP4 0.0.0.0"]
             lines += [f"a=mid:{media.mid}", "a=inactive"]
             continue
-        lines += [f"m={media.kind} {local.port} UDP/TLS/RTP/SAVPF {codec.payload_type}", "c=IN IP4 0.0.0.0"]
+        repair = media.repair_of(codec)
+        types = f"{codec.payload_type} {repair.payload_type}" if repair else f"{codec.payload_type}"
+        lines += [f"m={media.kind} {local.port} UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0"]
         lines += [f"a=mid:{media.mid}", "a=recvonly", "a=rtcp-mux"]
         lines += ["a=rtcp-rsize"] if media.reduced_size else []
         lines += _transport(local, "passive") + _candidates(local)
@@ -201,6 +220,9 @@ def publish_answer(offer: Sequence[Media], accepted: Mapping[str, Codec], local:
         if media.kind == "audio" and "nack" not in feedback:
             feedback.insert(0, "nack")  # not in Chromium's offer, yet it answers: lost sound is asked for again
         lines += _codec(media.kind, codec.payload_type, feedback)
+        if repair:
+            lines += [f"a=rtpmap:{repair.payload_type} rtx/{repair.clock_rate}"]
+            lines += [f"a=fmtp:{repair.payload_type} apt={codec.payload_type}"]
     return _text(lines)
 
 

@@ -92,6 +92,10 @@ class Source:
             self._jitter += (abs(step) - self._jitter) / 16
         self._transit = transit
 
+    def lacks(self, seq: int) -> bool:
+        """True while the packet with this 16-bit number is missing: only such a one may come on the repair stream."""
+        return self.gaps.lacks(self._index_of(seq))
+
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
         packet = self._cache[self._index_of(seq) & CACHE_PACKETS - 1]

@@ -12,7 +12,7 @@ from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 from tests.support.offers import CHROMIUM_OFFER, FINGERPRINT
 from tests.support.waiting import until
 
-AUDIO_SSRC, VIDEO_SSRC = 2079753891, 2090539755  # as in the offer
+AUDIO_SSRC, VIDEO_SSRC, RTX_SSRC = 2079753891, 2090539755, 903635514  # as in the offer
 IDENTITY = Identity.generate()
 
 

@@ -10,7 +10,7 @@ from media.rtp import Packet, build
 from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.media_worker import Node, running_worker
-from tests.support.rtp_client import VIDEO_SSRC, RtpClient
+from tests.support.rtp_client import RTX_SSRC, VIDEO_SSRC, RtpClient
 from tests.support.waiting import until
 
 
@@ -60,6 +60,41 @@ async def test_a_lost_packet_is_asked_for_again_and_recorded_when_it_comes(call:
     [epoch] = await call.node.close()
     kept = packets(await call.journal(epoch), 1)
     assert sorted(kept) == sorted(sent)
+
+
+async def test_the_repair_stream_brings_what_was_lost_and_its_probes_change_nothing(call: Call) -> None:
+    """RFC 4588: number and payload of the lost packet, under another SSRC and payload type."""
+    publisher, viewer = await call.publisher(), await call.viewer()
+    sent = [publisher.picture(seq, key=seq == 65530) for seq in range(65530, 65545)]
+    for packet in sent[:4] + sent[6:]:
+        publisher.send(packet)
+    await call.received(13)
+    repairs = [
+        build(97, 7, 0, RTX_SSRC, b"", padding=200),  # a probe of mere padding
+        again(sent[4], 8),
+        again(sent[4], 9),  # a probe that repeats what has come
+        again(sent[0], 10),
+        again(publisher.picture(30_000), 11),  # nothing that was ever missing
+        again(sent[5], 12),
+    ]
+    for packet in repairs:
+        publisher.send(packet)
+    await call.received(15)
+    publisher.send(publisher.picture(65545))
+    await call.received(16)
+    await until(lambda: None if len(viewer.packets) == 16 else f"{len(viewer.packets)} of 16 packets")
+    assert (await call.stats()).recovered == 0, "came by itself, before it was asked for"
+    [epoch] = await call.node.close()
+    kept = packets(await call.journal(epoch), 1)
+    assert sorted(kept[:-1]) == sorted(sent)
+    assert {packet.ssrc for packet in viewer.packets} == {viewer.packets[0].ssrc}
+
+
+def again(packet: bytes, seq: int) -> bytes:
+    """``packet`` as the repair stream brings it."""
+    known = Packet(packet)
+    payload = known.seq.to_bytes(2, "big") + known.payload
+    return build(97, seq, known.timestamp, RTX_SSRC, payload, marker=known.marker)
 
 
 async def test_lost_padding_is_not_asked_for_and_filled_for_viewers(call: Call) -> None:

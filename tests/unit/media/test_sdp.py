@@ -39,17 +39,18 @@ def test_a_browsers_offer_is_understood() -> None:
     assert data.kind == "application" and data.fingerprints == [Fingerprint("sha-256", FINGERPRINT)]
 
 
-def test_the_answer_takes_one_codec_a_line_and_refuses_data_channels() -> None:
+def test_the_answer_takes_one_codec_a_line_with_its_repair_stream_and_refuses_data_channels() -> None:
     answer = answered()
     lines = [line for line in answer.split("\r\n") if line.startswith("m=")]
     assert lines == [
         "m=audio 8490 UDP/TLS/RTP/SAVPF 111",
-        "m=video 8490 UDP/TLS/RTP/SAVPF 96",
+        "m=video 8490 UDP/TLS/RTP/SAVPF 96 97",
         "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
     ]
     assert "a=group:BUNDLE 0 1\r\n" in answer and answer.count("a=recvonly") == 2
     assert "useinbandfec=1;usedtx=0" in answer
-    for unwanted in ("rtx", "video-orientation", "goog-remb", "sendrecv"):
+    assert "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" in answer
+    for unwanted in ("video-orientation", "goog-remb", "sendrecv"):
         assert unwanted not in answer
     for wanted in ("a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:111 nack", "a=ice-lite"):
         assert wanted in answer
