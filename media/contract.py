@@ -249,11 +249,21 @@ class MediaFlowing(_Message, frozen=True):
 
 
 class RecordingFault(_Message, frozen=True):
-    """The journal could not be written or made durable; the call goes on. Never retried, so never hidden."""
+    """This leg is not recorded since ``at_ns``; the call goes on. ``code``: disk_full, disk_slow, disk_read_only,
+    disk_failed, journal_taken or write_failed."""
 
     session: str
     leg: str
     code: str
+    at_ns: int
+
+
+class RecordingResumed(_Message, frozen=True):
+    """It is recorded again: on another disk, or because this one can be used again."""
+
+    session: str
+    leg: str
+    at_ns: int
 
 
 class Quality(_Message, frozen=True):
@@ -267,6 +277,15 @@ class Quality(_Message, frozen=True):
     kbps: float
 
 
+class Disk(msgspec.Struct, frozen=True):
+    """A folder of journals: its number in the settings (0 is the first), free space of its disk as a share of 1, and
+    what is wrong with it, if anything."""
+
+    number: int
+    free_share: float
+    fault: str | None = None
+
+
 class WorkerAlive(_Message, frozen=True):
     """Heartbeat; ``load`` is the share of one core in use, and a draining worker takes no new session."""
 
@@ -276,9 +295,25 @@ class WorkerAlive(_Message, frozen=True):
     legs: int
     load: float
     draining: bool
+    disks: tuple[Disk, ...] = ()
+
+    @property
+    def records(self) -> bool:
+        """Whether a recording could be begun here now."""
+        return not self.disks or any(disk.fault is None for disk in self.disks)
 
 
-Event = LegUp | LegDown | EpochOpened | EpochClosed | MediaStalled | MediaFlowing | RecordingFault | Quality
+Event = (
+    LegUp
+    | LegDown
+    | EpochOpened
+    | EpochClosed
+    | MediaStalled
+    | MediaFlowing
+    | RecordingFault
+    | RecordingResumed
+    | Quality
+)
 
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Request)

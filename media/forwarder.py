@@ -125,6 +125,12 @@ class Session:
         publication.peer.renew()
         return offer.answer(self._engine.local(publication.peer))
 
+    def renew_recording(self, leg_id: str, reason: str) -> None:
+        """The leg's recording has ended for this reason: begin another, if it still sends."""
+        leg = self.legs.get(leg_id)
+        if leg is not None and leg.publication is not None:
+            leg.publication.renew_recording(reason)
+
     def close_leg(self, leg_id: str) -> None:
         """The participant has left; doing so again changes nothing."""
         leg = self.legs.get(leg_id)

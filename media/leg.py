@@ -84,6 +84,9 @@ class Leg:
 
     def epoch_closed(self, epoch: Epoch, reason: str) -> None:
         self._room.silence(list(epoch.sources.values()))
+        self.recording_ended(epoch, reason)
+
+    def recording_ended(self, epoch: Epoch, reason: str) -> None:
         if epoch.recorder is not None:
             self._emit(contract.EpochClosed(self._room.id, self.id, epoch.id, reason, self._engine.wall_ns()))
 

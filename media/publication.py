@@ -60,6 +60,7 @@ class Audience(Protocol):
     def source_began(self, source: Source) -> None: ...
     def epoch_opened(self, epoch: Epoch) -> None: ...
     def epoch_closed(self, epoch: Epoch, reason: str) -> None: ...
+    def recording_ended(self, epoch: Epoch, reason: str) -> None: ...
     def gap_seen(self, publication: "Publication") -> None: ...
     def flow_changed(self, kind: Kind, *, flowing: bool, since_ns: int) -> None: ...
 
@@ -223,7 +224,7 @@ class Publication:
             line.payload_type,
             line.clock_rate,
             now_ns,
-            epoch.recorder is not None,
+            self._recorder is not None,
         )
         epoch.sources[line.mid] = source
         self._sources[ssrc] = source
@@ -242,6 +243,18 @@ class Publication:
         epoch = self._open_epoch(now_ns)
         for mid, source in old.sources.items():
             self._begin_source(epoch, self._by_mid[mid], source.ssrc, now_ns).keyframes.wish(now_ns)
+        self.ask_keyframes(now_ns)
+
+    def renew_recording(self, reason: str) -> None:
+        """The disk failed, or is well again: the same streams go on in a new epoch, and viewers notice nothing."""
+        old, now_ns = self.epoch, self._clock_ns()
+        if old is None or (old.recorder is not None and old.recorder.fault is None):
+            return
+        self._audience.recording_ended(old, reason)
+        self._open_epoch(now_ns).sources.update(old.sources)
+        for source in old.sources.values():
+            if source.is_video:
+                source.keyframes.wish(now_ns)
         self.ask_keyframes(now_ns)
 
     def _open_epoch(self, now_ns: int) -> Epoch:

@@ -1,82 +1,98 @@
 """From the hot path to the journals: what was received is put on a list, a thread writes it down.
 
-The loop appends to a list in memory and never touches the disk. Ten times a second one thread takes the list and writes
-it; once a second another makes it durable, so that a slow disk delays neither the call nor the writing. A fault is told
-once and never retried: after a failed fsync nobody knows what the disk holds (reported as RecordingFault; the call goes
-on).
+The loop appends to a list in memory and never touches a disk. Ten times a second one thread takes the list and writes
+it; once a second another makes it durable, so that a slow disk delays neither the call nor the writing.
+
+    recorded ──the disk is full, slow, read-only, or fails──► told, epoch ended ──another volume──► recorded
+        ▲                                                          │ none
+        └──a volume can be used (again): a new epoch, told─────── unrecorded, looked after each second
+
+A fault ends the epochs on that disk and is never retried: after a failed fsync nobody knows what the disk holds. A disk
+that only does not answer keeps its epochs while their packets fit into memory, unless there is another one. The call
+goes on in any case.
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from foundation import log
-from recordings.journal import JournalHeader, JournalWriter, journal_path
+from media.volume import RESERVE, Volume
+from recordings.journal import JournalHeader, JournalWriter, fault_of, journal_path
 
 FLUSH_S = 0.1  # with the fsync each second: a crash of the worker costs 0.1 s of media, a power cut about one second
 SYNC_S = 1.0
-_PENDING_MAX = 64 << 20  # bytes: half a minute of a full worker, should the disk hang
+STOP_S = 3.0  # a disk that hangs does not keep a worker from ending
+PENDING_MAX = 256 << 20  # bytes of a worker: forty sessions for half a minute, should the disk hang
 
 _log = log.get("recorder")
+
+
+class Owner(Protocol):
+    """Whose epochs these are (worker.MediaWorker)."""
+
+    def recording_lost(self, header: JournalHeader, code: str) -> None:
+        """This leg is not recorded at the moment."""
+
+    def recording_back(self, header: JournalHeader) -> None:
+        """It is recorded again."""
+
+    def renew_recording(self, session: str, leg: str, reason: str) -> None:
+        """End the leg's epoch for this reason and begin another, if the leg still sends."""
 
 
 class EpochRecorder:
     """The recording of one epoch, as the forwarder sees it: every method only notes and never raises."""
 
-    __slots__ = ("_header", "_path", "_pending", "_told", "_writer", "closed", "fault", "pending_bytes")
+    __slots__ = (
+        "_ended", "_path", "_pending", "_writer", "closed", "fault", "header", "pending_bytes", "settled", "volume"
+    )  # fmt: skip
 
-    def __init__(self, path: Path, header: JournalHeader) -> None:
-        self._path = path
-        self._header = header
+    def __init__(self, volume: Volume, header: JournalHeader) -> None:
+        self.volume = volume
+        self.header = header
+        self._path = journal_path(volume.folder, header.worker, header.session, header.leg, header.epoch)
         self._pending: list[tuple[Any, ...]] = []
         self._writer: JournalWriter | None = None
-        self._told = False
+        self._ended = False  # nothing more is written
         self.fault: str | None = None
         self.closed = False
+        self.settled = False  # its fault was dealt with
         self.pending_bytes = 0
-
-    @property
-    def header(self) -> JournalHeader:
-        return self._header
 
     def packet(self, track: int, arrival_ns: int, rtp: bytes) -> None:
         """One RTP packet as the publisher sent it, decrypted."""
         if self.fault is None:
             self._pending.append((JournalWriter.packet, track, arrival_ns, rtp))
             self.pending_bytes += len(rtp)
-            if self.pending_bytes > _PENDING_MAX:
-                self.fail("disk_too_slow")
 
     def sender_report(self, track: int, arrival_ns: int, ntp: int, rtp_timestamp: int) -> None:
         """The publisher's own pair of wall clock and RTP time."""
-        self._pending.append((JournalWriter.sender_report, track, arrival_ns, ntp, rtp_timestamp))
+        if self.fault is None:
+            self._pending.append((JournalWriter.sender_report, track, arrival_ns, ntp, rtp_timestamp))
 
     def anchor(self, wall_ns: int, mono_ns: int) -> None:
         """The worker's pair of wall clock and monotonic time."""
-        self._pending.append((JournalWriter.anchor, wall_ns, mono_ns))
+        if self.fault is None:
+            self._pending.append((JournalWriter.anchor, wall_ns, mono_ns))
 
     def mark(self, kind: str, mono_ns: int, detail: dict[str, Any]) -> None:
         """Something that happened to the epoch and is not media."""
-        self._pending.append((JournalWriter.mark, kind, mono_ns, detail))
+        if self.fault is None:
+            self._pending.append((JournalWriter.mark, kind, mono_ns, detail))
 
     def close(self, reason: str, mono_ns: int) -> None:
         """The last entry; nothing may follow."""
-        self._pending.append((JournalWriter.close, reason, mono_ns))
+        if self.fault is None:
+            self._pending.append((JournalWriter.close, reason, mono_ns))
         self.closed = True
 
     def fail(self, code: str) -> None:
-        """Give the journal up; what is written stays."""
+        """Take no more; what was noted before is still written if the disk allows."""
         if self.fault is None:
             self.fault = code
-
-    def untold_fault(self) -> str | None:
-        """The fault, the first time it is asked for."""
-        if self.fault is None or self._told:
-            return None
-        self._told = True
-        return self.fault
 
     def take(self) -> list[tuple[Any, ...]]:
         """What is pending, to be handed to ``write``; called by the loop, which alone appends."""
@@ -87,82 +103,165 @@ class EpochRecorder:
     # --- in the background threads ------------------------------------------------------------------------------------
 
     def write(self, steps: list[tuple[Any, ...]]) -> None:
-        """Write down a batch; creates the file the first time."""
-        if not steps or self.fault is not None:
+        """Write down a batch; creates the file the first time, ends it after a fault."""
+        if self._ended:
             return
         try:
-            if self._writer is None:
-                self._writer = JournalWriter(self._path, self._header)
-            for step, *arguments in steps:
-                step(self._writer, *arguments)
-            self._writer.flush()
-        except Exception as error:
-            _log.exception("journal failed", epoch=self._header.epoch)
-            self.fail(f"write_failed: {type(error).__name__}")
-            return
-        if self._writer.fault is not None:
-            self.fail("write_failed" if self._writer.fault.startswith("write") else "sync_failed")
+            if steps:
+                self._write(steps)
+        except OSError as error:
+            self.fail(fault_of(error))
+        except Exception:
+            _log.exception("journal failed", epoch=self.header.epoch)
+            self.fail("write_failed")
+        if self.fault is not None:
+            self._ended = True
+            if self._writer is not None:
+                self._writer.close(self.fault)
+
+    def _write(self, steps: list[tuple[Any, ...]]) -> None:
+        if self._writer is None:
+            self._writer = JournalWriter(self._path, self.header)
+        writer = self._writer
+        for step, *arguments in steps:
+            step(writer, *arguments)
+        writer.flush()
+        if writer.fault == "disk_full":
+            # With the reserve's room all that came so far is kept, and the end of the journal too.
+            self.volume.give_reserve()
+            writer.fault = None
+            writer.flush()
+            self.fail("disk_full")
+        if writer.fault is not None:
+            self.fail(writer.fault)
 
     def sync(self) -> None:
         """Make durable what was written."""
         if self._writer is not None and self.fault is None and not self._writer.closed:
             self._writer.sync()
             if self._writer.fault is not None:
-                self.fail("sync_failed")
+                self.fail(self._writer.fault)
 
 
 class Recorder:
-    """All epochs being recorded by one worker."""
+    """All epochs being recorded by one worker, on the first of its folders that can be written to."""
 
-    def __init__(self, spool: Path, worker: str, on_fault: Callable[[JournalHeader, str], None]) -> None:
-        self._spool = spool
-        self._worker = worker
-        self._on_fault = on_fault
+    def __init__(self, folders: Sequence[Path], worker: str, owner: Owner, *, reserve: int = RESERVE) -> None:
+        self.volumes = [Volume(folder, worker, reserve) for folder in folders]
+        self._owner = owner
         self._open: list[EpochRecorder] = []
-        self._writing = ThreadPoolExecutor(1, "journal-write")
-        self._syncing = ThreadPoolExecutor(1, "journal-sync")
+        self._unrecorded: dict[tuple[str, str], JournalHeader] = {}  # by session and leg: who was told so
         self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, header: JournalHeader) -> EpochRecorder:
-        """Record a new epoch."""
-        path = journal_path(self._spool, self._worker, header.session, header.leg, header.epoch)
-        epoch = EpochRecorder(path, header)
+    def begin(self, header: JournalHeader) -> EpochRecorder | None:
+        """Record a new epoch; None while no volume can be used, and the owner is told."""
+        volume = self._volume()
+        if volume is None:
+            self._lost(header, self.volumes[0].trouble or "disk_failed")
+            return None
+        epoch = EpochRecorder(volume, header)
         self._open.append(epoch)
+        self._back(header)
         return epoch
+
+    def forget(self, session: str) -> None:
+        """This session is over; whether it was recorded at its end matters no more."""
+        for key in [key for key in self._unrecorded if key[0] == session]:
+            del self._unrecorded[key]
+
+    def _volume(self) -> Volume | None:
+        usable = [volume for volume in self.volumes if volume.trouble is None]
+        return next((volume for volume in usable if not volume.low), usable[0] if usable else None)
 
     def start(self) -> None:
         """Begin to write in the background."""
-        self._tasks = [
-            asyncio.create_task(self._every(FLUSH_S, self.flush)),
-            asyncio.create_task(self._every(SYNC_S, self._sync)),
-        ]
+        work: list[Coroutine[Any, Any, None]] = [self._every(FLUSH_S, self._watch)]
+        for volume in self.volumes:
+            work += [
+                self._every(FLUSH_S, partial(self._flush, volume)),
+                self._every(SYNC_S, partial(self._sync, volume)),
+            ]
+        self._tasks = [asyncio.create_task(one) for one in work]
 
     async def stop(self) -> None:
-        """Write and sync what is left."""
+        """Write what is left, as far as the disks answer."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.flush()
-        self._writing.shutdown(wait=False)
-        self._syncing.shutdown(wait=False)
+        if self.volumes:
+            await asyncio.wait([asyncio.create_task(self._flush(each)) for each in self.volumes], timeout=STOP_S)
+        for volume in self.volumes:
+            volume.close()
 
     async def flush(self) -> None:
         """Everything noted so far is with the operating system when this returns."""
-        epochs = list(self._open)
+        for volume in self.volumes:
+            await self._flush(volume)
+
+    async def _flush(self, volume: Volume) -> None:
+        epochs = [epoch for epoch in self._open if epoch.volume is volume]
+        if not epochs:
+            return
         finished = {id(epoch) for epoch in epochs if epoch.closed or epoch.fault is not None}
-        batches = [(epoch, epoch.take()) for epoch in epochs]
-        await asyncio.get_running_loop().run_in_executor(self._writing, _write_all, batches)
-        for epoch in epochs:
-            fault = epoch.untold_fault()
-            if fault is not None:
-                self._on_fault(epoch.header, fault)
+        await volume.write(_write_all, [(epoch, epoch.take()) for epoch in epochs])
+        self._settle(volume)
         self._open = [epoch for epoch in self._open if id(epoch) not in finished]
 
-    async def _sync(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._syncing, _sync_all, list(self._open))
+    async def _sync(self, volume: Volume) -> None:
+        await volume.sync(_sync_all, volume, [epoch for epoch in self._open if epoch.volume is volume])
+        self._settle(volume)
+        if volume.trouble is None:
+            for header in list(self._unrecorded.values()):
+                epoch = next((each for each in self._open if each.header is header and each.fault is None), None)
+                if epoch is None:
+                    self._owner.renew_recording(header.session, header.leg, "disk_back")
+                elif epoch.volume.trouble is None:
+                    self._back(header)  # nothing was lost: it only took long
+                else:
+                    self._end(epoch, "disk_slow")
+
+    async def _watch(self) -> None:
+        """Disks that do not answer: nobody else would notice, as whoever writes waits for them."""
+        for volume in self.volumes:
+            waiting = [epoch for epoch in self._open if epoch.volume is volume and epoch.fault is None]
+            if not waiting or not volume.slow:
+                continue
+            elsewhere = self._volume() is not None
+            too_much = sum(epoch.pending_bytes for epoch in waiting) > PENDING_MAX
+            for epoch in waiting:
+                self._lost(epoch.header, "disk_slow")
+                if elsewhere or too_much:
+                    self._end(epoch, "disk_slow")
+
+    def _settle(self, volume: Volume) -> None:
+        """What the threads found: a disk's fault is that of all epochs on it."""
+        mine = [epoch for epoch in self._open if epoch.volume is volume]
+        for epoch in mine:
+            if epoch.fault is not None and epoch.fault.startswith("disk_") and epoch.fault != "disk_slow":
+                volume.failed(epoch.fault)
+        for epoch in mine:
+            code = epoch.fault or volume.fault
+            if code is not None and not epoch.settled:
+                self._end(epoch, code)
+
+    def _end(self, epoch: EpochRecorder, code: str) -> None:
+        epoch.fail(code)
+        epoch.settled = True
+        self._lost(epoch.header, code)
+        self._owner.renew_recording(epoch.header.session, epoch.header.leg, code)
+
+    def _lost(self, header: JournalHeader, code: str) -> None:
+        key = (header.session, header.leg)
+        if key not in self._unrecorded:
+            self._owner.recording_lost(header, code)
+        self._unrecorded[key] = header
+
+    def _back(self, header: JournalHeader) -> None:
+        if self._unrecorded.pop((header.session, header.leg), None) is not None:
+            self._owner.recording_back(header)
 
     @staticmethod
-    async def _every(seconds: float, work: Callable[[], Any]) -> None:
+    async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
@@ -176,6 +275,7 @@ def _write_all(batches: list[tuple[EpochRecorder, list[tuple[Any, ...]]]]) -> No
         epoch.write(steps)
 
 
-def _sync_all(epochs: list[EpochRecorder]) -> None:
+def _sync_all(volume: Volume, epochs: list[EpochRecorder]) -> None:
+    volume.look()
     for epoch in epochs:
         epoch.sync()

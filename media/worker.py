@@ -37,6 +37,7 @@ class MediaWorker:
     """One worker. ``start`` binds the port and listens to the bus; ``stop`` ends every session in good order.
 
     Without ``public_addresses`` browsers are told the address it binds, or that of the default route if it binds all.
+    Of several folders of ``spool`` the first that can be written to is used.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class MediaWorker:
         host: str,
         port: int,
         public_addresses: Sequence[str],
-        spool: Path,
+        spool: Path | Sequence[Path],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -59,7 +60,7 @@ class MediaWorker:
         self._clock = clock
         self._clock_ns: Callable[[], int] = clock.monotonic_ns
         self._socket = MediaSocket(self._clock_ns)
-        self._recorder = Recorder(spool, worker_id, self._journal_failed)
+        self._recorder = Recorder([spool] if isinstance(spool, Path) else spool, worker_id, self)
         self._sessions: dict[str, Session] = {}
         self._events: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_EVENTS_MAX)
         self._subscription: Subscription | None = None
@@ -70,6 +71,7 @@ class MediaWorker:
         self._refused = metrics.gauge("media_datagrams_refused", "Datagrams the port's filter dropped", ["worker"])
         self._faults = metrics.gauge("media_datagram_errors", "Datagrams that met a fault of ours", ["worker"])
         self._count = metrics.gauge("media_sessions", "Sessions on this worker", ["worker"])
+        self._lost = metrics.counter("recording_faults", "Legs that were not recorded any more", ["worker", "code"])
         self._load = metrics.gauge("media_load", "Share of one core in use", ["worker"])
 
     @property
@@ -135,6 +137,7 @@ class MediaWorker:
             return contract.Done()
         if isinstance(request, contract.CloseSession):
             closing = self._sessions.pop(request.session, None)
+            self._recorder.forget(request.session)
             return contract.SessionClosed(closing.close() if closing is not None else [])
         session = self._sessions.get(request.session)
         if session is None:
@@ -176,9 +179,22 @@ class MediaWorker:
     def _emit(self, session: str, event: contract.Event) -> None:
         self._queue(EVENTS.format(session), contract.encode(event))
 
-    def _journal_failed(self, header: JournalHeader, code: str) -> None:
-        _log.error("recording fault", epoch=header.epoch, fault=code)
-        self._emit(header.session, contract.RecordingFault(header.session, header.leg, code))
+    # recorder.Owner
+
+    def recording_lost(self, header: JournalHeader, code: str) -> None:
+        _log.error("not recorded", session=header.session, leg=header.leg, epoch=header.epoch, fault=code)
+        self._lost.labels(self.worker_id, code).inc()
+        fault = contract.RecordingFault(header.session, header.leg, code, self._wall_ns())
+        self._emit(header.session, fault)
+
+    def recording_back(self, header: JournalHeader) -> None:
+        _log.warning("recorded again", session=header.session, leg=header.leg, epoch=header.epoch)
+        self._emit(header.session, contract.RecordingResumed(header.session, header.leg, self._wall_ns()))
+
+    def renew_recording(self, session: str, leg: str, reason: str) -> None:
+        found = self._sessions.get(session)
+        if found is not None:
+            found.renew_recording(leg, reason)
 
     def _queue(self, subject: str, data: bytes) -> None:
         try:
@@ -241,7 +257,13 @@ class MediaWorker:
         self._faults.labels(self.worker_id).set(self._socket.errors)
         self._count.labels(self.worker_id).set(len(self._sessions))
         self._load.labels(self.worker_id).set(load)
-        alive = contract.WorkerAlive(self.worker_id, self._wall_ns(), len(self._sessions), legs, load, self._draining)
+        disks = tuple(
+            contract.Disk(number, round(volume.free_share, 3), volume.trouble)
+            for number, volume in enumerate(self._recorder.volumes)
+        )
+        alive = contract.WorkerAlive(
+            self.worker_id, self._wall_ns(), len(self._sessions), legs, load, self._draining, disks
+        )
         await self._publish(HEARTBEAT, contract.encode(alive))
 
 

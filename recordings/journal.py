@@ -10,14 +10,20 @@ packager reads the same bytes and may start again at any time.
 
 The reader stops at the first record that is damaged or not whole and keeps all before it. It says which of the two it
 met: a record that is not whole may still be on its way, a damaged one never heals.
+
+A writer holds a lock on its file (flock(2)), which the system takes from the dead: whoever gets the lock knows that
+nobody writes any more. A writer that lives but stood still for `SILENT_S` may lose its journal all the same: it is
+renamed, and before the writer trusts a write made after such a pause it looks whether its file still has its name.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +41,9 @@ _TIMED = struct.Struct(">BQ")
 _HEADER_KIND, _PACKET_KIND, _REPORT_KIND, _ANCHOR_KIND, _MARK_KIND, _CLOSED_KIND = range(6)
 
 MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater length is damage, not a long record
-MAX_PENDING = 8 << 20  # bytes; about half a minute of 2 Mbit/s while the disk does not answer, then packets are dropped
+SILENT_S = 30.0  # a living writer writes an anchor every second; after this its journal may be taken from it
+_DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its journal
 _CHUNK = 1 << 20  # bytes read at once
-_RETRY = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EINTR})  # a full disk may be emptied; others end it
 
 TrackKind = Literal["audio", "camera", "screen"]
 Codec = Literal["opus", "VP8"]
@@ -211,26 +217,36 @@ def read(source: Path | bytes, offset: int = 0) -> Iterator[Entry]:
     return iter(Reader(source, offset))
 
 
+Fault = Literal["disk_full", "disk_read_only", "disk_failed", "journal_taken"]
+
+
+def fault_of(error: OSError) -> Fault:
+    """What a disk's answer means for people."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full"
+    return "disk_read_only" if error.errno == errno.EROFS else "disk_failed"
+
+
 class JournalWriter:
-    """Appends records to one file; made for the worker's event loop.
+    """Appends records to one file; made for a background thread of the worker.
 
     `packet` and its siblings append to memory, `flush` is one write(2); none of them raises. A fault of the disk is
     kept in `fault` for the owner to report and ends the journal, as a page that failed to reach the disk once is lost
-    even if a second fsync succeeds (PostgreSQL's lesson of 2018). A full disk is waited for: packets that no longer fit
-    into memory are dropped and the loss is written down as a `dropped` mark.
+    even if a second fsync succeeds (PostgreSQL's lesson of 2018). What a full disk refused stays pending, so the owner
+    may make room, clear `fault` and close the journal in good order.
     """
 
     def __init__(self, path: Path, header: JournalHeader) -> None:
         """Create the file, which must not exist; OSError if that fails, before any media is at stake."""
         self.path = path
-        self.fault: str | None = None
-        self.dropped = 0
-        self._dropped_since = 0
+        self.fault: Fault | None = None
         self._mono_ns = header.mono_ns
         self._pending = bytearray(MAGIC)
         self._lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._fd = _create(path)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)  # whoever looks at it holds it for microseconds
+        self._inode = os.fstat(self._fd).st_ino
+        self._written_s = time.monotonic()
         self._directory_synced = False
         self._append(bytes((_HEADER_KIND,)) + msgspec.json.encode(header))
         self.flush()
@@ -240,17 +256,8 @@ class JournalWriter:
         return self._fd < 0
 
     def _append(self, body: bytes) -> None:
-        if self._fd < 0 or self.fault is not None:
-            self.dropped += 1
-            return
-        if len(self._pending) > MAX_PENDING:
-            self.dropped += 1
-            self._dropped_since += 1
-            return
-        if self._dropped_since:
-            count, self._dropped_since = self._dropped_since, 0
-            self.mark("dropped", self._mono_ns, {"records": count})
-        self._pending += frame(body)
+        if self._fd >= 0 and self.fault is None:
+            self._pending += frame(body)
 
     def packet(self, track: int, arrival_mono_ns: int, rtp: bytes) -> None:
         """One RTP packet, decrypted; RTX is unwrapped before."""
@@ -271,21 +278,30 @@ class JournalWriter:
         self._append(_TIMED.pack(_MARK_KIND, mono_ns) + msgspec.json.encode(_MarkBody(kind, detail)))
 
     def flush(self) -> None:
-        """Hand what is pending to the system with one write(2); what a full disk refuses stays pending."""
+        """Hand what is pending to the system; what a full disk refuses stays pending."""
         if self._fd < 0 or self.fault is not None or not self._pending:
             return
         try:
-            written = os.write(self._fd, self._pending)
+            # A disk that fills up takes a part and says so at the next attempt.
+            while self._pending:
+                del self._pending[: os.write(self._fd, self._pending)]
         except OSError as error:
-            if error.errno not in _RETRY:
-                self.fault = f"write: {os.strerror(error.errno or 0)}"
-                self._pending.clear()
-            return
-        del self._pending[:written]
+            self.fault = fault_of(error)
+        now_s = time.monotonic()
+        if now_s - self._written_s > _DOUBT_S and self._taken():
+            self.fault = "journal_taken"
+        self._written_s = now_s
+
+    def _taken(self) -> bool:
+        """Whether the file no longer has its name: then nobody reads what is written to it."""
+        try:
+            return self.path.stat().st_ino != self._inode
+        except OSError:
+            return True
 
     def sync(self) -> None:
-        """Bring what was flushed to the disk; blocks, so it is called in a thread, once a second."""
-        with self._lock:  # against a close in the loop's thread: the number of a closed file may be given out again
+        """Bring what was flushed to the disk; blocks, so it is called in a thread of its own, once a second."""
+        with self._lock:  # against a close in another thread: the number of a closed file may be given out again
             if self._fd < 0 or self.fault is not None:
                 return
             fd = os.dup(self._fd)
@@ -298,20 +314,47 @@ class JournalWriter:
                 finally:
                     os.close(directory)
                 self._directory_synced = True
+            if self._taken():
+                self.fault = "journal_taken"
         except OSError as error:
-            self.fault = f"fsync: {os.strerror(error.errno or 0)}"
+            self.fault = fault_of(error)
         finally:
             os.close(fd)
 
     def close(self, reason: str, mono_ns: int | None = None) -> None:
         """End the epoch; cheap, as the packager syncs the file itself before it takes it for closed."""
         at = self._mono_ns if mono_ns is None else mono_ns
-        self._append(_TIMED.pack(_CLOSED_KIND, at) + msgspec.json.encode(_ClosedBody(reason)))
-        self.flush()
+        if self.fault is None or (not self._pending and self.fault != "journal_taken"):
+            # After a failed fsync the end may still be written: it says why nothing follows.
+            fault, self.fault = self.fault, None
+            self._append(_TIMED.pack(_CLOSED_KIND, at) + msgspec.json.encode(_ClosedBody(reason)))
+            self.flush()
+            self.fault = fault or self.fault
         with self._lock:
             fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _create(path: Path) -> int:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except FileNotFoundError:
+            continue  # the packager cleared the empty folder away in between
+
+
+def has_writer(path: Path) -> bool:
+    """Whether a living process still holds this journal open for writing. OSError if it cannot be opened."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def journal_path(spool: Path, worker: str, session: str, leg: str, epoch: str) -> Path:

@@ -255,7 +255,7 @@ async def test_a_disk_that_fails_is_told_once_and_the_call_goes_on(
         await client.connect(await node.publish("leg_a", client.offer(), [contract.TrackSpec("0", "audio")]))
         client.sound(1)
         fault = await node.hears(contract.RecordingFault)
-        assert (fault.leg, fault.code.partition(":")[0]) == ("leg_a", "write_failed")
+        assert (fault.leg, fault.code) == ("leg_a", "disk_failed")
         client.sound(2)
         await asyncio.sleep(0.3)
         assert len(node.heard(contract.RecordingFault)) == 1

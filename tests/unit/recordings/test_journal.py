@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recordings import journal
-from recordings.journal import Anchor, Closed, JournalWriter, Mark, Packet, Reader, Record, SenderReport, read
+from recordings.journal import (
+    SILENT_S,
+    Anchor,
+    Closed,
+    JournalWriter,
+    Mark,
+    Packet,
+    Reader,
+    Record,
+    SenderReport,
+    has_writer,
+    read,
+)
 from tests.support import rtp_source
 
 times = st.integers(0, 2**63 - 1)
@@ -102,32 +115,30 @@ class _Disk:
         monkeypatch.setattr(journal.os, call, answer)
 
 
-def test_a_full_disk_is_waited_for_and_the_packets_that_did_not_fit_are_counted(
+def test_what_a_full_disk_refused_is_kept_and_written_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = _Disk(monkeypatch, "write", errno.ENOSPC)
-    monkeypatch.setattr(journal, "MAX_PENDING", 1000)
     writer = JournalWriter(tmp_path / "one.journal", rtp_source.header())
     disk.failing = True
-    for n in range(30):
-        writer.packet(0, n, b"x" * 100)
-        writer.flush()
-    disk.failing = False
-    assert writer.fault is None and writer.dropped > 0
+    writer.packet(0, 1, b"x" * 100)
     writer.flush()
-    writer.packet(0, 99, b"again")
-    writer.close("left")
-    told = [entry.record for entry in read(tmp_path / "one.journal")]
-    (mark,) = [record for record in told if isinstance(record, Mark)]
-    assert (mark.kind, mark.detail["records"]) == ("dropped", writer.dropped)
-    assert sum(isinstance(record, Packet) for record in told) == 31 - writer.dropped
+    assert writer.fault == "disk_full"
+    disk.failing = False
+    writer.fault = None
+    writer.close("disk_full")
+    kept = [entry.record for entry in read(tmp_path / "one.journal")]
+    assert kept[1:] == [Packet(0, 1, b"x" * 100), Closed("disk_full", 1)]
 
 
-@pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.parametrize(("call", "number", "said"), [
+    ("write", errno.EIO, "disk_failed"), ("write", errno.EROFS, "disk_read_only"),
+    ("fsync", errno.EIO, "disk_failed"), ("fsync", errno.ENOSPC, "disk_full"),
+])  # fmt: skip
 def test_a_failing_disk_ends_the_journal_with_a_reason_and_raises_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, said: str
 ) -> None:
-    disk = _Disk(monkeypatch, call, errno.EIO)
+    disk = _Disk(monkeypatch, call, number)
     writer = JournalWriter(tmp_path / "one.journal", rtp_source.header())
     writer.packet(0, 1, b"before")
     writer.flush()
@@ -135,10 +146,37 @@ def test_a_failing_disk_ends_the_journal_with_a_reason_and_raises_nothing(
     writer.packet(0, 2, b"lost")
     writer.flush()
     writer.sync()
-    assert writer.fault is not None and writer.fault.startswith(call)
+    assert writer.fault == said
     disk.failing = False
     writer.packet(0, 3, b"after a failed fsync nobody knows what the disk holds")
     writer.flush()
-    writer.close("left")
+    writer.close("disk_failed")
     kept = [entry.record for entry in read(tmp_path / "one.journal")]
     assert Packet(0, 1, b"before") in kept and not any(isinstance(r, Packet) and r.mono_ns == 3 for r in kept)
+    assert isinstance(kept[-1], Closed) == (call == "fsync"), "after half a record nothing more is appended"
+
+
+def test_a_writer_holds_its_journal_and_notices_when_it_was_taken(tmp_path: Path) -> None:
+    path = tmp_path / "one.journal"
+    writer = JournalWriter(path, rtp_source.header())
+    assert has_writer(path)
+    path.rename(tmp_path / "one.taken.journal")
+    writer.packet(0, 1, b"to a file nobody reads")
+    writer.sync()
+    assert writer.fault == "journal_taken"
+    writer.close("journal_taken")
+    assert not has_writer(tmp_path / "one.taken.journal")
+
+
+def test_a_writer_that_stood_still_looks_before_it_trusts_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.journal"
+    writer = JournalWriter(path, rtp_source.header())
+    path.rename(tmp_path / "one.taken.journal")
+    real = time.monotonic
+    monkeypatch.setattr(journal.time, "monotonic", lambda: real() + SILENT_S / 2)
+    writer.packet(0, 1, b"after a standstill")
+    writer.flush()
+    assert writer.fault == "journal_taken"
+    writer.close("journal_taken")
