@@ -9,7 +9,7 @@ import sys
 import tests.bench
 from tests.bench.figures import report
 
-PLUMBING = {"figures", "__main__"}
+PLUMBING = {"figures", "call", "__main__"}
 
 
 def names() -> list[str]:

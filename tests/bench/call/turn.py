@@ -1,0 +1,165 @@
+"""One turn of a bench: sessions of people on one side for some seconds, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.bench.call.footage import FPS, Footage
+from tests.bench.call.people import Sender, Viewer
+from tests.bench.call.side import Room, Side
+
+REPAIR_S = 1.0  # after the last packet: time for the last repairs
+WHOLE = 0.999  # of what was sent must be delivered, and recorded: else a turn is void
+_PACE_S = 0.005
+_ASK_S, _FEEDBACK_S = 0.02, 0.1
+
+
+@dataclass
+class Turn:
+    """Figures of one turn. ``processor``: share of a core over the media's time, to the playable file."""
+
+    side: str
+    seconds: float
+    processor: float = 0.0
+    delivered: float = 0.0
+    recorded: float = 0.0
+    delays_ms: list[float] = field(default_factory=list)
+    memory: dict[str, int] = field(default_factory=dict)
+    generator: float = 0.0  # share of a core of the generator itself
+    late_ms: float = 0.0  # the generator's own worst lateness at the 99th percentile
+    packets_in: int = 0
+    packets_out: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return self.delivered >= WHOLE and self.recorded >= WHOLE
+
+
+class Call:
+    """Sessions of people on one side."""
+
+    def __init__(self, side: Side, footage: Footage, seed: int) -> None:
+        self.side = side
+        self.rooms: list[Room] = []
+        self.senders: list[list[Sender]] = []
+        self.viewers: list[list[Viewer]] = []
+        self.lateness_s: list[float] = []
+        self._footage = footage
+        self._dice = random.Random(seed)
+
+    async def join(self, people: int) -> None:
+        """Open one more session and connect everybody."""
+        room = await self.side.room(people)
+        senders = [Sender(self.side.host, self._footage, self._dice) for _ in range(people)]
+        viewers = [Viewer(self.side.host, self._dice) for _ in range(people)]
+        self.rooms.append(room)
+        self.senders.append(senders)
+        self.viewers.append(viewers)
+        for person, sender in enumerate(senders):
+            await sender.connect(await room.publish(person, sender.offer()))
+            await room.published(person)
+        for person, viewer in enumerate(viewers):
+            offer = await room.subscribe(person, [other for other in range(people) if other != person])
+            answer = viewer.answer(offer)
+            await room.subscribed(person, answer)
+            await viewer.connect(offer)
+
+    async def media(self, seconds: float) -> None:
+        """Everybody sends for so long, each from a moment of their own on."""
+        loop = asyncio.get_running_loop()
+        began = loop.time() + 0.05
+        due: list[tuple[float, int, Callable[[], None], float]] = []
+
+        def plan(at: float, work: Callable[[], None], every_s: float) -> None:
+            heapq.heappush(due, (at, len(due) + self._dice.randrange(1 << 30), work, every_s))
+
+        for senders, viewers in zip(self.senders, self.viewers, strict=True):
+            for sender in senders:
+                phase = self._dice.random() / FPS
+                plan(began + phase, sender.send_picture, 1 / FPS)
+                plan(began + phase + _PACE_S, sender.send_rest, 1 / FPS)
+                plan(began + self._dice.random() * 0.02, sender.send_sound, 0.02)
+                plan(began + self._dice.random() + 0.2, sender.second, 1.0)
+            for viewer in viewers:
+                plan(began + 0.5, viewer.look, float("inf"))
+                plan(began + self._dice.random() * _ASK_S, lambda v=viewer: v.ask(time.time_ns()), _ASK_S)
+                plan(
+                    began + self._dice.random() * _FEEDBACK_S, lambda v=viewer: v.feedback(time.time_ns()), _FEEDBACK_S
+                )
+                plan(began + self._dice.random() + 0.5, viewer.second, 1.0)
+        sending = {Sender.send_picture, Sender.send_rest, Sender.send_sound}
+        ends = began + seconds
+        while due:
+            at, tie, work, every_s = due[0]
+            now = loop.time()
+            if at > now:
+                await asyncio.sleep(at - now)
+                continue
+            is_sending = getattr(work, "__func__", None) in sending
+            if at >= ends + REPAIR_S:
+                return
+            rest = is_sending and work.__func__ is Sender.send_rest  # type: ignore[attr-defined]
+            if is_sending and at >= ends + (_PACE_S if rest else 0.0) and not (rest and work.__self__.owes):  # type: ignore[attr-defined]
+                heapq.heappop(due)
+                continue
+            heapq.heapreplace(due, (at + every_s, tie, work, every_s))
+            work()
+            if is_sending:
+                self.lateness_s.append(now - at)
+
+    def sent(self) -> int:
+        return sum(s.audio.packets + s.video.packets for senders in self.senders for s in senders)
+
+    def frames(self) -> int:
+        return sum(s.audio.frames + s.video.frames for senders in self.senders for s in senders)
+
+    def delivered(self) -> float:
+        """Share of packets that reached those who view: the worst session's."""
+        shares = []
+        for senders, viewers in zip(self.senders, self.viewers, strict=True):
+            wanted = sum(s.audio.packets + s.video.packets for s in senders) * (len(viewers) - 1)
+            shares.append(sum(stream.received for v in viewers for stream in v.streams.values()) / max(1, wanted))
+        return min(shares)
+
+    async def leave(self) -> None:
+        for room in self.rooms:
+            await room.close()
+        for people in (*self.senders, *self.viewers):
+            for person in people:
+                person.close()
+
+
+async def turn(side: Side, footage: Footage, sessions: int, people: int, seconds: float, folder: Path) -> Turn:
+    """One turn on a fresh side. Processor time counts from the first packet until all files play."""
+    call = Call(side, footage, seed=sessions * 100 + people)
+    for _ in range(sessions):
+        await call.join(people)
+    await asyncio.sleep(0.5)
+    before_s, own_s = side.processor_s(), time.process_time()
+    await call.media(seconds)
+    memory, own_s = side.memory_bytes(), time.process_time() - own_s
+    await call.leave()
+    frames = await side.recordings()
+    used_s = side.processor_s() - before_s
+    await side.count(frames, folder)
+    delays = [delay / 1e6 for viewers in call.viewers for viewer in viewers for delay in viewer.delays_ns]
+    lateness = sorted(call.lateness_s)
+    return Turn(
+        side.name,
+        seconds,
+        processor=used_s / seconds,
+        delivered=call.delivered(),
+        recorded=(frames.pictures + frames.sounds) / call.frames(),
+        delays_ms=delays,
+        memory=memory,
+        generator=own_s / (seconds + REPAIR_S),
+        late_ms=lateness[int(len(lateness) * 0.99)] * 1000,
+        packets_in=call.sent(),
+        packets_out=call.sent() * (people - 1),
+    )
