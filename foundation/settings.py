@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     spool_dir: Path | None = Field(
         None, description="Folder of the media journals, on a disk of its own if possible. Empty: in the data folder."
     )
+    spool_spare_dirs: tuple[Path, ...] = Field(
+        (),
+        description="Folders on other disks, as a JSON list, where recordings go on when that one is full or fails. "
+        "Media worker and packager of a host must be told the same.",
+    )
     font_dir: Path | None = Field(
         None,
         description="Folder of the fonts that sheets are printed with, looked at before all others. "
@@ -103,6 +108,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the media journals lie."""
         return self.spool_dir or self.data_dir / "spool"
+
+    @property
+    def spools(self) -> tuple[Path, ...]:
+        """All folders for media journals, the preferred one first."""
+        return (self.spool, *self.spool_spare_dirs)
 
     @property
     def tls(self) -> bool:

@@ -186,20 +186,20 @@ class Reader:
                 return
             at = self.offset = len(MAGIC)
         while True:
-            head = window[at - start : at - start + _PREFIX.size]
-            length, crc = _PREFIX.unpack(head) if len(head) == _PREFIX.size else (0, 0)
-            need = _PREFIX.size + length
-            if length > MAX_RECORD or (len(head) == _PREFIX.size and length == 0):
+            begin = at - start
+            length, crc = _PREFIX.unpack_from(window, begin) if len(window) - begin >= _PREFIX.size else (-1, 0)
+            if length == 0 or length > MAX_RECORD:
                 self.state = "damaged"
                 return
-            if at - start + need > len(window):
+            need = _PREFIX.size + max(0, length)
+            if begin + need > len(window) or length < 0:
                 window, start = self._load(at, max(_CHUNK, need)), at
-                if len(window) < need or len(window) < _PREFIX.size:
+                if len(window) < need:
                     self.state = "incomplete" if window else "end"
                     return
                 continue
-            body = window[at - start + _PREFIX.size : at - start + need]
-            if zlib.crc32(body, zlib.crc32(head[:4])) != crc:
+            body = window[begin + _PREFIX.size : begin + need]
+            if zlib.crc32(body, zlib.crc32(window[begin : begin + 4])) != crc:
                 self.state = "damaged"
                 return
             try:
@@ -307,15 +307,15 @@ class JournalWriter:
             fd = os.dup(self._fd)
         try:
             os.fsync(fd)
-            if not self._directory_synced:
+            if self._taken():
+                self.fault = "journal_taken"
+            elif not self._directory_synced:
                 directory = os.open(self.path.parent, os.O_RDONLY)
                 try:
                     os.fsync(directory)
                 finally:
                     os.close(directory)
                 self._directory_synced = True
-            if self._taken():
-                self.fault = "journal_taken"
         except OSError as error:
             self.fault = fault_of(error)
         finally:

@@ -4,6 +4,7 @@ For each epoch, over and over:
 
     look at the journal → clusters → parts (about a second) → put object → read it back → rows, in one transaction
     journal closed → last parts → final head and cues → read all back → epoch row closed → journal removed
+    journal without a writer → taken: renamed, so that nobody adds to it → read to its end → as above
 
 Nothing is remembered between steps but what the journal gives again. After a crash at any point the same journal gives
 the same bytes under the same names: an object that is there already must be identical, a row that is there already is
@@ -17,8 +18,8 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -32,10 +33,11 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
-from recordings.tail import EpochTail, FileTail, Part
+from recordings.journal import SILENT_S
+from recordings.tail import EpochTail, FileTail, Part, journals_below
 
 POLL_S = 0.2  # with parts of a second a viewer of the running call is about 1.5 s behind
-DEAD_AFTER_S = 30.0  # a living worker writes an anchor every second; a journal silent for so long has lost its writer
+GONE_AFTER_S = 1.0  # of silence, then the system is asked whether the writer lives; it writes at least once a second
 RETRY_S = 2.0  # pause of an epoch whose step failed
 _logger = log.get("packager")
 
@@ -58,7 +60,7 @@ class EpochPackaged(msgspec.Struct, frozen=True, tag_field="type", tag="epoch_pa
 
 
 class Packager:
-    """Packages every epoch whose journal lies below `spool`."""
+    """Packages every epoch whose journal lies below `spool`, one folder or several."""
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class Packager:
         objects: ObjectStore,
         keyring: Keyring,
         clock: Clock,
-        spool: Path,
+        spool: Path | Sequence[Path],
         bus: Bus | None,
         metrics: Metrics,
     ) -> None:
@@ -74,12 +76,13 @@ class Packager:
         self._objects = objects
         self._keys = store.RecordKeys(db, keyring, clock)
         self._clock = clock
-        self._spool = spool
+        self._spools = [spool] if isinstance(spool, Path) else list(spool)
         self._bus = bus
         self._tails: dict[Path, EpochTail] = {}
         self._busy: dict[Path, asyncio.Task[None]] = {}
         self._changed_ns: dict[Path, int] = {}
         self._retry_ns: dict[Path, int] = {}
+        self._kept: set[Path] = set()  # packaged, yet on a disk that lets nothing be removed
         self._parts = metrics.counter("recording_parts", "Parts stored and read back")
         self._faults = metrics.counter("packager_faults", "Steps that failed and are tried again", ("code",))
         self._open = metrics.gauge("packager_journals", "Journals not yet packaged to their end")
@@ -114,15 +117,16 @@ class Packager:
                 pass
 
     def _find(self) -> list[Path]:
-        return sorted(self._spool.glob("*/*/*/*.journal"))
+        return [path for spool in self._spools for path in journals_below(spool) if path not in self._kept]
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
-        fd = await asyncio.to_thread(_lock, self._spool / "packager.lock")
-        try:
+        async with AsyncExitStack() as stack:
+            for spool in self._spools:
+                fd = await asyncio.to_thread(_lock, spool / "packager.lock")
+                if fd is not None:
+                    stack.push_async_callback(asyncio.to_thread, os.close, fd)
             yield
-        finally:
-            await asyncio.to_thread(os.close, fd)
 
     async def _guarded(self, path: Path) -> None:
         try:
@@ -141,29 +145,50 @@ class Packager:
 
     async def _step(self, path: Path) -> bool:
         """Take an epoch one look further; True if there may be more to do at once."""
-        tail = self._tails.setdefault(path, EpochTail(path))
-        for file in tail.files:
-            await self._store_parts(file)  # left over from a step that failed: nothing new is read before
-        grown = await asyncio.to_thread(tail.look)
+        tail = self._tails.get(path) or self._tails.setdefault(path, await asyncio.to_thread(EpochTail, path))
+        grown = await self._look(tail)
         now_ns = self._clock.monotonic_ns()
         if grown or path not in self._changed_ns:
             self._changed_ns[path] = now_ns
-        for file in tail.files:
-            await self._store_parts(file)
-        silent = not grown and now_ns - self._changed_ns[path] >= DEAD_AFTER_S * 1e9
-        if tail.closed or tail.damaged or silent:
-            await self._finish(tail, "journal_damaged" if tail.damaged else "worker_died")
+        silent_s = (now_ns - self._changed_ns[path]) / 1e9
+        if tail.closed or tail.damaged or (not grown and await self._abandoned(tail, silent_s)):
+            await self._finish(tail)
             return False
         return grown
 
-    async def _finish(self, tail: EpochTail, reason: str) -> None:
-        await asyncio.to_thread(tail.sync)
-        await asyncio.to_thread(tail.finish, reason)
+    async def _look(self, tail: EpochTail) -> bool:
+        for file in tail.files:
+            await self._store_parts(file)  # left over from a step that failed: nothing new is read before
+        grown = await asyncio.to_thread(tail.look)
+        for file in tail.files:
+            await self._store_parts(file)
+        return grown
+
+    async def _abandoned(self, tail: EpochTail, silent_s: float) -> bool:
+        """Whether a journal that has no end and does not grow is to be taken from its writer."""
+        if tail.taken or silent_s >= SILENT_S:
+            return True
+        return silent_s >= GONE_AFTER_S and await asyncio.to_thread(lambda: tail.abandoned)
+
+    async def _finish(self, tail: EpochTail) -> None:
+        if not tail.closed:
+            await asyncio.to_thread(tail.take)
+            while await self._look(tail):
+                pass
+        try:
+            await asyncio.to_thread(tail.sync)
+        except OSError as error:  # what could be read is stored all the same: the objects do not need the journal
+            _logger.error("journal not synced", journal=tail.path.name, error=error)
+        await asyncio.to_thread(tail.finish, "journal_damaged" if tail.damaged else "worker_died")
         for file in tail.files:
             await self._store_parts(file)
             await self._close(file)
         # A journal without a whole header holds no media: its writer died while creating it.
-        await asyncio.to_thread(tail.remove)
+        try:
+            await asyncio.to_thread(tail.remove)
+        except OSError as error:
+            self._kept.add(tail.path)
+            _logger.error("journal is packaged and cannot be removed", journal=str(tail.path), error=error)
         self._tails.pop(tail.path, None)
         self._changed_ns.pop(tail.path, None)
         self._retry_ns.pop(tail.path, None)
@@ -236,9 +261,14 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _lock(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _lock(path: Path) -> int | None:
+    """None: on this disk nothing can be locked, as nothing can be written; nobody else can package from it either."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        _logger.error("spool cannot be locked", folder=str(path.parent), error=error)
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -4,6 +4,7 @@ All of it can be thrown away and built again from the journal: `EpochTail` gives
 bytes, whatever was stored already.
 """
 
+import errno
 import hashlib
 import os
 from collections import deque
@@ -12,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from recordings.chain import Chain, epoch_line
-from recordings.journal import JournalHeader, Mark, Reader
+from recordings.journal import JournalHeader, Mark, Reader, has_writer
 from recordings.muxer import Cluster, EpochMuxer, Stream
 from recordings.store import ClusterRow, Epoch, PartRow
 
@@ -129,10 +130,12 @@ class FileTail:
 
 
 class EpochTail:
-    """The journal of one epoch, read as it grows."""
+    """The journal of one epoch, read as it grows. `path` is the name its writer gave it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.taken = taken_name(path).exists()  # no writer can add to it any more
+        self._at = taken_name(path) if self.taken else path
         self.header: JournalHeader | None = None
         self.files: list[FileTail] = []
         self.closed = False
@@ -144,7 +147,7 @@ class EpochTail:
     def look(self) -> bool:
         """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
         self.consistent = False
-        reader, count = Reader(self.path, self._offset), 0
+        reader, count = Reader(self._at, self._offset), 0
         for entry in reader:
             count += 1
             if isinstance(entry.record, JournalHeader):
@@ -158,7 +161,7 @@ class EpochTail:
         self._offset = reader.offset
         self.damaged = reader.state == "damaged"
         self.closed = any(file.muxer.closed_reason is not None for file in self.files)
-        length = self.path.stat().st_size
+        length = self._at.stat().st_size
         grown, self.length = length != self.length, length
         self.consistent = True
         return grown or count > 0
@@ -178,19 +181,51 @@ class EpochTail:
             file.end_part()
             file.init = file.init or file.muxer.head
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether its writer is no longer there. Asks the system."""
+        return self.taken or not has_writer(self.path)
+
+    def take(self) -> None:
+        """Take the journal from its writer, be it dead or only standing still: a writer that comes back finds that its
+        file has lost its name, and begins a new epoch. What was written before this is still to be read."""
+        if self.taken:
+            return
+        try:
+            self._at = self.path.rename(taken_name(self.path))
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            # To a disk that became read-only nobody adds anything.
+        self.taken = True
+
     def sync(self) -> None:
         """Make the journal durable before its end is believed: closing it did not wait for the disk."""
-        fd = os.open(self.path, os.O_RDONLY)
+        fd = os.open(self._at, os.O_RDONLY)
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
 
     def remove(self) -> None:
-        """The journal has served; empty folders go with it."""
-        self.path.unlink(missing_ok=True)
+        """The journal has served; empty folders go with it. A damaged one is put aside: what lies behind the damage may
+        be wanted. Raises OSError on a disk that cannot be written."""
+        if self.damaged:
+            self._at.rename(self.path.with_suffix(".damaged"))
+        else:
+            self._at.unlink(missing_ok=True)
         for folder in (self.path.parent, self.path.parent.parent):
             try:
                 folder.rmdir()
             except OSError:
                 return  # others still lie there
+
+
+def taken_name(path: Path) -> Path:
+    return path.with_suffix(".taken")
+
+
+def journals_below(spool: Path) -> list[Path]:
+    """Every journal that waits for its packager, by the name its writer gave it."""
+    found = (path for ending in ("journal", "taken") for path in spool.glob(f"*/*/*/*.{ending}"))
+    return sorted({path.with_suffix(".journal") for path in found})

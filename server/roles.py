@@ -60,7 +60,7 @@ async def run_media(settings: Settings) -> None:
             host=settings.media_host,
             port=settings.media_port,
             public_addresses=settings.media_public_addresses,
-            spool=settings.spool,
+            spool=settings.spools,
             clock=SystemClock(),
             metrics=Metrics(),
         )
@@ -85,9 +85,8 @@ async def run_packager(settings: Settings) -> None:
     from server.assembly import open_parts
 
     async with until_told(settings) as told, open_parts(settings, "packager") as parts:
-        await asyncio.to_thread(settings.spool.mkdir, parents=True, exist_ok=True)
         packager = Packager(
-            parts.db, parts.objects, parts.keyring, parts.clock, settings.spool, parts.bus, parts.metrics
+            parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )
         await _until(told, packager.run())
 

@@ -1,6 +1,7 @@
 """A real media worker on a real bus, and the node's side of the conversation with it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -100,6 +101,10 @@ async def kill(worker: MediaWorker) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for epoch in worker._recorder._open:
+        if epoch._writer is not None and not epoch._writer.closed:
+            os.close(epoch._writer._fd)  # with the process its locks go
+            epoch._writer._fd = -1
     worker._socket.close()
     worker._sessions.clear()
     worker.stop = _nothing  # type: ignore[method-assign]

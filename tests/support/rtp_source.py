@@ -1,6 +1,7 @@
 """Media as a phone would send it: pictures and tones encoded once, cut into RTP packets by RFC 7741 and 7587."""
 
 import functools
+import os
 import random
 import struct
 from collections.abc import Iterable
@@ -140,6 +141,8 @@ def write_journal(spool: Path, head: JournalHeader, records: Iterable[Record], c
     writer.flush()
     if close is not None:
         writer.close(close)
+    else:
+        os.close(writer._fd)  # the dead hold no lock
     return path
 
 

@@ -16,8 +16,8 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore, Stored
 from recordings import store
-from recordings.journal import JournalHeader, JournalWriter, Packet, Record, journal_path
-from recordings.packager import DEAD_AFTER_S, Packager, PackagingFault
+from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, Record, journal_path
+from recordings.packager import GONE_AFTER_S, Packager, PackagingFault
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source
 
@@ -206,7 +206,7 @@ async def test_a_worker_that_died_leaves_a_closed_epoch_with_all_it_had_written(
     running = packager(sqlite_database, object_store, keyring, clock, tmp_path)
     await running.drain()
     assert path.exists(), "it may only be slow"
-    clock.advance(DEAD_AFTER_S + 1)
+    clock.advance(GONE_AFTER_S + 0.1)
     await running.drain()
     assert not path.exists()
     async with sqlite_database.read() as conn:
@@ -215,6 +215,64 @@ async def test_a_worker_that_died_leaves_a_closed_epoch_with_all_it_had_written(
     data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
     # The last picture waits for nothing more; the last sounds neither.
     assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+
+
+@pytest.mark.may_block("the test plays the media worker too, which writes in a thread of its own")
+async def test_a_journal_is_taken_from_a_writer_that_stands_still_but_not_from_one_that_is_slow(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    head, records = rtp_source.header(), rtp_source.call(3)
+    path = journal_path(tmp_path, head.worker, head.session, head.leg, head.epoch)
+    writer = JournalWriter(path, head)
+    for record in records[:-20]:
+        rtp_source.append(writer, record)
+    running = packager(sqlite_database, object_store, keyring, clock, tmp_path)
+    await running.drain()
+    clock.advance(SILENT_S - 1)
+    await running.drain()
+    assert path.exists(), "its writer lives and may come back"
+    for record in records[-20:-10]:
+        rtp_source.append(writer, record)
+    await running.drain()
+    clock.advance(SILENT_S + 1)
+    await running.drain()
+    assert not path.exists() and not list(tmp_path.rglob("*.taken"))
+    writer.packet(0, 1, b"too late")
+    writer.sync()
+    assert writer.fault == "journal_taken", "the writer knows that nobody reads this"
+    async with sqlite_database.read() as conn:
+        epoch = await store.epoch_row(conn, head.epoch)
+    assert epoch is not None and epoch.closed
+    kept = count(await stored_file(sqlite_database, object_store, keyring, head.epoch))
+    expected = [each for each in records[:-10] if isinstance(each, Packet) and each.track == rtp_source.AUDIO]
+    assert kept["audio"] == len(expected), "what it wrote before is whole"
+
+
+async def test_a_journal_that_was_taken_is_packaged_by_the_next_packager(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path, rtp_source.header(), rtp_source.call(3), None)
+    await asyncio.to_thread(path.rename, path.with_suffix(".taken"))  # the first one died just after
+    await packager(sqlite_database, object_store, keyring, clock, tmp_path).drain()
+    data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
+    assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+    assert not await asyncio.to_thread(lambda: list(tmp_path.rglob("*.taken")))
+
+
+async def test_a_damaged_journal_is_packaged_up_to_the_damage_and_put_aside(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path, rtp_source.header(), rtp_source.call(3))
+    data = bytearray(await asyncio.to_thread(path.read_bytes))
+    data[len(data) * 2 // 3] ^= 0x10
+    await asyncio.to_thread(path.write_bytes, data)
+    await packager(sqlite_database, object_store, keyring, clock, tmp_path).drain()
+    async with sqlite_database.read() as conn:
+        epoch = await store.epoch_row(conn, "ep_1")
+    assert epoch is not None and epoch.closed and epoch.facts["closed_reason"] == "journal_damaged"
+    assert 1500 < epoch.length_ms < 2500
+    assert count(await stored_file(sqlite_database, object_store, keyring, "ep_1"))["audio"] > 80
+    assert not path.exists() and await asyncio.to_thread(path.with_suffix(".damaged").read_bytes) == bytes(data)
 
 
 async def test_an_object_that_is_not_what_the_journal_gives_stops_the_epoch_and_keeps_the_journal(
