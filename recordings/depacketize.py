@@ -21,6 +21,8 @@ LATE_LIMIT_NS = 1_200_000_000  # a NACK is retried for half a second; beyond a s
 MAX_HELD = 4096  # packets held behind one hole: 1.2 s at 3,400 packets/s, more than any camera sends
 RESYNC = 3000  # a jump of more sequence numbers is a new start of the sender, not 3,000 lost packets (RFC 3550 A.1)
 
+_RTP = struct.Struct(">BBHI")
+
 
 def unwrap(value: int, bits: int, near: int) -> int:
     """The integer congruent to `value` modulo 2^bits that lies nearest to `near`."""
@@ -39,21 +41,24 @@ class Rtp(msgspec.Struct, frozen=True):
 
 def parse_rtp(data: bytes) -> Rtp | None:
     """The packet, or None if its lengths contradict each other."""
-    if len(data) < 12 or data[0] >> 6 != 2:
+    end = len(data)
+    if end < 12:
         return None
-    first, second, sequence, timestamp = struct.unpack_from(">BBHI", data)
-    start, end = 12 + 4 * (first & 15), len(data)
+    first, second, sequence, timestamp = _RTP.unpack_from(data)
+    if first >> 6 != 2:
+        return None
+    start = 12 + 4 * (first & 15)
     if first & 0x10:
-        if len(data) < start + 4:
+        if end < start + 4:
             return None
-        start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4], "big")
+        start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
     if first & 0x20:
         end -= data[-1]
         if data[-1] == 0:
             return None
     if start > end:
         return None
-    return Rtp(sequence, timestamp, bool(second & 0x80), data[start:end])
+    return Rtp(sequence, timestamp, second >= 0x80, data[start:end])
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -102,6 +107,11 @@ class Reorder:
 
     def push(self, packet: Rtp, mono_ns: int) -> list[Ordered | Hole]:
         """Take one arrival."""
+        if not self._held and self._next is not None and packet.sequence == self._next & 0xFFFF:  # nearly always
+            sequence = self._highest = self._next
+            self._next = sequence + 1
+            self._timestamp = timestamp = unwrap(packet.timestamp, 32, self._timestamp)
+            return [Ordered(sequence, timestamp, packet.marker, packet.payload, mono_ns)]
         out: list[Ordered | Hole] = []
         if self._next is None:
             self._next = self._highest = packet.sequence

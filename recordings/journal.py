@@ -43,7 +43,7 @@ _HEADER_KIND, _PACKET_KIND, _REPORT_KIND, _ANCHOR_KIND, _MARK_KIND, _CLOSED_KIND
 MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater length is damage, not a long record
 SILENT_S = 30.0  # a living writer writes an anchor every second; after this its journal may be taken from it
 _DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its journal
-_CHUNK = 1 << 20  # bytes read at once
+_CHUNK = 2 * MAX_RECORD  # bytes read at once: any record is whole in what was read, unless the file ends there
 
 TrackKind = Literal["audio", "camera", "screen"]
 Codec = Literal["opus", "VP8"]
@@ -193,10 +193,10 @@ class Reader:
                 return
             need = _PREFIX.size + max(0, length)
             if begin + need > len(window) or length < 0:
-                window, start = self._load(at, max(_CHUNK, need)), at
-                if len(window) < need:
-                    self.state = "incomplete" if window else "end"
+                if len(window) < _CHUNK:  # that was all there is
+                    self.state = "incomplete" if begin < len(window) else "end"
                     return
+                window, start = self._load(at, max(_CHUNK, need)), at
                 continue
             body = window[begin + _PREFIX.size : begin + need]
             if zlib.crc32(body, zlib.crc32(window[begin : begin + 4])) != crc:

@@ -12,12 +12,23 @@ A cluster ends before a keyframe, after `CLUSTER_MS`, or when nothing came for a
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from recordings import webm
-from recordings.depacketize import LATE_LIMIT_NS, Frame, Frames, Hole, OpusFrames, Reorder, Vp8Frames, parse_rtp
+from recordings.depacketize import (
+    LATE_LIMIT_NS,
+    Frame,
+    Frames,
+    Hole,
+    OpusFrames,
+    Ordered,
+    Reorder,
+    Vp8Frames,
+    parse_rtp,
+)
 from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
 from recordings.mediaclock import MediaClock
 from recordings.webm import Block, Closing, CuePoint, Shape
@@ -82,6 +93,10 @@ class _Stream:
             self.runs.append([t_ms, t_ms])
 
 
+def _next_frame(stream: _Stream) -> tuple[int, str]:
+    return stream.waiting[0][0], stream.kind
+
+
 class EpochMuxer:
     """Feed entries in order; `feed` and `finish` return the clusters that became whole.
 
@@ -134,8 +149,17 @@ class EpochMuxer:
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""
         if isinstance(record, Packet):
-            self._packet(record)
-        elif isinstance(record, SenderReport):
+            if not self._packet(record):
+                return []  # most packets are the middle of a picture: nothing became certain
+        else:
+            self._fact(record)
+        for stream in self._streams.values():
+            if stream.reorder.waiting:
+                self._take(stream, stream.reorder.advance(self._now_ns))
+        return self._merge(final=False)
+
+    def _fact(self, record: Record) -> None:
+        if isinstance(record, SenderReport):
             self._now_ns = max(self._now_ns, record.mono_ns)
             self._report(record)
         elif isinstance(record, Anchor):
@@ -146,10 +170,6 @@ class EpochMuxer:
         elif isinstance(record, Closed):
             self._now_ns = max(self._now_ns, record.mono_ns)
             self.closed_reason = record.reason
-        for stream in self._streams.values():
-            if stream.reorder.waiting:
-                self._take(stream, stream.reorder.advance(self._now_ns))
-        return self._merge(final=False)
 
     def finish(self) -> list[Cluster]:
         """The journal ended: write all that waits."""
@@ -196,13 +216,17 @@ class EpochMuxer:
     def _ms(self, mono_ns: int) -> int:
         return max(0, mono_ns - self.header.mono_ns) // 1_000_000
 
-    def _packet(self, packet: Packet) -> None:
-        self._now_ns = max(self._now_ns, packet.mono_ns)
+    def _packet(self, packet: Packet) -> bool:
+        """True when it made a frame whole."""
+        if packet.mono_ns > self._now_ns:
+            self._now_ns = packet.mono_ns
         stream, rtp = self._streams.get(packet.track), parse_rtp(packet.rtp)
-        if stream is not None and rtp is not None:
-            self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+        if stream is None or rtp is None:
+            return False
+        return self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
 
-    def _take(self, stream: _Stream, items: list[Any]) -> None:
+    def _take(self, stream: _Stream, items: Sequence[Ordered | Hole]) -> bool:
+        whole = False
         for item in items:
             if isinstance(item, Hole):
                 stream.lost_packets += item.packets
@@ -213,6 +237,8 @@ class EpochMuxer:
                 if frame.width and self._size is None:
                     self._size = frame.width, frame.height
                 stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
+                whole = True
+        return whole
 
     def _report(self, report: SenderReport) -> None:
         stream = self._streams.get(report.track)
@@ -245,7 +271,7 @@ class EpochMuxer:
             ready = [stream for stream in self._streams.values() if stream.waiting]
             if not ready:
                 break
-            first = min(ready, key=lambda stream: (stream.waiting[0][0], stream.kind))
+            first = ready[0] if len(ready) == 1 else min(ready, key=_next_frame)
             at_ns = first.waiting[0][0]
             if not final and any(
                 not other.waiting and self._now_ns - at_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS)
