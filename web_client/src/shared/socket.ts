@@ -50,10 +50,15 @@ interface Waiting {
 }
 
 const BACKOFF_FIRST_MS = 500
-const BACKOFF_MOST_MS = 8000
+// Somebody on a phone waits for each of these pauses; after two minutes they have long called or gone.
+const BACKOFF_MOST_MS = 2000
+const BACKOFF_LATE_MS = 8000
+const LATE_AFTER_MS = 120_000
 const PING_EVERY_MS = 3000
 // Two pings without any answer: on a phone this is how a dead line looks, TCP itself would need minutes.
 const SILENCE_MS = 7000
+// Where something else is suspicious (media that stand still, a page that slept), one ping decides sooner.
+const DOUBT_MS = 1000
 const WELCOME_WITHIN_MS = 10_000
 
 const randomId = (): string => {
@@ -81,6 +86,7 @@ export class RecordSocket {
   private retryTimer: ReturnType<typeof setTimeout> | undefined
   private pingTimer: ReturnType<typeof setInterval> | undefined
   private welcomeTimer: ReturnType<typeof setTimeout> | undefined
+  private doubtTimer: ReturnType<typeof setTimeout> | undefined
   private heardAt = 0
 
   constructor(
@@ -181,6 +187,8 @@ export class RecordSocket {
   private lost(code: number): void {
     clearTimeout(this.welcomeTimer)
     clearInterval(this.pingTimer)
+    clearTimeout(this.doubtTimer)
+    this.doubtTimer = undefined
     this.socket = null
     this.failMediaRequests()
     this.pongs.clear()
@@ -193,7 +201,8 @@ export class RecordSocket {
     this.state.value = this.view.value ? 'reconnecting' : 'connecting'
     // Full jitter around a doubling pause, so that a restarted node is not met by everybody at once.
     const pause = this.pause * (0.5 + Math.random() * 0.5)
-    this.pause = Math.min(BACKOFF_MOST_MS, this.pause * 2)
+    const most = Date.now() - this.lostSince.value > LATE_AFTER_MS ? BACKOFF_LATE_MS : BACKOFF_MOST_MS
+    this.pause = Math.min(most, this.pause * 2)
     clearTimeout(this.retryTimer)
     this.retryTimer = setTimeout(() => this.connect(), pause)
   }
@@ -203,6 +212,7 @@ export class RecordSocket {
     clearTimeout(this.retryTimer)
     clearTimeout(this.welcomeTimer)
     clearInterval(this.pingTimer)
+    clearTimeout(this.doubtTimer)
     window.removeEventListener('online', this.wake)
     document.removeEventListener('visibilitychange', this.wake)
     this.failMediaRequests()
@@ -212,11 +222,27 @@ export class RecordSocket {
 
   private wake = (): void => {
     if (document.visibilityState === 'hidden' || this.over) return
-    if (this.state.value === 'open') {
-      // The phone slept: a socket that looks open may be dead. One ping decides.
-      this.send({ type: 'ping', t: performance.now() })
-      this.heardAt = Math.min(this.heardAt, Date.now() - SILENCE_MS + 2000)
-    } else this.retryNow()
+    if (this.state.value === 'open') this.doubt()
+    else this.retryNow()
+  }
+
+  /** The line looks open and may be dead: after a sleep, or when the media stand still. One ping decides. */
+  doubt(): void {
+    const socket = this.socket
+    if (this.state.value !== 'open' || this.doubtTimer !== undefined) return
+    const asked = Date.now()
+    this.send({ type: 'ping', t: performance.now() })
+    const patience = Math.max(DOUBT_MS, 3 * (this.roundTripMs.value ?? 0))
+    this.doubtTimer = setTimeout(() => {
+      this.doubtTimer = undefined
+      if (this.heardAt < asked && socket && socket === this.socket) this.abandon(socket)
+    }, patience)
+  }
+
+  /** Nothing is heard of it any more, and its own farewell would take minutes. */
+  private abandon(socket: WebSocket): void {
+    this.lost(1006)
+    socket.close()
   }
 
   /** Does not wait for the pause to end (the button 重新连接). */
@@ -228,11 +254,8 @@ export class RecordSocket {
   }
 
   private watch = (): void => {
-    if (Date.now() - this.heardAt > SILENCE_MS) {
-      const dead = this.socket
-      this.lost(1006)
-      dead?.close()
-    } else this.send({ type: 'ping', t: performance.now() })
+    if (Date.now() - this.heardAt > SILENCE_MS && this.socket) this.abandon(this.socket)
+    else this.send({ type: 'ping', t: performance.now() })
   }
 
   // ---------------------------------------------------------------------------------------------- messages

@@ -1,9 +1,12 @@
 /**
  * One peer connection that keeps itself alive, publishing or subscribing.
  *
- *   idle ─start→ connecting ─connected→ up ─no progress for 2 s, failed, new network→ connecting …  ─stop→ idle
+ *   idle ─start→ connecting ─connected→ up ─nothing moves for 2 s, or another network→ stalled
+ *   stalled ─it moves again→ up · ─new addresses on the same keys help→ up · ─they do not within 3 s→ connecting …  ─stop→ idle
  *
- * A renewed connection is a new one from the ground: the recording starts a new epoch, the people see a gap of a second.
+ * New addresses (an ICE restart, RFC 8445 §9) cost nothing: the recording goes on in the same epoch. A new connection begins a
+ * new epoch, and the people see a gap of a second. While the line to the server is down neither can be asked for, and the
+ * connection is kept: where the signal comes back at the same address, the media come back by themselves.
  */
 import { shallowRef, watch, type ShallowRef } from 'vue'
 
@@ -13,8 +16,10 @@ export type LinkState = 'idle' | 'connecting' | 'up' | 'stalled'
 
 // Twice the time in which a healthy link always moves (feedback each 50 ms, sound each 20 ms), and still within patience.
 const STALL_MS = 2000
-const TICK_MS = 500
+const DOUBT_MS = 1000
+const TICK_MS = 250
 const CONNECT_WITHIN_MS = 8000
+const RESTART_WITHIN_MS = 3000
 const RENEW_FIRST_MS = 500
 const RENEW_MOST_MS = 8000
 
@@ -32,8 +37,11 @@ export abstract class Link {
   private pause = RENEW_FIRST_MS
   private counter = 0
   private movedAt = 0
+  /** Whether anything has ever come over this connection. */
   private moved = false
   private startedAt = 0
+  /** When new addresses were asked for; null when they were not, since it last moved. */
+  private restartedAt: number | null = null
   private builtFor: string | null = null
   private undo: (() => void)[] = []
 
@@ -41,6 +49,9 @@ export abstract class Link {
 
   /** Makes the description exchange on a fresh connection. */
   protected abstract negotiate(pc: RTCPeerConnection): Promise<void>
+
+  /** Makes the description exchange of an ICE restart on the standing connection. */
+  protected abstract renegotiate(pc: RTCPeerConnection): Promise<void>
 
   protected begin(): void {
     if (this.wanted) return
@@ -52,7 +63,7 @@ export abstract class Link {
       // The line came back: the media may have lived on; a new leg means that they did not.
       this.socket.on('welcome', (message) => {
         if (this.builtFor !== null && message.you.leg !== this.builtFor) this.renew(0)
-        else if (this.state.value !== 'up') this.renew(0)
+        else if (this.state.value !== 'up') this.recover()
       }),
       watch(this.socket.state, (state) => {
         if (state === 'replaced' || state === 'refused' || state === 'finished') this.stop()
@@ -88,6 +99,7 @@ export abstract class Link {
     this.state.value = 'connecting'
     this.builtFor = this.socket.you.value?.leg ?? null
     this.startedAt = Date.now()
+    this.restartedAt = null
     this.moved = false
     this.counter = 0
     const pc = new RTCPeerConnection({ iceServers: this.socket.iceServers, bundlePolicy: 'max-bundle' })
@@ -95,24 +107,66 @@ export abstract class Link {
     pc.onconnectionstatechange = () => {
       if (this.pc !== pc) return
       if (pc.connectionState === 'connected') {
-        this.movedAt = Date.now()
-        this.stalledSince.value = null
-        this.problem.value = null
-        this.state.value = 'up'
-      } else if (pc.connectionState === 'failed') this.again()
+        if (this.state.value === 'connecting') this.flows()
+      } else if (pc.connectionState === 'failed') {
+        if (this.state.value === 'up') this.stalls()
+        else this.again()
+      }
     }
     try {
       await this.negotiate(pc)
     } catch (error) {
       if (generation !== this.generation) return
-      if (error instanceof Refusal) this.problem.value = error
-      else if (!(error instanceof LineLost)) console.warn('media', error)
+      this.note(error)
       this.again()
     }
   }
 
+  /** The connection stands still: new addresses on the same keys, or where that has been tried, a new connection. */
+  private recover(): void {
+    if (!this.wanted || this.socket.state.value !== 'open') return // `welcome` calls again
+    if (this.pc && this.moved && this.restartedAt === null && this.pc.signalingState === 'stable') void this.restart(this.pc)
+    else if (this.restartedAt === null || Date.now() - this.restartedAt > RESTART_WITHIN_MS) this.renew(0)
+  }
+
+  private async restart(pc: RTCPeerConnection): Promise<void> {
+    this.restartedAt = Date.now()
+    clearTimeout(this.timer)
+    pc.setConfiguration({ ...pc.getConfiguration(), iceServers: this.socket.iceServers }) // relays' passwords expire
+    try {
+      await this.renegotiate(pc)
+    } catch (error) {
+      if (this.pc !== pc) return
+      this.note(error)
+      // Refused: the worker no longer has this connection. With the line gone nothing is known: asked again on the next.
+      if (!(error instanceof LineLost)) return this.renew(0)
+      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' })
+      this.restartedAt = null
+    }
+  }
+
+  private note(error: unknown): void {
+    if (error instanceof Refusal) this.problem.value = error
+    else if (!(error instanceof LineLost)) console.warn('media', error)
+  }
+
+  private flows(): void {
+    clearTimeout(this.timer)
+    this.movedAt = Date.now()
+    this.stalledSince.value = null
+    this.problem.value = null
+    this.restartedAt = null
+    this.state.value = 'up'
+  }
+
+  private stalls(): void {
+    this.stalledSince.value ??= this.movedAt
+    this.state.value = 'stalled'
+    this.recover()
+  }
+
   private again(): void {
-    if (this.stalledSince.value === null) this.stalledSince.value = Date.now()
+    this.stalledSince.value ??= Date.now()
     this.state.value = 'stalled'
     const pause = this.pause
     this.pause = Math.min(RENEW_MOST_MS, pause * 2)
@@ -129,19 +183,22 @@ export abstract class Link {
       if (Date.now() - this.startedAt > CONNECT_WITHIN_MS) this.again()
       return
     }
-    if (this.state.value !== 'up') return
     const counter = bytesHeard(await pc.getStats())
     if (this.pc !== pc) return
-    if (counter > this.counter) {
-      this.counter = counter
-      this.movedAt = Date.now()
+    const moves = counter > this.counter // a restart may count from nought again
+    this.counter = counter
+    const now = Date.now()
+    if (moves) {
       this.moved = true
+      if (this.restartedAt !== null && now - this.restartedAt > RESTART_WITHIN_MS) this.restartedAt = null
       this.pause = RENEW_FIRST_MS
-    } else if (this.moved && this.expectsProgress() && Date.now() - this.movedAt > STALL_MS) {
-      this.stalledSince.value = this.movedAt
-      this.state.value = 'stalled'
-      this.renew(0)
-    }
+      if (this.state.value === 'stalled') this.flows()
+      this.movedAt = now
+    } else if (this.state.value === 'up') {
+      if (!this.moved || !this.expectsProgress()) return
+      if (now - this.movedAt > STALL_MS) this.stalls()
+      else if (now - this.movedAt > DOUBT_MS) this.socket.doubt()
+    } else if (this.restartedAt !== null && now - this.restartedAt > RESTART_WITHIN_MS) this.recover()
   }
 
   /** False while silence is natural, so that it is not taken for a fault. */
@@ -150,7 +207,9 @@ export abstract class Link {
   }
 
   private onNetwork = (): void => {
-    if (this.state.value !== 'idle') this.renew(0)
+    // The old address may be gone or not: new ones do no harm.
+    if (this.state.value === 'up') this.recover()
+    else if (this.state.value === 'stalled') this.renew(0)
   }
 
   private drop(): void {
@@ -164,9 +223,12 @@ export abstract class Link {
 
 /** Bytes that came from the other side: media when subscribing, feedback (RTCP) when publishing. */
 function bytesHeard(stats: RTCStatsReport): number {
-  let sum = 0
+  let pairs = 0
+  let transport: number | null = null
   stats.forEach((entry: { type: string; bytesReceived?: number }) => {
-    if (entry.type === 'candidate-pair') sum += entry.bytesReceived ?? 0
+    if (entry.type === 'candidate-pair') pairs += entry.bytesReceived ?? 0
+    // Goes on counting over a restart; Safari and older Firefox know only the pairs.
+    if (entry.type === 'transport' && entry.bytesReceived !== undefined) transport = (transport ?? 0) + entry.bytesReceived
   })
-  return sum
+  return transport ?? pairs
 }

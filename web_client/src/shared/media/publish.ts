@@ -157,6 +157,16 @@ export class Publisher extends Link {
     await keepResolution(this.senders.get('screen'))
   }
 
+  protected async renegotiate(pc: RTCPeerConnection): Promise<void> {
+    await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }))
+    const answer = await this.socket.request({
+      type: 'restart.ice',
+      direction: 'publish',
+      offer: pc.localDescription?.sdp ?? '',
+    })
+    if (answer.type === 'published' && this.pc === pc) await pc.setRemoteDescription({ type: 'answer', sdp: answer.answer })
+  }
+
   private add(pc: RTCPeerConnection, kind: TrackKind, track: MediaStreamTrack): RTCRtpTransceiver {
     if (kind === 'audio') return pc.addTransceiver(track, { direction: 'sendonly' })
     const encoding: RTCRtpEncodingParameters & { scalabilityMode?: string } = {

@@ -1,7 +1,7 @@
 /** What this device receives: the server offers all slots once; `slots` messages say who plays in which. */
 import { shallowRef, type ShallowRef } from 'vue'
 
-import type { Slot } from '../protocol'
+import type { ServerMessage, Slot } from '../protocol'
 import type { RecordSocket } from '../socket'
 
 import { Link } from './link'
@@ -83,12 +83,19 @@ export class Subscriber extends Link {
       this.tracks.set(mid, event.track)
       this.receivers.set(mid, event.receiver)
     }
-    const offered = await this.socket.request({ type: 'subscribe' })
+    await this.answer(pc, await this.socket.request({ type: 'subscribe' }))
+    this.arrange()
+  }
+
+  protected async renegotiate(pc: RTCPeerConnection): Promise<void> {
+    await this.answer(pc, await this.socket.request({ type: 'restart.ice', direction: 'subscribe', offer: null }))
+  }
+
+  private async answer(pc: RTCPeerConnection, offered: ServerMessage): Promise<void> {
     if (offered.type !== 'offered' || this.pc !== pc) return
     await pc.setRemoteDescription({ type: 'offer', sdp: offered.offer })
     await pc.setLocalDescription(await pc.createAnswer())
     await this.socket.request({ type: 'subscribe.answer', answer: pc.localDescription?.sdp ?? '' })
-    this.arrange()
   }
 
   private arrange(): void {
