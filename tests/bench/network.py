@@ -1,0 +1,188 @@
+"""What a bad network does to an inspection: a real phone page behind a relay that loses, delays, queues and cuts.
+
+The phone and the officers are the product's own pages in Chromium; the figures are the viewer's `getStats` and, for
+the queue, the relay's own clock. One call is used for all rows, from the gentlest to the worst.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext, Page
+
+from tests.bench.figures import Figure, figure
+from tests.rehearsal import camera
+from tests.rehearsal.browsers import CHROMIUM, Browsers, browsers, chromium_path
+from tests.rehearsal.installation import free_port, installation
+from tests.rehearsal.play import Play
+from tests.support.bad_network import REDIRECT, BadNetwork
+
+WATCHED_S = 60
+NARROW_BITS_PER_S = 800_000
+NARROW_S = 40
+MOVES, SHORT_OUTAGES = 5, 5
+PATIENCE_S = 30
+
+# In the officer's page before its own code: keeps the peer connections and adds up what came of the 720p picture (the
+# officers send 360p) and of the sound beside it. Streams that have ended keep their counts.
+VIEWER = """(() => {
+  const peers = [], seen = new Map()
+  const Original = window.RTCPeerConnection
+  window.RTCPeerConnection = class extends Original { constructor(...all) { super(...all); peers.push(this) } }
+  window.received = async () => {
+    for (const peer of peers) {
+      if (peer.connectionState === 'closed') continue
+      const rows = [...(await peer.getStats()).values()].filter(row => row.type === 'inbound-rtp')
+      for (const row of rows.filter(row => row.kind === 'video' && row.frameWidth === 1280)) {
+        seen.set(row.ssrc, row)
+        const sound = rows.filter(other => other.mid === row.mid.replace('v', 'a'))
+        for (const other of sound) seen.set(other.ssrc, other)
+      }
+    }
+    const sum = name => [...seen.values()].reduce((total, row) => total + (row[name] ?? 0), 0)
+    return {frames: sum('framesDecoded'), freezes: sum('freezeCount'), frozen_s: sum('totalFreezesDuration'),
+      heard: sum('totalSamplesReceived'), concealed: sum('concealedSamples') - sum('silentConcealedSamples'),
+      streams: seen.size}
+  }
+})()"""
+
+
+class BehindRelay(Browsers):
+    """The phone's pages reach the media port through the relay; the desks' pages are counted in."""
+
+    relay: BadNetwork
+
+    async def _page(self, context: BrowserContext, who: str) -> Page:
+        page = await super()._page(context, who)
+        await page.add_init_script(f"{REDIRECT}({self.relay.media_port})" if who == "phone" else VIEWER)
+        return page
+
+
+def measure() -> list[Figure]:
+    return asyncio.run(bench())
+
+
+async def bench() -> list[Figure]:
+    media = free_port(socket.SOCK_DGRAM)
+    with tempfile.TemporaryDirectory(prefix="yuankan-bench-") as name:
+        folder = Path(name)
+        film = camera.make(folder)
+        async with (
+            installation(folder, {"YUANKAN_MEDIA_PORT": str(media)}) as server,
+            BadNetwork().open(media=media, web=int(server.url.rpartition(":")[2])) as relay,
+            browsers(None) as opened,
+        ):
+            phones = await opened.playwright.chromium.launch(
+                executable_path=chromium_path(),
+                args=[
+                    *CHROMIUM,
+                    f"--use-file-for-fake-video-capture={film.video}",
+                    f"--use-file-for-fake-audio-capture={film.audio}",
+                    # Same address in the page, so that the server's rules about origins hold; another way to it.
+                    f"--host-resolver-rules=MAP {server.url.removeprefix('http://')} 127.0.0.1:{relay.web_port}",
+                ],
+            )
+            behind = BehindRelay(opened.playwright, opened.desk, phones, opened.console)
+            behind.relay = relay
+            play = Play(server, behind)
+            lead, assist = await play.log_in("liming"), await play.log_in("zhoulan")
+            phone = await play.prepare_phone(await play.open_case(lead), lead)
+            await play.enter_call(lead, assist, phone)
+            await asyncio.sleep(5)
+            return await rows(Viewer(lead), relay)
+
+
+async def rows(viewer: Viewer, relay: BadNetwork) -> list[Figure]:
+    figures = []
+    moves = []
+    for _ in range(MOVES):
+        relay.change_address()
+        moves.append(await viewer.pictures_again())
+        await asyncio.sleep(5)
+    said("after an address change", moves)
+    figures.append(figure("network", "after_address_change", moves))
+
+    short = [await outage(viewer, relay, 3) for _ in range(SHORT_OUTAGES)]
+    said("after 3 s without signal", short)
+    figures.append(figure("network", "after_3_s_without_signal", short))
+    long = [await outage(viewer, relay, 20)]
+    said("after 20 s without signal", long)
+    figures.append(figure("network", "after_20_s_without_signal", long))
+
+    relay.up.bits_per_s = NARROW_BITS_PER_S
+    relay.up.queued.clear()
+    await asyncio.sleep(NARROW_S)
+    queued = [seconds for _, seconds in relay.up.queued]
+    relay.up.bits_per_s = None
+    p95 = statistics.quantiles(queued, n=20)[-1] * 1000
+    said(f"queue of {len(queued)} datagrams, p95 in ms", [p95])
+    figures.append(figure("network", "queue_on_narrow_uplink_p95", [p95]))
+    await asyncio.sleep(10)
+
+    relay.up.delay_s = relay.down.delay_s = 0.030
+    for percent in (5, 15):
+        relay.up.loss = percent / 100
+        await asyncio.sleep(5)
+        freezes, sound = await viewer.watch(WATCHED_S)
+        said(f"{percent} % lost: freezes, share of sound", [freezes, sound])
+        figures.append(figure("network", f"freezes_at_{percent}_percent", [freezes]))
+        figures.append(figure("network", f"sound_at_{percent}_percent", [sound]))
+    return figures
+
+
+async def outage(viewer: Viewer, relay: BadNetwork, seconds: float) -> float:
+    """Seconds from the signal's return to the next picture."""
+    relay.lose_signal()
+    await asyncio.sleep(seconds)
+    relay.regain_signal()
+    again = await viewer.pictures_again()
+    await asyncio.sleep(8)
+    return again
+
+
+class Viewer:
+    """What the officer's page receives of the phone."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def received(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self._page.evaluate("received()")
+        return found
+
+    async def pictures_again(self) -> float:
+        """Seconds from now until pictures are decoded that were not before; PATIENCE_S if there are none.
+
+        A picture that lay in the browser's buffer does not count: three must follow.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.sleep(0.3)  # what was on its way arrives
+        before = (await self.received())["frames"]
+        while loop.time() - began < PATIENCE_S:
+            now = await self.received()
+            if now["frames"] >= before + 3:
+                return loop.time() - began
+            await asyncio.sleep(0.05)
+        return PATIENCE_S
+
+    async def watch(self, seconds: float) -> tuple[float, float]:
+        """Freezes (W3C webrtc-stats: freezeCount) and the share of sound that was really heard in this time."""
+        before = await self.received()
+        await asyncio.sleep(seconds)
+        after = await self.received()
+        heard = after["heard"] - before["heard"]
+        concealed = after["concealed"] - before["concealed"]
+        return after["freezes"] - before["freezes"], 100 * (1 - concealed / heard) if heard else 0.0
+
+
+def said(what: str, values: list[float]) -> None:
+    """Progress, on the side that is not parsed."""
+    print(f"  {what}: {json.dumps([round(value, 3) for value in values])}", file=sys.stderr, flush=True)
