@@ -6,9 +6,12 @@
  */
 import { computed, onBeforeUnmount, reactive, ref, shallowRef, watch, type ComputedRef, type InjectionKey } from 'vue'
 
+import { api, ApiProblem, at } from '../../shared/api'
 import { DeviceProblem, keepAwake, openMedia, Publisher, soundLevel, Subscriber } from '../../shared/media'
 import type { AnswerValue, Command, ItemView, PersonView, View } from '../../shared/protocol'
 import { RecordSocket, Refusal } from '../../shared/socket'
+import { useLiveStrip } from '../../shared/strip/live'
+import { ended } from '../session'
 import { t } from '../text'
 
 /** How long a hint over the picture stays: read twice, then out of the way. */
@@ -70,6 +73,29 @@ export function useRoom(record: string) {
     view.value?.call_started_at ? Math.max(0, now.value - new Date(view.value.call_started_at).getTime()) : 0,
   )
   const gap = computed(() => view.value?.interruptions.find((entry) => entry.to === null) ?? null)
+
+  /** Whether the applicant's pictures follow each other here; the stage looks. */
+  const moving = ref(true)
+  const strip = useLiveStrip({
+    view: () => view.value,
+    leg: () => applicant.value?.leg ?? null,
+    now: () => Date.now() + socket.clockOffsetMs.value,
+    seen: () => {
+      const person = applicant.value
+      // Without a line of one's own nothing is known of the other's; the record will tell.
+      if (!person || socket.state.value !== 'open' || (person.online && subscriber.state.value !== 'up')) return null
+      const media = applicantMedia.value
+      return {
+        // Somebody who waits has a line but sends nothing: for the recording they are not there yet.
+        connected: person.online && media !== null && (media.hasAudio || media.hasCamera),
+        picture: media?.hasCamera === true && moving.value,
+        sound: media?.hasAudio === true,
+        masked: view.value?.mask[person.leg] === true,
+        mutedAudio: person.muted_audio,
+        mutedVideo: person.muted_video,
+      }
+    },
+  })
 
   let hintTimer = 0
   function say(text: string, kind: Hint['kind'] = 'note'): void {
@@ -157,6 +183,20 @@ export function useRoom(record: string) {
     await act({ do: 'mute.report', kind: 'audio', muted })
   }
 
+  /** Why this record does not open; null while it may. A browser hides why a WebSocket was refused, so the same address is asked plainly. */
+  const closed = ref<'refused' | 'missing' | null>(null)
+  watch(socket.lostSince, async (since) => {
+    if (since === null || view.value !== null) return
+    try {
+      await api.get(at`/api/ws?record=${record}`)
+    } catch (error) {
+      if (ended(error) || !(error instanceof ApiProblem)) return
+      if (error.status === 403) closed.value = 'refused'
+      if (error.status === 404) closed.value = 'missing'
+      if (closed.value !== null) socket.close()
+    }
+  })
+
   let pointerTimer = 0
   const undo = [
     socket.on('pointer', (message) => {
@@ -221,6 +261,9 @@ export function useRoom(record: string) {
     pointer,
     device,
     silent,
+    closed,
+    moving,
+    strip,
     applicant,
     applicantMedia,
     officers,

@@ -13,8 +13,8 @@ test('equal neighbours become one, time never goes back', () => {
   ])
 })
 
-test('a still picture is covered, a gap is not', () => {
-  const strip = grow(grow(grow([], 5000, 'live'), 8000, 'frozen'), 10_000, 'no_signal')
+test('sound alone is covered, a still picture and a gap are not', () => {
+  const strip = grow(grow(grow(grow([], 5000, 'live'), 8000, 'muted'), 9000, 'frozen'), 10_000, 'no_signal')
   expect(coveragePercent(strip)).toBe(80)
   expect(coveragePercent([])).toBe(100)
 })

@@ -9,14 +9,17 @@ export interface StripSegment {
   cause: string | null
 }
 
-/** Share of the time that is not interrupted and not without signal, in per cent. */
+/** What is on record as it was (recordings/coverage.py counts the same). */
+const RECORDED: readonly StripClass[] = ['live', 'muted', 'masked']
+
+/** Share of the time that is on record, in per cent: a picture that stood still shows nothing of its seconds. */
 export function coveragePercent(segments: readonly StripSegment[]): number {
   let all = 0
   let held = 0
   for (const segment of segments) {
     const length = Math.max(0, segment.to_ms - segment.from_ms)
     all += length
-    if (segment.class !== 'interrupted' && segment.class !== 'no_signal') held += length
+    if (RECORDED.includes(segment.class)) held += length
   }
   return all ? (100 * held) / all : 100
 }

@@ -250,6 +250,9 @@ export default {
   'done.next.go_on_site': 'The office calls you for a visit.',
   'done.next.fail': 'The office writes to you with reasons and your rights.',
   'done.next.suspend': 'The office calls you for another time.',
+  'problem.link': 'This link does not open',
+  'problem.service': 'Not available now',
+  'problem.call': 'Still not opening? Call the number in the message.',
   'replaced.text': 'In use on another phone. To move here, enter the code.',
   'replaced.here': 'Move to this phone',
 }

@@ -266,6 +266,9 @@ export default {
   'done.next.fail': '机关会书面告知理由和您的权利。',
   'done.next.suspend': '机关会联系您，另约时间继续。',
   // problems that fill the page
+  'problem.link': '这个链接打不开',
+  'problem.service': '暂时打不开',
+  'problem.call': '还是打不开？请拨打短信里的核实电话。',
   'replaced.text': '另一部手机正在使用。要换到这部，请输入短信验证码。',
   'replaced.here': '换到这部手机',
 } as const
