@@ -3,7 +3,7 @@
 For each epoch, over and over:
 
     look at the journal → clusters → parts (about a second) → put object → read it back → rows, in one transaction
-    journal closed → last parts → final head and cues → read all back → epoch row closed → journal removed
+    journal closed → last parts → final head and cues → epoch row closed: it plays → read all back → journal removed
     journal without a writer → taken: renamed, so that nobody adds to it → read to its end → as above
 
 Nothing is remembered between steps but what the journal gives again. After a crash at any point the same journal gives
@@ -34,6 +34,7 @@ from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
 from recordings.journal import SILENT_S
+from recordings.ledger import Ledger
 from recordings.tail import EpochTail, FileTail, Part, journals_below
 
 POLL_S = 0.2  # with parts of a second a viewer of the running call is about 1.5 s behind
@@ -78,6 +79,8 @@ class Packager:
         self._clock = clock
         self._spools = [spool] if isinstance(spool, Path) else list(spool)
         self._bus = bus
+        self._ledger = Ledger(db)
+        self._record_keys: dict[str, bytes] = {}  # of the records being packaged
         self._tails: dict[Path, EpochTail] = {}
         self._busy: dict[Path, asyncio.Task[None]] = {}
         self._changed_ns: dict[Path, int] = {}
@@ -101,14 +104,35 @@ class Packager:
 
     async def run_once(self) -> None:
         """One look at every journal; epochs do not wait for each other."""
-        found = await asyncio.to_thread(self._find)
-        self._open.set(len(found))
-        for path in found:
-            if path not in self._busy and self._clock.monotonic_ns() >= self._retry_ns.get(path, 0):
-                self._busy[path] = asyncio.create_task(self._guarded(path), name=f"package {path.stem}")
+        turned = await asyncio.to_thread(self._survey)
+        for path in turned:
+            self._busy[path] = asyncio.create_task(self._guarded(path), name=f"package {path.stem}")
         if self._busy:
             await asyncio.wait(self._busy.values(), timeout=POLL_S)
         self._busy = {path: task for path, task in self._busy.items() if not task.done()}
+
+    def _survey(self) -> list[Path]:
+        """Read on in every journal that nobody works on; those for which there is something to do. Runs in a thread, so
+        that twenty quiet epochs cost one errand.
+        """
+        found, now_ns = self._find(), self._clock.monotonic_ns()
+        self._open.set(len(found))
+        idle = [path for path in found if path not in self._busy and now_ns >= self._retry_ns.get(path, 0)]
+        return [path for path in idle if self._has_work(path, now_ns)]
+
+    def _has_work(self, path: Path, now_ns: int) -> bool:
+        tail = self._tails.get(path)
+        if tail is None or any(file.parts for file in tail.files):
+            return True
+        try:
+            grown = tail.look()
+        except Exception:
+            del self._tails[path]  # the step will meet the same fault, and tells it
+            return True
+        if grown:
+            self._changed_ns[path] = now_ns
+        quiet_s = (now_ns - self._changed_ns.get(path, 0)) / 1e9
+        return tail.closed or tail.damaged or quiet_s >= GONE_AFTER_S or any(file.parts for file in tail.files)
 
     async def drain(self) -> None:
         """Package all that is closed or given up now; for tests, exports and an orderly stop. Faults are raised."""
@@ -130,7 +154,7 @@ class Packager:
 
     async def _guarded(self, path: Path) -> None:
         try:
-            while await self._step(path):
+            while await self._step(path) and self._tails[path].behind:
                 pass
         except Exception as error:
             tail = self._tails.get(path)
@@ -183,6 +207,9 @@ class Packager:
         for file in tail.files:
             await self._store_parts(file)
             await self._close(file)
+        for file in tail.files:
+            await self._read_back(file)
+        self._record_keys.pop(tail.header.record if tail.header else "", None)
         # A journal without a whole header holds no media: its writer died while creating it.
         try:
             await asyncio.to_thread(tail.remove)
@@ -199,54 +226,67 @@ class Packager:
             file.parts.popleft()
 
     async def _store_part(self, file: FileTail, part: Part) -> None:
-        async with self._db.read() as conn:
-            stored = await store.part_row(conn, file.epoch, part.row.first)
+        if file.stored is None:
+            async with self._db.read() as conn:
+                file.stored = {row.first: row for row in await store.parts_of(conn, file.epoch)}
+        stored = file.stored.get(part.row.first)
         if stored is not None:
             if stored != part.row:
                 raise PackagingFault("journal_differs", part.row.object)
             return
         if part.row.first == 0:
-            await self._put(f"{file.folder}/init", file.init or b"", part.epoch.record)
-        await self._put(part.row.object, part.data, part.epoch.record)
-        async with self._db.begin() as conn:
-            await store.put_epoch(conn, part.epoch)
-            await store.put_part(conn, part.row, part.clusters)
+            await self._keep(f"{file.folder}/init", file.init or b"", part.epoch.record)
+        await self._keep(part.row.object, part.data, part.epoch.record)
+        try:
+            await self._ledger.put(part)
+        except BaseException:
+            file.stored = None  # whether they were committed is to be asked
+            raise
         self._parts.inc()
         await self._tell(part.epoch.record, file.epoch, part.epoch.length_ms, closed=False)
 
     async def _close(self, file: FileTail) -> None:
-        """Write what the end adds, read every part back once more, then call the epoch closed."""
+        """Write what the end adds and call the epoch closed: from now on it plays as a file."""
         head, cues = file.muxer.closing()
         record = file.row().record
-        await self._put(f"{file.folder}/init", file.init or head, record)
+        await self._keep(f"{file.folder}/init", file.init or head, record)
         hashes = []
         for name, data in (("head", head), ("cues", cues)):
-            await self._put(f"{file.folder}/{name}", data, record)
+            await self._keep(f"{file.folder}/{name}", data, record)
             hashes += [f"{file.folder}/{name}", hashlib.sha256(data).hexdigest()]
-        key = await self._keys(record)
+        row = file.row((hashes[0], hashes[1], hashes[2], hashes[3]))
+        async with self._db.begin() as conn:
+            await store.put_epoch(conn, row)
+        await self._tell(record, file.epoch, row.length_ms, closed=True)
+
+    async def _read_back(self, file: FileTail) -> None:
+        """Every part once more, before the journal goes: what was read back when it was stored is still there."""
+        row = file.row()
+        key = await self._key(row.record)
         async with self._db.read() as conn:
             parts = await store.parts_of(conn, file.epoch)
         for part in parts:
             stored = await self._objects.get(part.object, key)
             if await asyncio.to_thread(_sha256, stored) != part.sha256:
                 raise PackagingFault("stored_differs", part.object)
-        row = file.row((hashes[0], hashes[1], hashes[2], hashes[3]))
         if sum(part.clusters for part in parts) != row.clusters:
             raise PackagingFault("parts_missing", file.epoch)
-        async with self._db.begin() as conn:
-            await store.put_epoch(conn, row)
-        await self._tell(record, file.epoch, row.length_ms, closed=True)
 
-    async def _put(self, name: str, data: bytes, record: str) -> None:
-        """Store, then read back. An identical object of an earlier attempt is as good; another one is a fault."""
-        key = await self._keys(record)
+    async def _keep(self, name: str, data: bytes, record: str) -> None:
+        """Store, and read back. An identical object of an earlier attempt is as good; another one is a fault."""
         try:
-            await self._objects.put(name, data, key)
+            stored = await self._objects.keep(name, data, await self._key(record))
         except Problem as problem:
-            if problem.code != "O01":
+            if problem.code != "O03":
                 raise
-        if await self._objects.get(name, key) != data:
+            raise PackagingFault("stored_differs", name) from problem
+        if stored != data:
             raise PackagingFault("stored_differs", name)
+
+    async def _key(self, record: str) -> bytes:
+        if record not in self._record_keys:
+            self._record_keys[record] = await self._keys(record)
+        return self._record_keys[record]
 
     async def _tell(self, record: str, epoch: str, length_ms: int, *, closed: bool) -> None:
         if self._bus is not None:

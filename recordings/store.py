@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.clock import Clock
@@ -204,15 +205,16 @@ class RecordKeys:
         wrapped = (await conn.execute(found)).scalar()
         if wrapped is None:
             # Packager, photo upload and signing may be first at the same moment; whoever loses reads the winner's.
-            if conn.dialect.name == "postgresql":
-                from sqlalchemy.dialects.postgresql import insert as insert_once
-            else:
-                from sqlalchemy.dialects.sqlite import insert as insert_once  # type: ignore[assignment]
             fresh = self._keyring.wrap(self._keyring.new_record_key())
             values = {"record": record, "wrapped": fresh, "created_at": self._clock.now()}
-            await conn.execute(insert_once(record_keys).values(values).on_conflict_do_nothing())
+            await conn.execute(_insert(conn, record_keys).values(values).on_conflict_do_nothing())
             wrapped = (await conn.execute(found)).scalar_one()
         return self._keyring.unwrap(bytes(wrapped))
+
+
+def _insert(conn: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that may say what happens on conflict, in the engine's own words."""
+    return postgresql.insert(table) if conn.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 async def epochs_of(conn: AsyncConnection, record: str) -> list[Epoch]:
@@ -250,25 +252,25 @@ async def parts_of(conn: AsyncConnection, epoch: str) -> list[PartRow]:
     return [PartRow(**row._mapping) for row in await conn.execute(query)]
 
 
-async def part_row(conn: AsyncConnection, epoch: str, first: int) -> PartRow | None:
-    """The part that begins with cluster `first`."""
-    query = select(recording_parts).where(recording_parts.c.epoch == epoch, recording_parts.c.first == first)
-    row = (await conn.execute(query)).first()
-    return None if row is None else PartRow(**row._mapping)
-
-
 async def put_epoch(conn: AsyncConnection, epoch: Epoch) -> None:
     """Insert or bring up to date."""
-    values = msgspec.structs.asdict(epoch)
-    known = update(recording_epochs).where(recording_epochs.c.epoch == epoch.epoch).values(values)
-    if (await conn.execute(known)).rowcount == 0:
-        await conn.execute(insert(recording_epochs).values(values))
+    await put_epochs(conn, [epoch])
 
 
-async def put_part(conn: AsyncConnection, part: PartRow, clusters: Sequence[ClusterRow]) -> None:
-    """A stored part and the clusters in it."""
-    await conn.execute(insert(recording_parts).values(msgspec.structs.asdict(part)))
-    await conn.execute(insert(recording_clusters), [msgspec.structs.asdict(cluster) for cluster in clusters])
+async def put_epochs(conn: AsyncConnection, epochs: Sequence[Epoch]) -> None:
+    """The same for several; of one epoch the last row stands."""
+    fresh = _insert(conn, recording_epochs)
+    known = {column.name: fresh.excluded[column.name] for column in recording_epochs.c if not column.primary_key}
+    rows = {epoch.epoch: msgspec.structs.asdict(epoch) for epoch in epochs}
+    await conn.execute(fresh.on_conflict_do_update(index_elements=["epoch"], set_=known), list(rows.values()))
+
+
+async def put_parts(conn: AsyncConnection, parts: Sequence[tuple[Epoch, PartRow, Sequence[ClusterRow]]]) -> None:
+    """Stored parts, the clusters in them, and their epochs' rows as they are after them."""
+    await put_epochs(conn, [epoch for epoch, _, _ in parts])
+    await conn.execute(insert(recording_parts), [msgspec.structs.asdict(part) for _, part, _ in parts])
+    rows = [msgspec.structs.asdict(cluster) for _, _, clusters in parts for cluster in clusters]
+    await conn.execute(insert(recording_clusters), rows)
 
 
 class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ class FileTail:
         self._open: list[tuple[Cluster, ClusterRow]] = []
         self._clusters = self._size = 0
         self.init: bytes | None = None
+        self.stored: dict[int, PartRow] | None = None  # rows there already, by first cluster; None: not asked for yet
 
     def take(self, clusters: list[Cluster]) -> None:
         """Hash clusters and group them into parts."""
@@ -140,6 +141,7 @@ class EpochTail:
         self.files: list[FileTail] = []
         self.closed = False
         self.damaged = False
+        self.behind = False  # the last look left something to read
         self.consistent = True  # false while a look is under way: one that failed half-way cannot be continued
         self.length = -1
         self._offset = 0
@@ -158,7 +160,7 @@ class EpochTail:
                     file.take(file.muxer.feed(entry.record))
             if count >= READ_MOST:
                 break
-        self._offset = reader.offset
+        self._offset, self.behind = reader.offset, count >= READ_MOST
         self.damaged = reader.state == "damaged"
         self.closed = any(file.muxer.closed_reason is not None for file in self.files)
         length = self._at.stat().st_size
@@ -227,5 +229,22 @@ def taken_name(path: Path) -> Path:
 
 def journals_below(spool: Path) -> list[Path]:
     """Every journal that waits for its packager, by the name its writer gave it."""
-    found = (path for ending in ("journal", "taken") for path in spool.glob(f"*/*/*/*.{ending}"))
-    return sorted({path.with_suffix(".journal") for path in found})
+    found: set[Path] = set()
+    folders = [str(spool)]
+    for _ in ("worker", "session", "leg"):
+        folders = [entry.path for folder in folders for entry in _entries(folder) if entry.is_dir()]
+    for folder in folders:
+        found.update(Path(entry.path).with_suffix(".journal") for entry in _entries(folder) if _waits(entry.name))
+    return sorted(found)
+
+
+def _waits(name: str) -> bool:
+    return name.endswith((".journal", ".taken"))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except FileNotFoundError:
+        return []  # its last journal has been packaged meanwhile

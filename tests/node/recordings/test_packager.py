@@ -14,7 +14,7 @@ from foundation.clock import ManualClock
 from foundation.db import Database
 from foundation.keyring import Keyring
 from foundation.metrics import Metrics
-from foundation.objects import ObjectStore, Stored
+from foundation.objects import ObjectStore
 from recordings import store
 from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, Record, journal_path
 from recordings.packager import GONE_AFTER_S, Packager, PackagingFault
@@ -45,9 +45,12 @@ class MortalStore(ObjectStore):
         super().__init__(store._blobs)
         self._life = life
 
-    async def put(self, name: str, data: Any, key: bytes) -> Stored:
+    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
         self._life.step()
-        stored = await super().put(name, data, key)
+        if not await self.exists(name):
+            await super().put(name, data, key)
+        self._life.step()
+        stored = await super().keep(name, data, key)
         self._life.step()
         return stored
 
@@ -63,11 +66,11 @@ class AwayStore(ObjectStore):
         super().__init__(store._blobs)
         self.fails = fails
 
-    async def put(self, name: str, data: Any, key: bytes) -> Stored:
+    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
         if self.fails and not name.endswith("init"):
             self.fails -= 1
             raise ConnectionError("away")
-        return await super().put(name, data, key)
+        return await super().keep(name, data, key)
 
 
 class MortalDatabase(Database):
