@@ -45,6 +45,14 @@ class Settings(BaseSettings):
     media_public_addresses: tuple[str, ...] = Field(
         (), description="Addresses browsers reach the media worker at, as a JSON list. Empty: the one it binds."
     )
+    turn_urls: tuple[str, ...] = Field(
+        (),
+        description="Relays for networks that let neither UDP nor the media port's TCP through, as a JSON list: "
+        '`["turns:turn.example.gov.cn:443?transport=tcp"]`.',
+    )
+    turn_secret: SecretStr | None = Field(
+        None, description="Secret shared with the relays (coturn's `static-auth-secret`)."
+    )
     tls_cert: Path | None = Field(None, description="PEM certificate chain; phones give no camera without HTTPS.")
     tls_key: Path | None = Field(None, description="PEM key of that certificate.")
     trusted_proxies: tuple[str, ...] = Field(
@@ -85,6 +93,10 @@ class Settings(BaseSettings):
     def _whole(self) -> "Settings":
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together")
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise ValueError("turn_urls and turn_secret go together")
+        if not all(url.startswith(("turn:", "turns:")) for url in self.turn_urls):
+            raise ValueError("turn_urls begin with turn: or turns:")
         if self.base_url and not self.base_url.startswith(("https://", "http://")):
             raise ValueError("base_url must begin with https:// or http://")
         return self

@@ -34,6 +34,7 @@ from server.line import read_line
 from server.login import routes as login_routes
 from server.login.sessions import Login
 from server.means import signing_means
+from signaling.ice import Relays
 from signaling.node import SignalingNode, Timing
 from signing import routes as signing_routes
 
@@ -68,6 +69,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         on_effect=on_effect,
         read_queue=read_line(db, clock),
         actors=login.actor_of,
+        relays=Relays(settings.turn_urls, settings.turn_secret.get_secret_value() if settings.turn_secret else ""),
         duty_post=settings.duty_post,
         timing=timing or Timing(),
     )

@@ -28,6 +28,7 @@ from signaling import messages as m
 from signaling import protocol
 from signaling.attendance import Attendance
 from signaling.calls import Calls, slots_of, time_of
+from signaling.ice import Relays
 from signaling.protocol import Param, clean_text
 from signaling.room import Acted, Once, Room, party_of
 from signaling.store import Placement
@@ -58,7 +59,7 @@ class Gathering:
         clock: Clock,
         relay: Relay,
         read_queue: ReadQueue | None,
-        ice_servers: list[m.IceServer],
+        relays: Relays,
     ) -> None:
         self.room = room
         self.sockets: dict[str, Socket] = {}
@@ -69,7 +70,7 @@ class Gathering:
         self._clock = clock
         self._relay = relay
         self._read_queue = read_queue
-        self._ice_servers = ice_servers
+        self._relays = relays
         self._commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(room.kind.commands)
         self._stale = False
         self._pump: asyncio.Task[None] | None = None
@@ -111,7 +112,8 @@ class Gathering:
         self.wake()
         you = m.You(socket.party.id, socket.leg, socket.party.role, socket.party.name)
         shown = self.view(socket)
-        return m.Welcome(m.PROTOCOL_VERSION, you, resume, shown.view, shown.seq, self._ice_servers)
+        relays = self._relays.servers(socket.leg, self._clock.now())
+        return m.Welcome(m.PROTOCOL_VERSION, you, resume, shown.view, shown.seq, relays)
 
     async def command(self, socket: Socket, message: m.Command) -> dict[str, Param]:
         """Carry out one command; what the client is told of it. Raises Problem."""

@@ -30,7 +30,7 @@ from signaling import messages as m
 from signaling.attendance import Attendance
 from signaling.calls import Calls
 from signaling.gathering import Gathering, ReadQueue
-from signaling.ice import ice_servers
+from signaling.ice import Relays
 from signaling.media_link import REPLY_WITHIN_S, MediaLink
 from signaling.nodes import DEAD_AFTER_S, Directory
 from signaling.presence import GRACE_S
@@ -89,7 +89,7 @@ class SignalingNode:
         on_effect: OnEffect = _no_effect,
         read_queue: ReadQueue | None = None,
         actors: Actors | None = None,
-        relays: Sequence[m.IceServer] = (),
+        relays: Relays = Relays(),  # noqa: B008 - frozen
         duty_post: str = "值班长",
         timing: Timing = Timing(),  # noqa: B008 - frozen
     ) -> None:
@@ -235,7 +235,7 @@ class SignalingNode:
             self._clock,
             self._relay,
             self._read_queue,
-            ice_servers(self._relays),
+            self._relays,
         )
 
     async def _forget(self, record: str) -> None:

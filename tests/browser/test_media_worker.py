@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from foundation.bus import Bus
 from media import contract
 from recordings import journal
 from tests.support.media_worker import Node, running_worker
+from tests.support.relay import relay
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -25,10 +27,10 @@ ARGUMENTS = [
 ]
 PAGE = """<!doctype html><meta charset=utf-8><video id=v0 autoplay muted playsinline></video><script>
 let pc
-async function offer() {
+async function offer(configuration) {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720}})
   const [sound] = stream.getAudioTracks(), [picture] = stream.getVideoTracks()
-  pc = new RTCPeerConnection()
+  pc = new RTCPeerConnection(configuration)
   pc.addTransceiver(sound, {direction: 'sendonly'})
   const camera = pc.addTransceiver(picture, {
     direction: 'sendonly', sendEncodings: [{maxBitrate: 2500000, scalabilityMode: 'L1T3'}]})
@@ -191,3 +193,21 @@ async def test_where_udp_is_blocked_the_browser_comes_over_tcp(chromium: Browser
         await node.hears(contract.MediaFlowing, leg="leg_a", kind="camera")
         reply = await node.ask(contract.Probe("call_1"))
         assert isinstance(reply, contract.SessionStats) and reply.legs[0].over_tcp
+
+
+async def test_through_a_relay_that_reaches_the_worker_alone(chromium: Browser, bus: Bus, tmp_path: Path) -> None:
+    async with running_worker(bus, tmp_path) as worker, relay(tmp_path) as found:
+        node = Node(bus, worker.worker_id, "call_1")
+        await node.listen()
+        await node.open_leg("leg_a")
+        [server] = found.settings.servers("leg_a", datetime.now(UTC))
+        sender = await open_page(chromium, camera=True)
+        configuration = {
+            "iceServers": [{"urls": server.urls[:1], "username": server.username, "credential": server.credential}],
+            "iceTransportPolicy": "relay",
+        }
+        answer = await node.publish("leg_a", await sender.evaluate("c => offer(c)", configuration), TRACKS)
+        await sender.evaluate("sdp => answered(sdp)", answer)
+        await node.hears(contract.MediaFlowing, leg="leg_a", kind="camera")
+        counted = await sender.evaluate("count('local-candidate')")
+        assert {candidate["candidateType"] for candidate in counted["rows"]} == {"relay"}
