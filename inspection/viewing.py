@@ -40,6 +40,14 @@ from office.session import OFFICERS, Party
 from office.state import Message
 
 
+def _unrecorded(state: InspectionState, party: Party) -> bool:
+    """Whether somebody's picture and sound are not being written down; an applicant is told of their own."""
+    session = state.session
+    if party.role not in OFFICERS:
+        return session.applicant_leg() in session.unrecorded
+    return any(person.online and person.leg in session.unrecorded for person in session.people.values())
+
+
 def view(state: InspectionState, party: Party, now: datetime, queue: Queue | None = None) -> View:
     """The whole view of one party. `queue` is given for an applicant who waits."""
     officer, session, facts = party.role in OFFICERS, state.session, state.facts
@@ -59,7 +67,7 @@ def view(state: InspectionState, party: Party, now: datetime, queue: Queue | Non
         people=_people(state, party),
         call=session.call,
         call_started_at=session.call_started_at,
-        recording=session.call is not None,
+        recording=session.call is not None and not _unrecorded(state, party),
         steps=_steps(state),
         checklist=_checklist(state, found, officer),
         requests=_requests(state),

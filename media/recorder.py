@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from foundation import log
 from media.volume import RESERVE, Volume
 from recordings.journal import JournalHeader, JournalWriter, fault_of, journal_path
@@ -26,6 +28,10 @@ FLUSH_S = 0.1  # with the fsync each second: a crash of the worker costs 0.1 s o
 SYNC_S = 1.0
 STOP_S = 3.0  # a disk that hangs does not keep a worker from ending
 PENDING_MAX = 256 << 20  # bytes of a worker: forty sessions for half a minute, should the disk hang
+
+Steps = list[tuple[Any, ...]]
+"""Calls of a `JournalWriter` that are still to be made: the method and its arguments."""
+_MEDIA = (JournalWriter.packet, JournalWriter.sender_report)
 
 _log = log.get("recorder")
 
@@ -47,54 +53,60 @@ class EpochRecorder:
     """The recording of one epoch, as the forwarder sees it: every method only notes and never raises."""
 
     __slots__ = (
-        "_ended", "_path", "_pending", "_writer", "closed", "fault", "header", "pending_bytes", "settled", "volume"
+        "_ended", "_path", "_pending", "_writer", "closed", "fault", "header", "pending_bytes", "taking", "unsaved",
+        "volume",
     )  # fmt: skip
 
     def __init__(self, volume: Volume, header: JournalHeader) -> None:
         self.volume = volume
         self.header = header
         self._path = journal_path(volume.folder, header.worker, header.session, header.leg, header.epoch)
-        self._pending: list[tuple[Any, ...]] = []
+        self._pending: Steps = []
         self._writer: JournalWriter | None = None
         self._ended = False  # nothing more is written
         self.fault: str | None = None
         self.closed = False
-        self.settled = False  # its fault was dealt with
+        self.taking = True  # until its fault, if it comes to one, has been dealt with
+        self.unsaved: Steps = []  # what the disk refused
         self.pending_bytes = 0
 
     def packet(self, track: int, arrival_ns: int, rtp: bytes) -> None:
         """One RTP packet as the publisher sent it, decrypted."""
-        if self.fault is None:
+        if self.taking:
             self._pending.append((JournalWriter.packet, track, arrival_ns, rtp))
             self.pending_bytes += len(rtp)
 
     def sender_report(self, track: int, arrival_ns: int, ntp: int, rtp_timestamp: int) -> None:
         """The publisher's own pair of wall clock and RTP time."""
-        if self.fault is None:
+        if self.taking:
             self._pending.append((JournalWriter.sender_report, track, arrival_ns, ntp, rtp_timestamp))
 
     def anchor(self, wall_ns: int, mono_ns: int) -> None:
         """The worker's pair of wall clock and monotonic time."""
-        if self.fault is None:
+        if self.taking:
             self._pending.append((JournalWriter.anchor, wall_ns, mono_ns))
 
     def mark(self, kind: str, mono_ns: int, detail: dict[str, Any]) -> None:
         """Something that happened to the epoch and is not media."""
-        if self.fault is None:
+        if self.taking:
             self._pending.append((JournalWriter.mark, kind, mono_ns, detail))
 
     def close(self, reason: str, mono_ns: int) -> None:
         """The last entry; nothing may follow."""
-        if self.fault is None:
+        if self.taking:
             self._pending.append((JournalWriter.close, reason, mono_ns))
         self.closed = True
 
     def fail(self, code: str) -> None:
-        """Take no more; what was noted before is still written if the disk allows."""
+        """Its disk failed it; what was noted before is still written if that can be."""
         if self.fault is None:
             self.fault = code
 
-    def take(self) -> list[tuple[Any, ...]]:
+    def carry_on(self, steps: Steps) -> None:
+        """Begin with what the epoch before could not save."""
+        self._pending[:0] = steps
+
+    def take(self) -> Steps:
         """What is pending, to be handed to ``write``; called by the loop, which alone appends."""
         pending, self._pending = self._pending, []
         self.pending_bytes = 0
@@ -102,24 +114,25 @@ class EpochRecorder:
 
     # --- in the background threads ------------------------------------------------------------------------------------
 
-    def write(self, steps: list[tuple[Any, ...]]) -> None:
-        """Write down a batch; creates the file the first time, ends it after a fault."""
+    def write(self, steps: Steps, *, last: bool) -> None:
+        """Write down a batch; creates the file the first time. After a fault there is a last one, which ends it."""
         if self._ended:
             return
         try:
             if steps:
                 self._write(steps)
         except OSError as error:
+            self.unsaved += steps
             self.fail(fault_of(error))
         except Exception:
             _log.exception("journal failed", epoch=self.header.epoch)
             self.fail("write_failed")
-        if self.fault is not None:
+        if last:
             self._ended = True
             if self._writer is not None:
-                self._writer.close(self.fault)
+                self._writer.close(self.fault or "")
 
-    def _write(self, steps: list[tuple[Any, ...]]) -> None:
+    def _write(self, steps: Steps) -> None:
         if self._writer is None:
             self._writer = JournalWriter(self._path, self.header)
         writer = self._writer
@@ -133,6 +146,7 @@ class EpochRecorder:
             writer.flush()
             self.fail("disk_full")
         if writer.fault is not None:
+            self.unsaved += steps  # some of it may have been written: twice is better than not at all
             self.fail(writer.fault)
 
     def sync(self) -> None:
@@ -151,15 +165,23 @@ class Recorder:
         self._owner = owner
         self._open: list[EpochRecorder] = []
         self._unrecorded: dict[tuple[str, str], JournalHeader] = {}  # by session and leg: who was told so
+        self._carried: dict[tuple[str, str], Steps] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, header: JournalHeader) -> EpochRecorder | None:
         """Record a new epoch; None while no volume can be used, and the owner is told."""
         volume = self._volume()
+        carried = self._carried.pop((header.session, header.leg), [])
         if volume is None:
             self._lost(header, self.volumes[0].trouble or "disk_failed")
             return None
+        if carried:
+            earlier_ns = max(0, header.mono_ns - carried[0][2])
+            header = msgspec.structs.replace(
+                header, mono_ns=header.mono_ns - earlier_ns, wall_ns=header.wall_ns - earlier_ns
+            )
         epoch = EpochRecorder(volume, header)
+        epoch.carry_on(carried)
         self._open.append(epoch)
         self._back(header)
         return epoch
@@ -202,14 +224,13 @@ class Recorder:
         epochs = [epoch for epoch in self._open if epoch.volume is volume]
         if not epochs:
             return
-        finished = {id(epoch) for epoch in epochs if epoch.closed or epoch.fault is not None}
-        await volume.write(_write_all, [(epoch, epoch.take()) for epoch in epochs])
+        finished = {id(epoch) for epoch in epochs if epoch.closed or not epoch.taking}
+        await volume.write(_write_all, [(epoch, epoch.take(), not epoch.taking) for epoch in epochs])
         self._settle(volume)
         self._open = [epoch for epoch in self._open if id(epoch) not in finished]
 
     async def _sync(self, volume: Volume) -> None:
         await volume.sync(_sync_all, volume, [epoch for epoch in self._open if epoch.volume is volume])
-        self._settle(volume)
         if volume.trouble is None:
             for header in list(self._unrecorded.values()):
                 epoch = next((each for each in self._open if each.header is header and each.fault is None), None)
@@ -234,21 +255,27 @@ class Recorder:
                     self._end(epoch, "disk_slow")
 
     def _settle(self, volume: Volume) -> None:
-        """What the threads found: a disk's fault is that of all epochs on it."""
+        """What the threads found: a disk's fault is that of all epochs on it. Only while no write is under way, so
+        that it is known what was not saved."""
         mine = [epoch for epoch in self._open if epoch.volume is volume]
         for epoch in mine:
             if epoch.fault is not None and epoch.fault.startswith("disk_") and epoch.fault != "disk_slow":
                 volume.failed(epoch.fault)
         for epoch in mine:
             code = epoch.fault or volume.fault
-            if code is not None and not epoch.settled:
+            if code is not None and epoch.taking:
                 self._end(epoch, code)
 
     def _end(self, epoch: EpochRecorder, code: str) -> None:
+        session, leg = epoch.header.session, epoch.header.leg
         epoch.fail(code)
-        epoch.settled = True
+        epoch.taking = False
+        # A full disk takes the rest in its reserve, a slow one when it answers; from others it goes to the next epoch.
+        rest = epoch.unsaved if code in ("disk_full", "disk_slow") else epoch.unsaved + epoch.take()
+        self._carried[session, leg] = [step for step in rest if step[0] in _MEDIA]
         self._lost(epoch.header, code)
-        self._owner.renew_recording(epoch.header.session, epoch.header.leg, code)
+        self._owner.renew_recording(session, leg, code)
+        self._carried.pop((session, leg), None)
 
     def _lost(self, header: JournalHeader, code: str) -> None:
         key = (header.session, header.leg)
@@ -270,9 +297,9 @@ class Recorder:
                 _log.exception("journals not written")
 
 
-def _write_all(batches: list[tuple[EpochRecorder, list[tuple[Any, ...]]]]) -> None:
-    for epoch, steps in batches:
-        epoch.write(steps)
+def _write_all(batches: list[tuple[EpochRecorder, Steps, bool]]) -> None:
+    for epoch, steps, last in batches:
+        epoch.write(steps, last=last)
 
 
 def _sync_all(volume: Volume, epochs: list[EpochRecorder]) -> None:

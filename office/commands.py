@@ -174,6 +174,19 @@ class MediaResumed(Command, frozen=True, kw_only=True, tag="media.resumed"):
     leg: Id
 
 
+class RecordingLost(Command, frozen=True, kw_only=True, tag="recording.lost"):
+    """The call goes on and this leg is not recorded, for a reason of ours: `cause` is the worker's word for it."""
+
+    leg: Id
+    cause: Line
+
+
+class RecordingBack(Command, frozen=True, kw_only=True, tag="recording.back"):
+    """It is recorded again."""
+
+    leg: Id
+
+
 class PointerMoved(Command, frozen=True, kw_only=True, tag="pointer.moved"):
     """Where an officer pointed, at most one event a second; x, y as shares of the picture."""
 
@@ -255,6 +268,8 @@ SystemCommand = (
     | LegDown
     | MediaInterrupted
     | MediaResumed
+    | RecordingLost
+    | RecordingBack
     | PointerMoved
     | PhotoTaken
     | ReportBuilt

@@ -45,6 +45,8 @@ SYSTEM_RULES: Mapping[type[Command], Rule] = {
     c.LegDown: Rule(_SYSTEM, _ALWAYS),
     c.MediaInterrupted: Rule(_SYSTEM, _ALWAYS),
     c.MediaResumed: Rule(_SYSTEM, _ALWAYS),
+    c.RecordingLost: Rule(_SYSTEM, _ALWAYS),
+    c.RecordingBack: Rule(_SYSTEM, _ALWAYS),
     c.PointerMoved: Rule(OFFICERS, IN_CALL | {"closing"}),
     # A photograph taken before the end may arrive after it: the phone keeps it until the network is back.
     c.PhotoTaken: Rule(APPLICANT, IN_CALL | {"waiting", "closing"}),
@@ -57,7 +59,18 @@ SYSTEM_RULES: Mapping[type[Command], Rule] = {
 
 
 _RULES: Mapping[type[Command], Rule] = {**SHARED_RULES, **SYSTEM_RULES}
-_PASSING = frozenset({c.PersonJoin, c.PersonLeave, c.LegUp, c.LegDown, c.MediaInterrupted, c.MediaResumed})
+_PASSING = frozenset(
+    {
+        c.PersonJoin,
+        c.PersonLeave,
+        c.LegUp,
+        c.LegDown,
+        c.MediaInterrupted,
+        c.MediaResumed,
+        c.RecordingLost,
+        c.RecordingBack,
+    }
+)
 
 
 def apply(state: SessionState, command: Command, actor: Party, now: datetime) -> Outcome | Refused:
@@ -249,6 +262,16 @@ def _sealed(state: SessionState, command: c.RecordSealed, actor: Party, now: dat
     return NOTHING if state.sealed else say(actor, "system:record:sealed", fields(command))
 
 
+def _recording_lost(state: SessionState, command: c.RecordingLost, actor: Party, now: datetime) -> Outcome:
+    known = command.leg in state.unrecorded
+    return NOTHING if known else say(actor, "worker:recording:lost", fields(command))
+
+
+def _recording_back(state: SessionState, command: c.RecordingBack, actor: Party, now: datetime) -> Outcome:
+    known = command.leg not in state.unrecorded
+    return NOTHING if known else say(actor, "worker:recording:resumed", fields(command))
+
+
 def _written(tag: str) -> Decide:
     """A command that only becomes its event."""
 
@@ -281,6 +304,8 @@ _DECIDE: Mapping[type[Command], Decide] = {
     c.LegDown: _written("worker:leg:down"),
     c.MediaInterrupted: _written("worker:media:interrupted"),
     c.MediaResumed: _written("worker:media:resumed"),
+    c.RecordingLost: _recording_lost,
+    c.RecordingBack: _recording_back,
     c.PointerMoved: _written("officer:pointer:moved"),
     c.PhotoTaken: _written("applicant:photo:taken"),
     c.ReportBuilt: _report,

@@ -121,6 +121,7 @@ class SessionState(Struct, frozen=True, kw_only=True):
     requests: Mapping[str, Request] = {}
     gaps: tuple[Gap, ...] = ()
     masks: frozenset[str] = frozenset()
+    unrecorded: frozenset[str] = frozenset()
     result: str | None = None
     concluded_at: datetime | None = None
     signers: tuple[Signer, ...] = ()
@@ -366,6 +367,12 @@ def _seal(state: SessionState, event: Event) -> SessionState:
     return replace(stamped, seal_sha256=event.body.get("sha256"))
 
 
+def _moved(state: SessionState, event: Event) -> SessionState:
+    """Another worker begins anew and tells for itself what it cannot record."""
+    lost = {event.body["leg"]} if event.body.get("cause") in ("worker_lost", "worker_drained") else set()
+    return replace(state, unrecorded=state.unrecorded - lost)
+
+
 def _waiting(state: SessionState, event: Event) -> SessionState:
     return replace(state, waiting_since=event.at) if state.phase in BEFORE and state.waiting_since is None else state
 
@@ -391,13 +398,16 @@ _CHANGES: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "applicant:photo:refused": _answered,
     "officer:wait:messaged": _said,
     "officer:call:started": _started,
-    "officer:call:ended": lambda state, event: replace(state, call=None),
+    "officer:call:ended": lambda state, event: replace(state, call=None, unrecorded=frozenset()),
     "officer:request:made": _asked,
     "officer:photo:asked": _asked,
     "officer:mask:on": lambda state, event: replace(state, masks=state.masks | {event.body["leg"]}),
     "officer:mask:off": lambda state, event: replace(state, masks=state.masks - {event.body["leg"]}),
     "officer:record:closed": _concluded,
     "system:officer:assigned": _assigned,
+    "worker:media:interrupted": _moved,
+    "worker:recording:lost": lambda state, event: replace(state, unrecorded=state.unrecorded | {event.body["leg"]}),
+    "worker:recording:resumed": lambda state, event: replace(state, unrecorded=state.unrecorded - {event.body["leg"]}),
     "system:report:built": lambda state, event: replace(
         state, report_sha256=event.body.get("sha256"), coverage=event.body.get("coverage")
     ),

@@ -1,6 +1,6 @@
 """Every millisecond of a call in exactly one class, for each person in it. Pure; the source of the second strip 秒带.
 
-    interrupted  the person was not connected: nothing could be recorded
+    interrupted  nothing was recorded: the person was not connected, or our own disk failed, as the cause says
     no_signal    connected, yet neither sound nor picture came
     masked       the picture was covered on an officer's order; the recording goes on
     muted        microphone or camera was switched off by the person, or sound did not come

@@ -290,6 +290,15 @@ def _legs(
     return out
 
 
+_ENDS = {
+    "track:unmuted": "track:muted",
+    "mask:off": "mask:on",
+    "media:resumed": "media:interrupted",
+    "recording:resumed": "recording:lost",
+}
+RECORDING_SLACK_MS = 3000
+
+
 class _Conditions:
     """Mutes, masks and causes as the events tell them, as spans on the session clock."""
 
@@ -302,12 +311,11 @@ class _Conditions:
         for event in events:
             now_ms, body = _ms(origin, event.at), event.body
             what, leg = event.tag.partition(":")[2], str(body.get("leg", ""))
-            if what in ("track:muted", "mask:on", "media:interrupted"):
+            if what in ("track:muted", "mask:on", "media:interrupted", "recording:lost"):
                 key = (what, event.actor, str(body.get("kind", "video"))) if what == "track:muted" else (what, leg)
                 begun.setdefault(key, (now_ms, str(body.get("cause", ""))))
-            elif what in ("track:unmuted", "mask:off", "media:resumed"):
-                opened = {"track:unmuted": "track:muted", "mask:off": "mask:on", "media:resumed": "media:interrupted"}
-                word = opened[what]
+            elif what in _ENDS:
+                word = _ENDS[what]
                 key = (word, event.actor, str(body.get("kind", "video"))) if word == "track:muted" else (word, leg)
                 if key in begun:
                     self._note(key, begun.pop(key), now_ms)
@@ -326,6 +334,9 @@ class _Conditions:
 
     def _note(self, key: tuple[str, ...], since: tuple[int, str], until_ms: int) -> None:
         span = (since[0], until_ms)
+        if key[0] == "recording:lost":
+            # The hole begins with the last packet written and ends with the first keyframe after.
+            span = (span[0] - RECORDING_SLACK_MS, span[1] + RECORDING_SLACK_MS)
         if key[0] == "track:muted":
             self._muted.setdefault((key[1], "audio" if key[2] == "audio" else "video"), []).append(span)
         elif key[0] == "mask:on":

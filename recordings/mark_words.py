@@ -24,6 +24,12 @@ CAUSES: dict[str, Pair] = {
     "worker_died": ("所在的媒体服务中断", "was on a media server that stopped"),
     "journal_damaged": ("的录像日志损坏", "had a damaged journal"),
     "no_picture": ("没有新画面", "sent no new picture"),
+    "disk_full": ("没有录上：磁盘已满", "was not recorded: the disk was full"),
+    "disk_slow": ("没有录上：磁盘没有响应", "was not recorded: the disk did not answer"),
+    "disk_read_only": ("没有录上：磁盘只读", "was not recorded: the disk could not be written to"),
+    "disk_failed": ("没有录上：磁盘故障", "was not recorded: the disk failed"),
+    "journal_taken": ("没有录上：媒体服务停顿过久", "was not recorded: the media server had stood still"),
+    "write_failed": ("没有录上：写入失败", "was not recorded: writing failed"),
     "other": ("原因不明", "for an unknown reason"),
 }
 
@@ -84,6 +90,8 @@ WORDS: dict[str, Pair] = {
     "report:built": ("勘验单已生成", "Sheet issued"),
     "signature:made": ("{who}签名：{name}", "{who} signed: {name}"),
     "signature:refused": ("{who}不签名：{text}", "{who} refused to sign: {text}"),
+    "recording:lost": ("录音录像中断：{cause}", "Recording interrupted: {cause}"),
+    "recording:resumed": ("录音录像恢复", "Recording goes on"),
     "seal:made": ("机关盖章", "Office seal"),
     "record:sealed": ("案卷已封存", "Record sealed"),
 }

@@ -119,7 +119,7 @@ def timeline(
 def _kind(tag: str) -> Kind | None:
     what = tag.partition(":")[2]
     subject = what.partition(":")[0]
-    if what in ("pointer:moved", "leg:up", "leg:down", "media:interrupted", "media:resumed"):
+    if what in ("pointer:moved", "leg:up", "leg:down", "media:interrupted", "media:resumed", "recording:resumed"):
         return None  # gaps are drawn from the manifest, which knows how long they were
     kinds: dict[str, Kind] = {
         "answer": "answer",
@@ -134,6 +134,7 @@ def _kind(tag: str) -> Kind | None:
         "request": "message",
         "wait": "message",
         "interruption": "gap",
+        "recording": "gap",
     }
     return kinds.get(subject, "call")
 

@@ -13,12 +13,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from foundation import audit
 from foundation.clock import Clock
 from foundation.db import Database, say_after_commit
 from foundation.errors import Problem
 from foundation.ids import new_id, new_token
 from media import contract
-from office.commands import LegDown, LegUp, MediaInterrupted, MediaResumed, PersonJoin, PersonLeave
+from office.commands import (
+    LegDown,
+    LegUp,
+    MediaInterrupted,
+    MediaResumed,
+    PersonJoin,
+    PersonLeave,
+    RecordingBack,
+    RecordingLost,
+)
 from office.session import SYSTEM, Party
 from signaling import store
 from signaling.calls import time_of
@@ -153,6 +163,39 @@ class Attendance:
             if not await store.change_leg(conn, event.leg, only_if={"publishing": False}, publishing=True):
                 return []
             return [(LegUp(leg=event.leg, direction="publish"), SYSTEM)]
+
+        await room.carry_out(plan)
+
+    async def recording_lost(self, room: Room, event: contract.RecordingFault) -> None:
+        """A leg is not recorded: on the record, and in the audit log for whoever runs the machines."""
+
+        async def plan(conn: AsyncConnection) -> Sequence[Proposal]:
+            if event.leg not in room.shared.unrecorded:
+                detail = {
+                    "leg": event.leg,
+                    "fault": event.code,
+                    "worker": room.placement.worker if room.placement else "",
+                }
+                await audit.append(
+                    conn,
+                    at=self._clock.now(),
+                    actor="system",
+                    action="recording.lost",
+                    resource=room.record,
+                    outcome="done",
+                    detail=detail,
+                )
+            return [(RecordingLost(leg=event.leg, cause=event.code), SYSTEM)]
+
+        await room.carry_out(plan)
+
+    async def recording_back(self, room: Room, leg: str) -> None:
+        """It is recorded again."""
+        if leg not in room.shared.unrecorded:
+            return
+
+        async def plan(conn: AsyncConnection) -> Sequence[Proposal]:
+            return [(RecordingBack(leg=leg), SYSTEM)]
 
         await room.carry_out(plan)
 

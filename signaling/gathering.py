@@ -270,7 +270,7 @@ class Gathering:
         if now is None or now.call != before.call:
             self._spawn(self._calls.ended(before))
             return
-        reason: Any = "session_lost" if now.worker == before.worker else "worker_lost"
+        reason = self._calls.why_moved(before, now)
         for socket in self.sockets.values():
             if socket.leg is not None:
                 socket.push(m.MediaMoved(now.call, reason))
@@ -325,6 +325,13 @@ class Gathering:
                 await self._attendance.media_down(self.room, event)
             case contract.RecordingFault():
                 self._tell_officers("M06", "error", name=self._name(event.leg))
+                await self._attendance.recording_lost(self.room, event)
+            case contract.RecordingResumed():
+                self._tell_officers("M08", "info", name=self._name(event.leg))
+                await self._attendance.recording_back(self.room, event.leg)
+            case contract.EpochOpened():
+                # As good as the word that it is recorded again, should that have been lost.
+                await self._attendance.recording_back(self.room, event.leg)
             case contract.Quality():
                 self._tell_weak(event)
 

@@ -5,7 +5,7 @@ Read next: `websocket` (one client), `gathering` (one record's clients here), `r
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -116,6 +116,7 @@ class SignalingNode:
             lambda: len(self._sockets),
             heartbeat_s=timing.heartbeat_s,
             dead_after_s=timing.dead_after_s,
+            metrics=metrics,
         )
         self._attendance = Attendance(node_id, db, clock)
         self._calls = Calls(db, clock, self.directory, MediaLink(bus, reply_within_s=timing.reply_within_s))

@@ -15,6 +15,7 @@ from msgspec import Struct
 from foundation import log
 from foundation.bus import Bus, Msg, Subscription
 from foundation.clock import Clock
+from foundation.metrics import Metrics
 from media.contract import WorkerAlive, decode_heartbeat
 
 NODE_HEARTBEAT = "signaling.heartbeat"
@@ -61,8 +62,10 @@ class Liveness:
 
 
 def least_loaded(workers: dict[str, WorkerAlive], alive: Callable[[str], bool]) -> str | None:
-    """The living worker with room: least busy, then fewest legs, then by name. None: there is none."""
+    """The living worker with room: one that can record if any can, least busy, then fewest legs, then by name. None:
+    there is none."""
     able = [worker for name, worker in workers.items() if alive(name) and not worker.draining]
+    able = [worker for worker in able if worker.records] or able
     # Load is rounded so that the noise of a few per cent does not decide against fewer legs.
     best = min(able, key=lambda worker: (round(worker.load, 1), worker.legs, worker.worker), default=None)
     return best.worker if best else None
@@ -80,7 +83,12 @@ class Directory:
         *,
         heartbeat_s: float = 1.0,
         dead_after_s: float = DEAD_AFTER_S,
+        metrics: Metrics | None = None,
     ) -> None:
+        metrics = metrics or Metrics()
+        labels = ("worker", "disk")
+        self._disk_fault = metrics.gauge("media_disk_fault", "1: recordings cannot be written to this disk.", labels)
+        self._disk_free = metrics.gauge("media_disk_free_share", "Free space on a disk for recordings, 0 to 1.", labels)
         self._node = node
         self._bus = bus
         self._clock = clock
@@ -125,6 +133,10 @@ class Directory:
     def worker_is_dead(self, worker: str) -> bool:
         return self.bus_heard and self._workers.dead(worker, self._now_s())
 
+    def worker_is_draining(self, worker: str) -> bool:
+        """It lives and asks to be relieved."""
+        return self.worker_is_alive(worker) and worker in self._known and self._known[worker].draining
+
     def worker_is_late(self, worker: str) -> bool:
         return self._workers.late(worker, self._now_s())
 
@@ -152,9 +164,21 @@ class Directory:
             alive = decode_heartbeat(message.data)
         except msgspec.DecodeError:
             return
+        before = self._known.get(alive.worker)
         self._known[alive.worker] = alive
+        self._note_disks(alive, before)
         if self._workers.heard(alive.worker, self._now_s()):
             self._log.info("media worker is there", worker=alive.worker)
+
+    def _note_disks(self, alive: WorkerAlive, before: WorkerAlive | None) -> None:
+        """For whoever runs the machines: gauges always, a line when something changes."""
+        known = {disk.number: disk.fault for disk in before.disks} if before is not None else {}
+        for disk in alive.disks:
+            self._disk_fault.labels(alive.worker, disk.number).set(disk.fault is not None)
+            self._disk_free.labels(alive.worker, disk.number).set(disk.free_share)
+            if disk.fault != known.get(disk.number):
+                say = self._log.error if disk.fault else self._log.warning
+                say("disk for recordings", worker=alive.worker, disk=disk.number, fault=disk.fault or "none")
 
     async def _beat(self) -> None:
         while True:

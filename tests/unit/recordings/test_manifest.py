@@ -87,6 +87,26 @@ def test_a_reconnection_stands_in_the_strip_with_the_cause_the_phone_reported() 
     assert manifest.moment_ms(START - timedelta(seconds=10)) is None
 
 
+def test_what_our_own_disk_failed_to_record_is_a_gap_with_that_cause() -> None:
+    told = [
+        *CALL[:4],
+        (20.1, "system", "worker:recording:lost", {"leg": "leg_1", "cause": "disk_full"}),
+        (29, "system", "worker:recording:resumed", {"leg": "leg_1"}),
+        (60, "stf_1", "officer:call:ended", {}),
+    ]
+    epochs = [epoch("ep_1", 0, 20), epoch("ep_2", 29.4, 30.6), epoch("ep_3", 0, 60, "leg_2")]
+    manifest = manifest_up_to("rec_1", chain(*told), epochs, START + timedelta(seconds=60))
+    applicant = next(leg for leg in manifest.legs if leg.role == "applicant")
+    assert [(s.from_ms, s.to_ms, s.class_, s.cause) for s in applicant.segments] == [
+        (0, 20_000, "live", ""),
+        (20_000, 29_400, "interrupted", "disk_full"),
+        (29_400, 60_000, "live", ""),
+    ]
+    marks = timeline(manifest, chain(*told), {}, live=False).marks
+    assert "中断9秒：申请人没有录上：磁盘已满" in [mark.text_zh for mark in marks]
+    assert "录音录像中断：没有录上：磁盘已满" in [mark.text_zh for mark in marks]
+
+
 def test_canonical_json_reads_back_the_same() -> None:
     manifest = manifest_up_to("rec_1", chain(*CALL), EPOCHS, START + timedelta(seconds=100))
     assert from_json(to_json(manifest)) == manifest
