@@ -7,6 +7,7 @@ request sees no half-done state of another; events go out in the order they happ
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from recordings.journal import JournalHeader
 
 TICK_S = 0.05  # congestion feedback and DTLS retransmission
 _TICKS_PER_SECOND = 20
+_HEARD_NS = 3_000_000_000  # three heartbeats: as the nodes judge it
 _EVENTS_MAX = 10_000  # told while the bus is away; a node that was away asks for the present state instead
 REQUESTS = "media.worker.{}"
 EVENTS = "media.events.{}"
@@ -63,7 +65,8 @@ class MediaWorker:
         self._recorder = Recorder([spool] if isinstance(spool, Path) else spool, worker_id, self)
         self._sessions: dict[str, Session] = {}
         self._events: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_EVENTS_MAX)
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
+        self._others: dict[str, int] = {}  # workers that take sessions, and when they were heard last
         self._tasks: list[asyncio.Task[None]] = []
         self._draining = False
         self._cpu = (0.0, 0.0)
@@ -88,18 +91,48 @@ class MediaWorker:
         )  # fmt: skip
         self._recorder.start()
         self._tasks = [asyncio.create_task(work) for work in (self._keep_time(), self._tell_events())]
-        self._subscription = await self._bus.subscribe(REQUESTS.format(self.worker_id), self._on_request)
+        self._subscriptions = [
+            await self._bus.subscribe(REQUESTS.format(self.worker_id), self._on_request),
+            await self._bus.subscribe(HEARTBEAT, self._on_heartbeat),
+        ]
         await self._beat(0.0)
 
     def drain(self) -> None:
         """Take no new session; those there are go on."""
         self._draining = True
 
+    async def hand_over(self, within_s: float) -> bool:
+        """Take no new session and wait until the nodes have moved those there are; True when none is left.
+
+        Returns at once where no other worker could take them: to wait would be to keep everybody for nothing.
+        """
+        self.drain()
+        await self._beat(0.0)
+        deadline_ns = self._clock_ns() + int(within_s * 1e9)
+        while self._sessions and self._elsewhere() and self._clock_ns() < deadline_ns:  # noqa: ASYNC110 - three things
+            await asyncio.sleep(TICK_S)
+        return not self._sessions
+
+    def _elsewhere(self) -> bool:
+        heard_since_ns = self._clock_ns() - _HEARD_NS
+        return any(at_ns >= heard_since_ns for at_ns in self._others.values())
+
+    async def _on_heartbeat(self, message: Msg) -> None:
+        """Who else there is, for the day this worker has to go."""
+        with suppress(ValueError):
+            other = contract.decode_heartbeat(message.data)
+            if other.worker == self.worker_id:
+                return
+            if other.draining:
+                self._others.pop(other.worker, None)
+            else:
+                self._others[other.worker] = self._clock_ns()
+
     async def stop(self) -> None:
         """End every session, write every journal, free the port."""
         self._draining = True
-        if self._subscription is not None:
-            await self._subscription.close()
+        for subscription in self._subscriptions:
+            await subscription.close()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()

@@ -17,6 +17,9 @@ from foundation.settings import Settings
 from server import preflight
 from server.supervise import CannotStart, announce_ready, die_with_parent
 
+HAND_OVER_S = 20.0
+"""A stopped media worker's calls are moved within seconds; whoever waits longer has no browser that listens."""
+
 
 @asynccontextmanager
 async def until_told(settings: Settings) -> AsyncIterator[asyncio.Event]:
@@ -75,6 +78,7 @@ async def run_media(settings: Settings) -> None:
             gc.freeze()
             announce_ready()
             await told.wait()
+            await worker.hand_over(HAND_OVER_S)
         finally:
             await worker.stop()
 

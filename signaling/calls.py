@@ -7,6 +7,7 @@ by one conditional statement, and every node that reads a new generation tells i
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +25,8 @@ from signaling.nodes import Directory
 from signaling.room import Proposal, Room, changed_subject
 from signaling.slots import Filled, Source, slots_for
 from signaling.store import Leg, Placement
+
+MoveReason = Literal["worker_lost", "worker_drained", "session_lost"]
 
 COVERED: tuple[contract.Kind, ...] = ("camera", "screen")
 """A mask covers pictures; who is covered is still heard."""
@@ -61,7 +64,7 @@ class Calls:
         request = contract.CloseSession(placement.call, placement.record)
         await self._link.tell(placement.worker, request, contract.SessionClosed)
 
-    async def move(self, room: Room, old: Placement) -> bool:
+    async def move(self, room: Room, old: Placement, cause: str = "worker_lost") -> bool:
         """Give the call to a living worker and write the interruption. False: no worker takes calls."""
         worker = self._directory.pick_worker()
         if worker is None:
@@ -74,11 +77,17 @@ class Calls:
             await store.forget_media(conn, room.record)
             for leg in senders:
                 await store.change_leg(conn, leg.leg, stalled=True)
-            return [(MediaInterrupted(leg=leg.leg, cause="worker_lost"), SYSTEM) for leg in senders]
+            return [(MediaInterrupted(leg=leg.leg, cause=cause), SYSTEM) for leg in senders]
 
         await room.carry_out(plan)
         self._log.warning("a call moves", call=old.call, gone=old.worker, worker=worker)
         return True
+
+    def why_moved(self, before: Placement, now: Placement) -> MoveReason:
+        """What clients are told of a move; what the record says of it was written by whoever moved it."""
+        if now.worker == before.worker:
+            return "session_lost"
+        return "worker_drained" if self._directory.worker_is_draining(before.worker) else "worker_lost"
 
     async def _where(self, room: Room) -> Placement:
         """The placement of the room's call on a worker that lives. Raises Problem M03 (no call), M01 (no worker)."""

@@ -146,13 +146,17 @@ class Sweep:
         return gathering is None or not gathering.has(leg.connection)
 
     async def _workers(self) -> None:
-        """Calls of our rooms whose worker died, or was started again and knows nothing of them."""
+        """Calls of our rooms whose worker died, asks to be relieved, or was started again and knows nothing of them."""
         # Together: one wedged worker would otherwise delay the others' calls by a second each.
         await asyncio.gather(*(self._worker_of(gathering) for gathering in list(self._gatherings.values())))
 
     async def _worker_of(self, gathering: Gathering) -> None:
         at = gathering.room.placement
         if at is None or not gathering.sockets:
+            return
+        if self._directory.worker_is_draining(at.worker):
+            if await self._calls.move(gathering.room, at, "worker_drained"):
+                await self._calls.ended(at)
             return
         doubtful = self._directory.worker_is_late(at.worker) or self._is_empty(at.worker, gathering)
         if doubtful and await self._calls.session_is_lost(at):

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -73,7 +73,12 @@ class Node:
 
 @asynccontextmanager
 async def running_worker(
-    bus: Bus, spool: Path, *, worker_id: str = "w1", clock: Clock | None = None, host: str = "127.0.0.1"
+    bus: Bus,
+    spool: Path | Sequence[Path],
+    *,
+    worker_id: str = "w1",
+    clock: Clock | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[MediaWorker]:
     """A worker on a free port, stopped at the end."""
     worker = MediaWorker(
@@ -95,8 +100,8 @@ async def running_worker(
 
 async def kill(worker: MediaWorker) -> None:
     """End a worker as kill -9 does: no farewell, no event, no heartbeat."""
-    assert worker._subscription is not None
-    await worker._subscription.close()
+    for subscription in worker._subscriptions:
+        await subscription.close()
     tasks = [*worker._tasks, *worker._recorder._tasks]
     for task in tasks:
         task.cancel()

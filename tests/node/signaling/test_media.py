@@ -233,6 +233,39 @@ async def test_a_dead_worker_costs_a_reconnect_and_the_record_says_so(
         await talk.close()
 
 
+async def test_a_worker_that_is_stopped_hands_its_calls_over_first(
+    stations: tuple[Station, Station], worker: MediaWorker, tmp_path: Path
+) -> None:
+    a, b = stations
+    talk = await begin(a, b)
+    async with running_worker(b.bus, tmp_path / "spool2", worker_id="w2") as second:
+        await until(lambda: None if worker._others else "the other worker was not heard")
+        leaving = asyncio.create_task(worker.hand_over(20))
+        for client in (talk.applicant, talk.lead):
+            moved = await client.wait(lambda client=client: client.of(m.MediaMoved), "media.moved", within_s=15)
+            assert moved.reason == "worker_drained"
+        await talk.hush()
+        talk.sending.close()
+        talk.receiving.close()
+        await talk.publish()
+        talk.speak()
+        await talk.subscribe()
+        await talk.hears()
+        assert second._sessions
+        assert await leaving, "it waited until its last session was closed"
+        await talk.lead.sees(lambda view: view["phase"] == "live", "the call again")
+        assert talk.lead.view["interruptions"][-1]["cause"] == "worker_drained"
+        await talk.close()
+
+
+async def test_a_worker_without_another_does_not_wait(stations: tuple[Station, Station], worker: MediaWorker) -> None:
+    talk = await begin(*stations)
+    assert not await worker.hand_over(20)
+    assert not talk.applicant.of(m.MediaMoved)
+    await talk.hears()
+    await talk.close()
+
+
 async def test_a_worker_that_was_started_again_under_its_name_is_noticed(
     stations: tuple[Station, Station], worker: MediaWorker, tmp_path: Path
 ) -> None:
