@@ -181,12 +181,25 @@ class Packager:
         return grown
 
     async def _look(self, tail: EpochTail) -> bool:
-        for file in tail.files:
-            await self._store_parts(file)  # left over from a step that failed: nothing new is read before
+        await self._store(tail)  # left over from a step that failed: nothing new is read before
         grown = await asyncio.to_thread(tail.look)
+        await self._store(tail)
+        return grown
+
+    async def _store(self, tail: EpochTail) -> None:
+        """Store what is ready, but nothing that a power cut could still take from the journal: the journal has to give
+        the same bytes again.
+        """
+        if any(file.parts for file in tail.files):
+            await self._sync(tail)
         for file in tail.files:
             await self._store_parts(file)
-        return grown
+
+    async def _sync(self, tail: EpochTail) -> None:
+        try:
+            await asyncio.to_thread(tail.sync)
+        except OSError as error:  # what can be read is stored all the same: it may soon be the only copy
+            _logger.error("journal not synced", journal=tail.path.name, error=error)
 
     async def _abandoned(self, tail: EpochTail, silent_s: float) -> bool:
         """Whether a journal that has no end and does not grow is to be taken from its writer."""
@@ -199,10 +212,7 @@ class Packager:
             await asyncio.to_thread(tail.take)
             while await self._look(tail):
                 pass
-        try:
-            await asyncio.to_thread(tail.sync)
-        except OSError as error:  # what could be read is stored all the same: the objects do not need the journal
-            _logger.error("journal not synced", journal=tail.path.name, error=error)
+        await self._sync(tail)
         await asyncio.to_thread(tail.finish, "journal_damaged" if tail.damaged else "worker_died")
         for file in tail.files:
             await self._store_parts(file)
