@@ -9,11 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inspection.checklist import Displaced, Given, ItemStanding, standings
-from office import state as shared
+from office import fold
 from office.condition import Literal_
 from office.events import Event, StoredEvent
 from office.matter import Matter
-from office.state import SessionState
+from office.state import Gap, SessionState
 
 STEPS = ("identity", "show_credentials", "tell_rights", "consent_to_recording", "walk_round", "read_back")
 """Steps that are events of their own; `sign` and `close` of a matter's list are told by signatures and result."""
@@ -115,7 +115,7 @@ def initial(facts: InspectionFacts) -> InspectionState:
 
 def evolve(state: InspectionState, event: Event) -> InspectionState:
     """The state after one more event of the record."""
-    session = shared.evolve(state.session, event)
+    session = fold.evolve(state.session, event)
     after = replace(state, session=session)
     if state.session.gap is not None and session.gap is None:
         after = _after_gap(after, session.gaps[-1])
@@ -124,7 +124,7 @@ def evolve(state: InspectionState, event: Event) -> InspectionState:
     return change(after, event) if change is not None and not erased else after
 
 
-def _after_gap(state: InspectionState, gap: shared.Gap) -> InspectionState:
+def _after_gap(state: InspectionState, gap: Gap) -> InspectionState:
     """Whether identity is checked again is the matter's policy: three legal variants (office.matter)."""
     policy = state.facts.matter.procedure.interruption
     done = state.steps.get("identity")

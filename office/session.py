@@ -10,7 +10,7 @@ Theory of operation. A session has no state of its own: its state is the fold of
 fold: on a conflict it reads the missing events, folds them in and applies again. Both are pure, so any process may do
 it, and live view, sheet, replay and audit are four readings of one list.
 
-The phase moves by *cues*, which `office.state.cue_of` reads from events:
+The phase moves by *cues*, which `office.fold.cue_of` reads from events:
 
     invited ──arrived──► waiting ──started──► live ⇄ (lost / back) interrupted
        │                    │                   └──concluded──► closing ──settled──► closed

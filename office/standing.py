@@ -10,7 +10,8 @@ import msgspec
 from msgspec.structs import replace
 
 from office.events import Event
-from office.state import SessionState, evolve
+from office.fold import evolve
+from office.state import SessionState
 
 
 def decode_standing(text: str) -> SessionState:

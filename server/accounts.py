@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from foundation.db import Database
-from foundation.settings import Settings
 from office import store as office
 from office.demo import new_password
 from server.login import store
 from server.login.sessions import hash_password
+from server.preflight import read_settings
 from server.schema import migrate_database
 from server.supervise import CannotStart
 
 
 async def reset_password(account: str) -> None:
     """Give ``account`` a new random password and print it. Raises CannotStart when nobody has that account."""
-    settings = Settings()
+    settings = read_settings()
     await migrate_database(settings)
     db = await Database.open(settings.database)
     password = new_password()

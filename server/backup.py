@@ -27,8 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from foundation.blobs import Blobs
 from foundation.db import Database, UtcTime, metadata
 from foundation.objects import open_blobs
-from foundation.settings import Settings
 from server import VERSION
+from server.preflight import read_settings
 from server.schema import migrate_database
 from server.supervise import CannotStart
 
@@ -39,7 +39,7 @@ PIECE = 4 * 2**20
 
 async def make_backup(file: Path) -> None:
     """Write ``file`` (mode 0600). Raises CannotStart when it exists already."""
-    settings = Settings()
+    settings = read_settings()
     try:
         out = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
     except FileExistsError as error:
@@ -64,7 +64,7 @@ async def make_backup(file: Path) -> None:
 
 async def restore_backup(file: Path) -> None:
     """Put ``file`` into an empty installation. Raises CannotStart when it is not empty or the file is not whole."""
-    settings = Settings()
+    settings = read_settings()
     contents = await asyncio.to_thread(_checked, file)
     if settings.office_key.exists():
         raise CannotStart(

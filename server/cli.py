@@ -86,10 +86,13 @@ def jobs() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's tables."""
-    from foundation.settings import Settings
+    from server.preflight import read_settings
     from server.schema import migrate_database
 
-    asyncio.run(migrate_database(Settings()))
+    async def bring_up_to_date() -> None:
+        await migrate_database(read_settings())
+
+    run_once(bring_up_to_date())
 
 
 @app.command()
@@ -140,10 +143,10 @@ def run_role(role: Callable[[Settings], Coroutine[Any, Any, None]]) -> None:
     """Run a role until it is told to stop; a reason for people ends with an exit code that says: do not try again."""
     import uvloop
 
-    from foundation.settings import Settings
+    from server.preflight import read_settings
 
     try:
-        uvloop.run(role(Settings()))
+        uvloop.run(role(read_settings()))
     except CannotStart as error:
         print(str(error).replace("\n", " / "), flush=True)
         raise SystemExit(CANNOT_START) from None

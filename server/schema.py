@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 
+from sqlalchemy.exc import DBAPIError
+
 from foundation import migrations
 from foundation.settings import Settings
+from server import preflight
 from server.supervise import CannotStart
 
 MODULES = (
@@ -26,10 +29,12 @@ def load_tables() -> None:
 
 
 async def migrate_database(settings: Settings) -> None:
-    """Bring the database to this version's tables. Raises CannotStart for a database of a later version."""
+    """Bring the database to this version's tables. CannotStart for one that is absent or of a later version."""
     load_tables()
     try:
         await migrations.migrate(settings.database)
+    except DBAPIError as error:
+        raise CannotStart(preflight.database_sentence(settings, error)) from error
     except migrations.NewerDatabase as error:
         raise CannotStart(
             "数据库来自更新的版本，这个版本不能打开。请用新版本，或恢复旧备份。\n"

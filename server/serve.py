@@ -37,9 +37,12 @@ def say(text: str) -> None:
 
 async def serve_all(*, lan: bool, accounts_file: Path | None) -> None:
     """Run until Ctrl-C or SIGTERM. Raises `CannotStart` with a sentence for people."""
-    chosen = choose(Settings(), lan=lan)
-    os.environ.update(chosen)
-    settings = Settings()
+    asked = preflight.read_settings()
+    preflight.check_data_dir(asked)
+    if accounts_file:
+        preflight.check_folder(accounts_file.parent)
+    os.environ.update(choose(asked, lan=lan))
+    settings = preflight.read_settings()
     preflight.check(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
