@@ -5,6 +5,7 @@ came. On an 800 kbit/s uplink with a deep buffer this is the difference between 
 """
 
 import struct
+from itertools import takewhile
 
 from media.rtp import SequenceUnwrapper
 
@@ -21,9 +22,10 @@ class ArrivalLog:
 
     def __init__(self) -> None:
         self._unwrapper = SequenceUnwrapper()
-        self._arrivals: dict[int, int] = {}
+        self._arrivals: dict[int, int] = {}  # by index, in the order they came
         self._next: int | None = None  # first index not yet reported
         self._first_pending: int | None = None
+        self._newest = 0
         self._count = 0
 
     def add(self, seq: int, now_ns: int) -> None:
@@ -31,16 +33,17 @@ class ArrivalLog:
         index = self._unwrapper.unwrap(seq)
         if index not in self._arrivals:
             self._arrivals[index] = now_ns
+            if index > self._newest:
+                self._newest = index
             if self._first_pending is None or index < self._first_pending:
                 self._first_pending = index
 
     def feedback(self, now_ns: int) -> list[bytes]:
         """Feedback bodies (rtcp.transport_feedback wraps them) for what came since the last call; often just one."""
-        first = self._first_pending
+        first, newest = self._first_pending, self._newest
         if first is None:
             return []
         self._first_pending = None
-        newest = max(self._arrivals)
         start = first if self._next is None else min(self._next, first)
         start = max(start, newest - 4 * _SPAN_MAX)  # after a long silence the lost ones are news to nobody
         self._next = newest + 1
@@ -50,7 +53,8 @@ class ArrivalLog:
             body, start = self._body(start, newest)
             bodies.append(body)
         horizon = now_ns - _HISTORY_NS
-        self._arrivals = {index: at for index, at in self._arrivals.items() if at >= horizon}
+        for index in list(takewhile(lambda index: self._arrivals[index] < horizon, self._arrivals)):
+            del self._arrivals[index]
         return bodies
 
     def _skip_lost(self, start: int, newest: int) -> int:

@@ -1,4 +1,4 @@
-"""Token buckets: how much of something a stranger, or a friend gone wild, may do."""
+"""How much of something a stranger, or a friend gone wild, may do."""
 
 
 class TokenBucket:
@@ -22,3 +22,23 @@ class TokenBucket:
             return False
         self._tokens -= amount
         return True
+
+
+class Allowance:
+    """The same for what comes by the thousand: ``left`` is counted down where it is used, and time fills it up again in
+    strides. Begins full.
+    """
+
+    __slots__ = ("_at_ns", "_burst", "_rate", "left")
+
+    def __init__(self, rate: int, burst: int, now_ns: int) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._at_ns = now_ns
+        self.left = burst
+
+    def fill(self, now_ns: int) -> None:
+        """Grant what the time since the last call is worth; call it every 50 ms or so."""
+        gained = (now_ns - self._at_ns) * self._rate // 1_000_000_000
+        self._at_ns = now_ns
+        self.left = min(self._burst, self.left + gained)

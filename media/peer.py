@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from foundation import log
 from media.dtls import DtlsEndpoint, Fingerprint, Identity, Role
-from media.limits import TokenBucket
+from media.limits import Allowance, TokenBucket
 from media.socket import MediaSocket, Path
 from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 
@@ -63,8 +63,8 @@ class Peer:
         self._early: list[tuple[bytes, Path]] = []
         self._receiving: SrtpReceiver | None = None
         self._sending: SrtpSender | None = None
-        self._packets = TokenBucket(_PACKETS_PER_S, 2 * _PACKETS_PER_S)
-        self._bytes = TokenBucket(_BYTES_PER_S, 2 * _BYTES_PER_S)
+        self._packets = Allowance(_PACKETS_PER_S, 2 * _PACKETS_PER_S, self._born_ns)
+        self._bytes = Allowance(_BYTES_PER_S, 2 * _BYTES_PER_S, self._born_ns)
         self._old_ufrag = ""
         self.strangers = TokenBucket(_CHECKS_PER_S, 2 * _CHECKS_PER_S)
         self.remote: tuple[Fingerprint, ...] = ()
@@ -133,13 +133,16 @@ class Peer:
 
     def srtp(self, data: bytes) -> None:
         """An SRTP or SRTCP packet, authenticated here."""
-        session = self._receiving
-        if session is None or len(data) < 12:
+        session, size = self._receiving, len(data)
+        if session is None or size < 12:
             return
-        now_ns = self._clock_ns()
-        if not (self._packets.take(now_ns) and self._bytes.take(now_ns, len(data))):
+        packets, octets = self._packets, self._bytes
+        if packets.left <= 0 or octets.left < size:
             self.over_limit += 1
             return
+        packets.left -= 1
+        octets.left -= size
+        now_ns = self._clock_ns()
         try:
             if 192 <= data[1] <= 223:  # RFC 5761 §4
                 self._handler.take_rtcp(session.rtcp(data), now_ns)
@@ -148,7 +151,7 @@ class Peer:
         except SrtpError:
             self.unauthentic += 1
             return
-        self.received_bytes += len(data)
+        self.received_bytes += size
         self._handler.take_rtp(packet, now_ns)
 
     # --- what the forwarder sends -------------------------------------------------------------------------------------
@@ -180,7 +183,9 @@ class Peer:
     # --- time and the end ---------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
-        """Retransmissions of DTLS, consent, and addresses gone silent; call it every 50 ms."""
+        """Allowances, retransmissions of DTLS, consent, and addresses gone silent; call it every 50 ms."""
+        self._packets.fill(now_ns)
+        self._bytes.fill(now_ns)
         if self.state == "new":
             if self._dtls is not None and self._path is not None:
                 self._send_all(self._dtls.tick(), self._path)

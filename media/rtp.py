@@ -10,6 +10,7 @@ HEADER_BYTES = 12
 PACKET_MAX = 1500  # what SRTP can take in; longer datagrams are dropped before
 
 _HEADER = struct.Struct("!BBHLL")
+_EXTENSION = struct.Struct("!HH")
 _ONE_BYTE = 0xBEDE  # RFC 8285 §4.2
 _TWO_BYTE = 0x1000  # RFC 8285 §4.3, the low four bits are free
 
@@ -55,7 +56,7 @@ class Packet:
         if first & 0x10:
             if at + 4 > size:
                 raise RtpError("extension header cut off")
-            profile, words = struct.unpack_from("!HH", raw, at)
+            profile, words = _EXTENSION.unpack_from(raw, at)
             start = at + 4
             at = start + 4 * words
             self.extensions = (profile, start, at)
@@ -92,6 +93,8 @@ class Packet:
         profile, at, end = self.extensions
         raw = self.raw
         if profile == _ONE_BYTE:
+            if at + 2 < end and raw[at] == wanted << 4 | 1:  # alone or first, of two bytes: nearly always
+                return raw[at + 1 : at + 3]
             while at < end:
                 head = raw[at]
                 if head == 0:  # padding between elements

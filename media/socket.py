@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket as sockets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, cast
 
 from foundation import log
@@ -53,16 +54,12 @@ class Endpoint(Protocol):
 
 
 class _UdpPath:
-    __slots__ = ("_address", "_sendto", "host", "port", "tcp")
+    __slots__ = ("host", "port", "send", "tcp")
 
-    def __init__(self, sendto: Callable[[bytes, Any], None], address: tuple[Any, ...]) -> None:
-        self._sendto = sendto
-        self._address = address
+    def __init__(self, sendto: Callable[..., None], address: tuple[Any, ...]) -> None:
+        self.send: Callable[[bytes], None] = partial(sendto, addr=address)  # every packet to a viewer goes through it
         self.host, self.port = address[0], address[1]
         self.tcp = False
-
-    def send(self, data: bytes) -> None:
-        self._sendto(data, self._address)
 
     def close(self) -> None:
         pass
@@ -71,12 +68,10 @@ class _UdpPath:
 class _UdpProtocol(asyncio.DatagramProtocol):
     def __init__(self, socket: "MediaSocket") -> None:
         self._socket = socket
+        self.datagram_received = socket.udp_received  # type: ignore[method-assign]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket.udp = cast(asyncio.DatagramTransport, transport)  # the loops' classes are not all of that type
-
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        self._socket.udp_received(data, addr)
 
 
 class _TcpPath(asyncio.Protocol):
@@ -193,10 +188,10 @@ class MediaSocket:
         """Checks with these credentials are no longer answered."""
         self._by_ufrag.pop(ufrag, None)
 
-    def udp_received(self, data: bytes, address: tuple[Any, ...]) -> None:
+    def udp_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """One datagram from anybody."""
         try:
-            self._sort(data, address, None)
+            self._sort(data, addr, None)
         except Exception:
             self._failed()
 

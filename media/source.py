@@ -58,6 +58,7 @@ class Source:
         self._clock_rate = clock_rate
         self._jitter = 0.0
         self._transit = 0
+        self._timestamp = -1  # of the newest packet
         self._reported = (0, 0)  # expected, received at the last report
 
     def take(self, packet: Packet, now_ns: int) -> bool:
@@ -74,20 +75,21 @@ class Source:
         if self.open:
             for sink in self.sinks:
                 sink.forward(packet)
-        if arrival is not Arrival.RECOVERED:
-            self._note_time(packet.timestamp, now_ns)
-            if arrival is Arrival.JUMP and self.is_video:
-                self.keyframes.wish(now_ns)
+        if packet.timestamp != self._timestamp and arrival is not Arrival.RECOVERED:
+            self._note_time(packet.timestamp, now_ns)  # the packets of a picture leave together: one tells the time
+        if arrival is Arrival.JUMP and self.is_video:
+            self.keyframes.wish(now_ns)
         if self.is_video and starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
         return True
 
     def _note_time(self, timestamp: int, now_ns: int) -> None:
+        first, self._timestamp = self._timestamp < 0, timestamp
         if self._watch.disagrees(timestamp, now_ns):
             self.jumped = True
         # Interarrival jitter as RFC 3550 A.8 has it, for the receiver report.
         transit = (now_ns * self._clock_rate // 1_000_000_000 - timestamp) & 0xFFFFFFFF
-        if self.received > 1:
+        if not first:
             step = (transit - self._transit + 0x80000000 & 0xFFFFFFFF) - 0x80000000
             self._jitter += (abs(step) - self._jitter) / 16
         self._transit = transit

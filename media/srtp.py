@@ -5,6 +5,8 @@ on buffers kept for the life of the connection takes 3.3, and it is the dearest 
 used for keys and streams, and the calls of the hot path go to the library it wraps.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pylibsrtp import Policy, Session, ffi, lib  # type: ignore[attr-defined]
@@ -25,24 +27,26 @@ class SrtpError(ValueError):
 
 
 class _Direction:
-    __slots__ = ("_buffer", "_data", "_handle", "_length", "_session")
+    __slots__ = ("_buffer", "_data", "_handle", "_length", "_session", "rtp")
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, call: Any) -> None:
         self._session = Session(policy)  # owns the keys; the handle below is borrowed from it
         self._handle = self._session._srtp[0]
         self._data = ffi.new("char[]", PACKET_MAX + _TRAILER_MAX)
         self._buffer = ffi.buffer(self._data)
         self._length = ffi.new("int *")
+        self.rtp: Callable[[bytes], bytes] = partial(self._run, call)
+        """An RTP packet, protected or in the clear again. Raises SrtpError."""
 
     def _run(self, call: Any, packet: bytes) -> bytes:
-        size = len(packet)
+        size, length, buffer = len(packet), self._length, self._buffer
         if size > PACKET_MAX:
             raise SrtpError("too long")
-        self._buffer[0:size] = packet
-        self._length[0] = size
-        if call(self._handle, self._data, self._length):
+        buffer[0:size] = packet
+        length[0] = size
+        if call(self._handle, self._data, length):
             raise SrtpError("refused by the library")
-        protected: bytes = self._buffer[0 : self._length[0]]
+        protected: bytes = buffer[0 : length[0]]
         return protected
 
 
@@ -53,11 +57,7 @@ class SrtpSender(_Direction):
         policy = Policy(keys.local, Policy.SSRC_ANY_OUTBOUND, srtp_profile=_PROFILES[keys.profile])
         policy.window_size = _WINDOW
         policy.allow_repeat_tx = True
-        super().__init__(policy)
-
-    def rtp(self, packet: bytes) -> bytes:
-        """An RTP packet, protected. Raises SrtpError."""
-        return self._run(lib.srtp_protect, packet)
+        super().__init__(policy, lib.srtp_protect)
 
     def rtcp(self, packet: bytes) -> bytes:
         """An RTCP packet, protected. Raises SrtpError."""
@@ -70,11 +70,7 @@ class SrtpReceiver(_Direction):
     def __init__(self, keys: SrtpKeys) -> None:
         policy = Policy(keys.remote, Policy.SSRC_ANY_INBOUND, srtp_profile=_PROFILES[keys.profile])
         policy.window_size = _WINDOW
-        super().__init__(policy)
-
-    def rtp(self, packet: bytes) -> bytes:
-        """An RTP packet in the clear. Raises SrtpError."""
-        return self._run(lib.srtp_unprotect, packet)
+        super().__init__(policy, lib.srtp_unprotect)
 
     def rtcp(self, packet: bytes) -> bytes:
         """An RTCP packet in the clear. Raises SrtpError."""

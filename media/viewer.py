@@ -31,8 +31,8 @@ class Slot:
     """
 
     __slots__ = (
-        "_extensions", "_octets", "_packets", "_payload_type", "_viewer", "highest", "lost", "mid", "source", "ssrc",
-        "wanted",
+        "_extensions", "_octets", "_packets", "_payload_type", "_send", "_viewer", "highest", "lost", "mid", "source",
+        "ssrc", "wanted",
     )  # fmt: skip
 
     def __init__(self, viewer: "Viewer", mid: str) -> None:
@@ -43,6 +43,7 @@ class Slot:
         self.wanted: tuple[str, Kind] | None = None  # leg and kind, whether it is sending or not
         self.source: Source | None = None
         self.ssrc = 0
+        self._send: Callable[[bytes], bool]
         self._packets = self._octets = 0
         self.highest = self.lost = 0  # as the viewer last reported
 
@@ -53,6 +54,7 @@ class Slot:
             return
         self.source = source
         self.ssrc = secrets.randbits(31) | 1
+        self._send = self._viewer.peer.send_rtp
         self._packets = self._octets = self.highest = self.lost = 0
         self._viewer.by_ssrc[self.ssrc] = self
         source.sinks.append(self)
@@ -70,18 +72,17 @@ class Slot:
             self._viewer.peer.send_rtcp(empty + rtcp.bye([self.ssrc]))
 
     def forward(self, packet: Packet) -> None:
-        if self._viewer.peer.send_rtp(readdress(packet, self.ssrc, self._payload_type, self._extensions)):
-            first = not self._packets
+        if self._send(readdress(packet, self.ssrc, self._payload_type, self._extensions)):
             self._packets += 1
             self._octets += packet.payload_bytes
-            if first and self.source is not None and self.source.last_report is not None:
+            if self._packets == 1 and self.source is not None and self.source.last_report is not None:
                 self.report(self.source.last_report)
 
     def repair(self, seq: int) -> None:
         """Send a packet again, as it was."""
         packet = self.source.cached(seq) if self.source is not None and self.source.open else None
         if packet is not None:
-            self._viewer.peer.send_rtp(readdress(packet, self.ssrc, self._payload_type, self._extensions))
+            self._send(readdress(packet, self.ssrc, self._payload_type, self._extensions))
 
     def report(self, report: rtcp.SenderReport) -> None:
         """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
