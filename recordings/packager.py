@@ -276,8 +276,7 @@ class Packager:
         async with self._db.read() as conn:
             parts = await store.parts_of(conn, file.epoch)
         for part in parts:
-            stored = await self._objects.get(part.object, key)
-            if await asyncio.to_thread(_sha256, stored) != part.sha256:
+            if await self._objects.sha256(part.object, key) != part.sha256:
                 raise PackagingFault("stored_differs", part.object)
         if sum(part.clusters for part in parts) != row.clusters:
             raise PackagingFault("parts_missing", file.epoch)
@@ -305,10 +304,6 @@ class Packager:
                 await self._bus.publish(f"recordings.{record}", msgspec.json.encode(said))
             except Exception as error:  # a wake-up may be lost: viewers ask again anyway
                 _logger.warning("wake-up lost", error=type(error).__name__)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _lock(path: Path) -> int | None:

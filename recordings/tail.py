@@ -96,7 +96,7 @@ class FileTail:
             first=first,
             clusters=len(grouped),
             object=name,
-            sha256=hashlib.sha256(data).hexdigest(),
+            sha256=grouped[0][1].sha256 if len(grouped) == 1 else hashlib.sha256(data).hexdigest(),
             size=len(data),
         )
         self.parts.append(Part(row, tuple(row for _, row in grouped), data, self.row()))

@@ -54,9 +54,9 @@ class MortalStore(ObjectStore):
         self._life.step()
         return stored
 
-    async def get(self, name: str, key: bytes) -> bytes:
+    async def sha256(self, name: str, key: bytes) -> str:
         self._life.step()
-        return await super().get(name, key)
+        return await super().sha256(name, key)
 
 
 class AwayStore(ObjectStore):
