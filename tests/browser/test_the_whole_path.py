@@ -2,6 +2,7 @@
 
 What it asserts does not depend on how fast the machine is: nothing that was sent is missing, every picture is the one
 that was sent, sheet and package verify by our own and by foreign eyes. The rehearsal itself also holds its times.
+On the way every page is looked at (`tests/rehearsal/gallery.py`); for the documents' pictures in both languages.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.__main__ import rehearse
+from tests.rehearsal.gallery import Gallery, folder, wanted
 
 COUNTS = {"frames_sent", "frames_recorded", "frames_missing", "frames_unreadable"}
 
 
-@pytest.mark.timeout(400)
-async def test_an_inspection_from_the_link_to_the_verified_package(tmp_path: Path) -> None:
-    figures, findings = await rehearse(tmp_path)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("lang", ["zh-CN", "en-GB"] if wanted() else ["zh-CN"])
+async def test_an_inspection_from_the_link_to_the_verified_package(tmp_path: Path, lang: str) -> None:
+    gallery = Gallery(folder(), lang)
+    figures, findings = await rehearse(tmp_path, gallery, lang)
     assert {one.name: one.holds for one in figures if one.name in COUNTS} == dict.fromkeys(COUNTS, True)
     assert findings.verdict_of_button == "pass"
     assert findings.verdict_offline == "pass"
     assert findings.verdict_pdfsig == "pass"
     assert findings.photographs and all(photo["matches"] for photo in findings.photographs)
     assert findings.complaints == [], "a page complained in its console"
+    assert not gallery.faults, "\n".join(["what a visitor would notice:", *gallery.faults])

@@ -22,6 +22,7 @@ from typing import Any
 from tests.bench.figures import Figure, figure, report
 from tests.rehearsal import camera, measure
 from tests.rehearsal.browsers import browsers
+from tests.rehearsal.gallery import Gallery
 from tests.rehearsal.installation import ROOT, installation
 from tests.rehearsal.play import Play
 
@@ -46,10 +47,10 @@ class Findings:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def rehearse(folder: Path, pictures: Path | None = None, lang: str = "zh-CN") -> tuple[list[Figure], Findings]:
+async def rehearse(folder: Path, gallery: Gallery | None = None, lang: str = "zh-CN") -> tuple[list[Figure], Findings]:
     film = camera.make(folder)
     async with installation(folder) as server, browsers(film) as opened:
-        play = Play(server, opened, pictures, lang)
+        play = Play(server, opened, gallery, lang)
         try:
             package, verdict = await whole_path(play, folder)
         except Exception:
@@ -162,12 +163,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run rehearse", description=__doc__)
     parser.add_argument("--json", action="store_true", help="figures and paths as JSON")
     parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
-    parser.add_argument("--pictures", type=Path, help="also write a picture of every page")
+    parser.add_argument("--pictures", type=Path, help="also look at every page and write pictures of it")
     parser.add_argument("--lang", default="zh-CN", help="language of the browsers: zh-CN or en-GB")
     chosen = parser.parse_args()
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="yuankan-rehearsal-"))
     folder.mkdir(parents=True, exist_ok=True)
-    figures, findings = asyncio.run(rehearse(folder.absolute(), chosen.pictures, chosen.lang))
+    gallery = Gallery(chosen.pictures, chosen.lang) if chosen.pictures else None
+    figures, findings = asyncio.run(rehearse(folder.absolute(), gallery, chosen.lang))
+    findings.complaints.extend(gallery.faults if gallery else [])
     code = report("rehearse", figures, as_json=chosen.json, extra=asdict(findings))
     if not chosen.json:
         print(json.dumps(asdict(findings), ensure_ascii=False, indent=1))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
 from tests.rehearsal.camera import Film
@@ -21,6 +17,7 @@ PHONE_AGENT = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/156.0.0.0 Mobile Safari/537.36"
 )
+PHONE_GRANTS = ("camera", "microphone", "geolocation")
 CHROMIUM = (
     "--headless=new",
     "--no-sandbox",  # as root, as CI and many small servers are
@@ -70,18 +67,29 @@ class Browsers:
     phone: Browser
     console: Console
 
-    async def phone_page(self, origin: str, lang: str = "zh-CN") -> Page:
-        context = await self.phone.new_context(
+    async def phone_page(
+        self,
+        origin: str,
+        lang: str = "zh-CN",
+        *,
+        agent: str = PHONE_AGENT,
+        granted: Sequence[str] = PHONE_GRANTS,
+        cookies_of: BrowserContext | None = None,
+        browser: Browser | None = None,
+    ) -> Page:
+        """A phone with cookies of its own, or with those of another window (``cookies_of``), in any ``browser``."""
+        context = await (browser or self.phone).new_context(
             viewport=PHONE_VIEWPORT,
-            user_agent=PHONE_AGENT,
+            user_agent=agent,
             has_touch=True,
             is_mobile=True,
             device_scale_factor=2,
             locale=lang,
             timezone_id="Asia/Shanghai",
             geolocation={"latitude": 35.9121, "longitude": 123.4211, "accuracy": 12},
+            storage_state=await cookies_of.storage_state() if cookies_of else None,
         )
-        await context.grant_permissions(["camera", "microphone", "geolocation"], origin=origin)
+        await context.grant_permissions(list(granted), origin=origin)
         return await self._page(context, "phone")
 
     async def desk_page(self, origin: str, who: str, lang: str = "zh-CN") -> Page:
@@ -93,7 +101,7 @@ class Browsers:
         return await self._page(context, who)
 
     async def _page(self, context: BrowserContext, who: str) -> Page:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         page = await context.new_page()
         self.console.watch(page, who)
         return page
@@ -115,15 +123,3 @@ async def browsers(film: Film | None, extra: Sequence[str] = ()) -> AsyncIterato
         finally:
             await phone.close()
             await desk.close()
-
-
-async def picture_of(page: Page, folder: Path, name: str) -> None:
-    """A picture of what is on the screen, small enough to be kept with the documents."""
-    data = await page.screenshot()
-    await asyncio.to_thread(_keep, data, folder / f"{name}.png")
-
-
-def _keep(data: bytes, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Sixty-four colours show flat pages as they are and make a file a fifth as large.
-    Image.open(io.BytesIO(data)).convert("RGB").quantize(64).save(path, optimize=True)

@@ -17,9 +17,12 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.rehearsal.browsers import Browsers, picture_of
+from tests.rehearsal.browsers import Browsers
+from tests.rehearsal.gallery import Gallery
 from tests.rehearsal.installation import Installation
 
+# Ends a hopeless wait and says nothing about speed: two cores run server, browsers and whatever else there is.
+expect.set_options(timeout=20_000)
 BUSINESS = "青禾餐馆"
 PHOTO_ROW = ".photos [data-testid^=photo-]"
 QUEUE_MS = 4_000
@@ -34,13 +37,15 @@ class Step:
 
 @dataclass
 class Play:
-    """State of one rehearsal; ``pictures`` is where its screenshots go, None for none."""
+    """State of one rehearsal; ``gallery`` looks at every page on the way, None for nobody."""
 
     installation: Installation
     browsers: Browsers
-    pictures: Path | None = None
+    gallery: Gallery | None = None
     lang: str = "zh-CN"
+    business: str = BUSINESS
     steps: list[Step] = field(default_factory=list)
+    codes: set[str] = field(default_factory=set)
     record: str = ""
     witness: dict[str, Any] = field(default_factory=dict)
     call_started_at: datetime | None = None
@@ -52,8 +57,8 @@ class Play:
         self.steps.append(Step(name, round(time.monotonic() - began, 2)))
 
     async def shown(self, page: Page, name: str) -> None:
-        if self.pictures is not None:
-            await picture_of(page, self.pictures, name)
+        if self.gallery is not None:
+            await self.gallery.look(page, name, touch=name.startswith("applicant-"))
 
     # -- before the call
 
@@ -71,9 +76,9 @@ class Play:
     async def open_case(self, officer: Page) -> str:
         """The officer finds the case in the day's list, opens it and sends the link; gives the link."""
         async with self.step("open the case and send the link"):
-            row = officer.locator("[data-testid^=case-row-]", has_text=BUSINESS)
+            row = officer.locator("[data-testid^=case-row-]", has_text=self.business)
             await expect(row).to_be_visible()
-            await self.shown(officer, "desk-day")
+            await self.shown(officer, "officer-day")
             self.record = (await row.get_attribute("data-testid") or "").removeprefix("case-row-")
             await tid(row, "case-open").click()
             before = await tid(officer, "invite-link").get_attribute("href")
@@ -81,7 +86,7 @@ class Play:
             # A link that is sent again replaces the one before.
             await expect(tid(officer, "invite-link")).not_to_have_attribute("href", before or "")
             link = await tid(officer, "invite-link").get_attribute("href")
-            await self.shown(officer, "desk-case")
+            await self.shown(officer, "officer-case")
         assert link, "the case page shows the link"
         return link
 
@@ -93,35 +98,36 @@ class Play:
         async with self.step("the applicant opens the link"):
             await phone.goto(link)
             await expect(tid(phone, "landing-start")).to_be_visible()
-            await self.shown(phone, "phone-landing")
+            await self.shown(phone, "applicant-landing")
             await tid(phone, "landing-start").click()
             await expect(tid(phone, "code-input")).to_be_visible()
         async with self.step("the code arrives and is entered"):
-            code = await self._code_from_outbox(officer)
+            code = await self.code_from_outbox(officer)
             await tid(phone, "code-input").fill(code)
-            await self.shown(phone, "phone-code")
+            await self.shown(phone, "applicant-code")
             await tid(phone, "code-submit").click()
         async with self.step("what will happen, consent"):
             await tid(phone, "next").click()
-            await self.shown(phone, "phone-consent")
+            await self.shown(phone, "applicant-consent")
             await tid(phone, "consent-agree").click()
         async with self.step("the phone checks itself"):
             await tid(phone, "check-start").click()
             await expect(tid(phone, "wait-enter")).to_be_enabled()
-            await self.shown(phone, "phone-check")
+            await self.shown(phone, "applicant-check")
             await tid(phone, "wait-enter").click()
-            await expect(tid(phone, "wait")).to_be_visible()
-            await self.shown(phone, "phone-wait")
+            await playing(tid(phone, "wait").locator("video"))
+            await self.shown(phone, "applicant-wait")
         return phone
 
-    async def _code_from_outbox(self, officer: Page) -> str:
+    async def code_from_outbox(self, officer: Page) -> str:
         """The text message with the code, as the desk's outbox shows it."""
         for _ in range(40):
             await officer.reload()
             messages = await tid(officer, "invite-message").all_inner_texts()
             for text in messages:
                 found = re.search(r"(?:验证码|Code )(\d{6})", text)
-                if found:
+                if found and found[1] not in self.codes:
+                    self.codes.add(found[1])
                     return found[1]
             await officer.wait_for_timeout(250)
         raise AssertionError("no code in the outbox")
@@ -140,8 +146,8 @@ class Play:
             await expect(tid(phone, "call")).to_be_visible()
             for page in (lead, assist):
                 await playing(tid(page, "stage").locator("video").first)
-        await self.shown(lead, "desk-live")
-        await self.shown(phone, "phone-call")
+        await self.shown(lead, "officer-live")
+        await self.shown(phone, "applicant-call")
 
     async def procedure(self, lead: Page) -> None:
         async with self.step("identity, credentials, notice"):
@@ -159,9 +165,9 @@ class Play:
                 while await article.locator(".tags .warn-ink").count():
                     before = await lead.locator(PHOTO_ROW).count()
                     await tid(lead, "photo-ask").click()
-                    await tid(phone, "photo-take").click(timeout=10_000)
+                    await tid(phone, "photo-take").click()
                     if taken == 0:
-                        await self.shown(phone, "phone-photo")
+                        await self.shown(phone, "applicant-photo")
                     await expect(lead.locator(PHOTO_ROW)).to_have_count(before + 1, timeout=20_000)
                     taken += 1
         return taken
@@ -184,7 +190,7 @@ class Play:
             identifiers = await self._items(lead, "[data-testid^=item-]")
             for identifier in identifiers:
                 await self._answer(lead, identifier)
-            await self.shown(lead, "desk-checklist")
+            await self.shown(lead, "officer-checklist")
         return len(identifiers)
 
     async def _answer(self, lead: Page, item: str) -> None:
@@ -208,7 +214,7 @@ class Play:
     async def close(self, lead: Page) -> None:
         async with self.step("close with a result"):
             await tid(lead, "close-open").click()
-            await self.shown(lead, "desk-close")
+            await self.shown(lead, "officer-close")
             await tid(lead, "close-result-pass").check()
             await tid(lead, "close-submit").click()
             await expect(tid(lead, "signers")).to_be_visible()
@@ -218,14 +224,14 @@ class Play:
     async def sign(self, lead: Page, assist: Page, phone: Page) -> None:
         async with self.step("the sheet is made"):
             await expect(tid(phone, "sheet-sign")).to_be_visible(timeout=60_000)
-            await self.shown(phone, "phone-sheet")
+            await self.shown(phone, "applicant-sheet")
         async with self.step("the applicant signs"):
             await tid(phone, "sheet-sign").click()
             await draw(phone)
-            await self.shown(phone, "phone-sign")
+            await self.shown(phone, "applicant-sign")
             await tid(phone, "sign-submit").click()
             await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
-            await self.shown(phone, "phone-done")
+            await self.shown(phone, "applicant-done")
         for page, role in ((lead, "lead"), (assist, "assist")):
             async with self.step(f"the {role} officer signs"):
                 await tid(page, "sign-open").click()
@@ -235,7 +241,7 @@ class Play:
                 await page.keyboard.press("Escape")
         async with self.step("the office's seal"):
             await expect(tid(lead, "signer-seal").locator(".signed")).to_be_visible(timeout=60_000)
-            await self.shown(lead, "desk-signed")
+            await self.shown(lead, "officer-signed")
 
     async def end(self, lead: Page, phone: Page) -> None:
         async with self.step("end the call"):
@@ -252,10 +258,10 @@ class Play:
         """Find, say why, replay, jump to an answer, verify, take the package away; gives its path and the verdict."""
         async with self.step("the auditor finds the record"):
             await auditor.goto(f"{self.installation.url}/audit")
-            await tid(auditor, "audit-search").fill(BUSINESS)
+            await tid(auditor, "audit-search").fill(self.business)
             await tid(auditor, "audit-submit").click()
             await tid(auditor, f"audit-open-{self.record}").click()
-            await self.shown(auditor, "audit-purpose")
+            await self.shown(auditor, "auditor-purpose")
             await tid(auditor, "purpose-sample").check()
             await tid(auditor, "purpose-go").click()
         async with self.step("everybody is replayed in step"):
@@ -263,17 +269,17 @@ class Play:
             await expect(screens).to_have_count(3)
             await tid(auditor, "replay-play").click()
             await playing(tid(auditor, "screen-applicant").locator("video").first)
-            await self.shown(auditor, "audit-replay")
+            await self.shown(auditor, "auditor-replay")
         async with self.step("an answer is one click from its moment"):
             await tid(auditor, "tab-checklist").click()
             answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
             await answer.click()
             await playing(tid(auditor, "screen-applicant").locator("video").first)
-            await self.shown(auditor, "audit-answer")
+            await self.shown(auditor, "auditor-answer")
         async with self.step("verify"):
             await tid(auditor, "tab-verify").click()
             verdict = await self._verdict(auditor)
-            await self.shown(auditor, "audit-verdict")
+            await self.shown(auditor, "auditor-verdict")
         async with self.step("the package"):
             await tid(auditor, "tab-export").click()
             await tid(auditor, "package-make").click()

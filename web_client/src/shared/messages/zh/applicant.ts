@@ -30,6 +30,8 @@ export default {
   'landing.novideo.how': '请拨打{phone}改为上门勘验，不影响申请。',
   'landing.early': '还有{days}天，可以先检查手机。',
   'landing.earlyhours': '还有{hours}小时，可以先检查手机。',
+  'landing.earlyday': '还有1天，可以先检查手机。',
+  'landing.earlyhour': '还有1小时，可以先检查手机。',
   'landing.late': '已过预约时间，仍可以开始。',
   'landing.finished': '勘验已完成',
   'landing.finished.see': '查看勘验单',
