@@ -1,0 +1,147 @@
+"""What each parser promises for any bytes at all, and the honest bytes that the fuzzer starts from.
+
+A target returns when the promise held. The exceptions a parser names are part of its promise; any other one, a hang or
+growing memory is a find. What was found once lies in `corpus/<target>/` and is tried again first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from media import contract, layers, negotiation, rtcp, sdp, stun
+from media.congestion import ArrivalLog
+from media.rtp import Packet, RtpError, build, mid_extension, readdress, repaired
+from recordings import depacketize, journal
+from tests.support.offers import CHROMIUM_OFFER
+
+PASSWORD = b"0123456789abcdef01234567"
+
+
+def a_check(data: bytes) -> None:
+    """STUN: refused by StunError, or a request whose integrity can be asked for."""
+    with contextlib.suppress(stun.StunError):
+        request = stun.parse_binding_request(data)
+        stun.verify_integrity(data, request, PASSWORD)
+        assert len(request.transaction) == 12
+
+
+def a_packet(data: bytes) -> None:
+    """RTP: refused by RtpError, or forwarded with the same number, time and payload."""
+    with contextlib.suppress(RtpError):
+        packet = Packet(data)
+        for identifier in range(1, 16):
+            packet.extension(identifier)
+        for judge in (layers.starts_picture, layers.starts_keyframe, layers.picture_id):
+            judge(packet.payload)
+        layers.nothing_between(packet.body, packet.body)
+        sent = Packet(readdress(packet, 1, 96, mid_extension(4, "v0")))
+        assert (sent.seq, sent.timestamp, sent.payload) == (packet.seq, packet.timestamp, packet.payload)
+        again = repaired(packet, 96, 7)
+        assert again is None or Packet(again).payload == packet.payload[2:]
+
+
+def a_report(data: bytes) -> None:
+    """RTCP: refused by RtcpError, or a list no longer than the datagram can hold."""
+    with contextlib.suppress(rtcp.RtcpError):
+        packets = rtcp.parse(data)
+        assert len(packets) <= len(data) // 4
+        for packet in packets:
+            if isinstance(packet, rtcp.Nack):
+                assert len(packet.lost) <= 17 * len(data)
+
+
+def an_offer(data: bytes) -> None:
+    """SDP: refused by its own errors, or answered by a description that our own reader takes."""
+    text = data.decode("utf-8", "replace")
+    with contextlib.suppress(negotiation.Refusal):
+        offer = negotiation.read_offer(text, {"0": "audio", "1": "camera"})
+        local = sdp.Local("ufrag", PASSWORD.decode(), offer.fingerprints[0], ["192.0.2.1"], 8490)
+        assert sdp.parse(offer.answer(local))
+    with contextlib.suppress(sdp.SdpError):
+        sdp.parse_subscribe_answer(text)
+
+
+def a_request(data: bytes) -> None:
+    """A message on the bus: refused by ValueError, or encoded and read again alike."""
+    with contextlib.suppress(ValueError):
+        request = contract.decode_request(data)
+        assert contract.decode_request(contract.encode(request)) == request
+
+
+def a_journal(data: bytes) -> None:
+    """A journal cut or damaged anywhere: every entry before the damage, and never an exception."""
+    reader = journal.Reader(data)
+    last = 0
+    for entry in reader:
+        assert last <= entry.end <= len(data)
+        last = entry.end
+
+
+def a_stream(data: bytes) -> None:
+    """Depacketizing what a journal may hold: pieces of the input, two bytes of length before each, as packets."""
+    for frames in (depacketize.Vp8Frames(), depacketize.OpusFrames()):
+        order, at, now_ns = depacketize.Reorder(), 0, 0
+        while at + 2 <= len(data):
+            size = struct.unpack_from("!H", data, at)[0] % 1500
+            packet = depacketize.parse_rtp(data[at + 2 : at + 2 + size])
+            at += 2 + size
+            now_ns += 20_000_000
+            items = order.push(packet, now_ns) if packet is not None else order.advance(now_ns)
+            for item in items:
+                frames.push(item)
+        for item in order.flush(now_ns):
+            frames.push(item)
+        frames.flush()
+
+
+def some_arrivals(data: bytes) -> None:
+    """Transport-wide numbers in any order: feedback never exceeds a datagram."""
+    log = ArrivalLog()
+    for number, at in enumerate(range(0, len(data) - 1, 2)):
+        log.add(data[at] << 8 | data[at + 1], number * 7_000_000)
+        if number % 16 == 15:
+            assert all(len(body) < 1400 for body in log.feedback(number * 7_000_000))
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (a_check, a_packet, a_report, an_offer, a_request, a_journal, a_stream, some_arrivals)
+}
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Honest input for each target."""
+    picture = build(96, 7, 90_000, 9, b"\x90\x80\x81\x00\x10\x00picture", marker=True, extensions=mid_extension(4, "1"))
+    block = rtcp.ReportBlock(7, 1, 2, 3, 4, 5, 6)
+    reports = rtcp.sender_report(rtcp.SenderReport(7, 1 << 40, 90_000, 3, 400)) + rtcp.description(7, "leg")
+    reports += rtcp.nack(1, 7, [3, 4, 900]) + rtcp.pli(1, 7) + rtcp.bye([7])
+    request = contract.Publish("call_1", "leg_a", CHROMIUM_OFFER, [contract.TrackSpec("0", "audio")], "rec_1")
+    return {
+        "a_check": [stun.binding_request(b"t" * 12, "ufrag:me", PASSWORD, use_candidate=True)],
+        "a_packet": [picture, build(97, 7, 0, 9, b"\0\7" + b"again", padding=4)],
+        "a_report": [reports, rtcp.receiver_report(rtcp.ReceiverReport(1, (block, block)))],
+        "an_offer": [CHROMIUM_OFFER.encode()],
+        "a_request": [contract.encode(request), contract.encode(contract.CloseSession("call_1"))],
+        "a_journal": [_a_journal(picture)],
+        "a_stream": [b"".join(len(packet).to_bytes(2, "big") + packet for packet in [picture] * 4)],
+        "some_arrivals": [bytes(range(64)), b"\xff\xfe\xff\xff\x00\x00\x00\x01" * 8],
+    }
+
+
+def _a_journal(packet: bytes) -> bytes:
+    tracks = (journal.Track(0, "camera", "VP8", 96, 90_000),)
+    header = journal.JournalHeader("rec_1", "call_1", "leg_a", "ep_1", "w1", 1, 1, tracks)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "one.journal"
+        writer = journal.JournalWriter(path, header)
+        for number in range(3):
+            writer.packet(0, number, packet)
+        writer.sender_report(0, 4, 1 << 40, 90_000)
+        writer.anchor(5, 5)
+        writer.mark("gate", 6, {"kind": "camera", "open": False})
+        writer.close("closed", 7)
+        return path.read_bytes()
