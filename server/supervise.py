@@ -10,12 +10,14 @@ again would not help.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 # sysexits.h EX_CONFIG: the child knows that a restart will end the same way.
@@ -107,7 +109,9 @@ class Supervisor:
             if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE_S
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            self._say(f"{child.name} ended ({how}); starting it again in {pause:.1f} s. Log: {self._log_of(child)}")
+            line = f"{child.name} ended ({how}); starting it again in {pause:.1f} s."
+            self._say(f"{line} Log: {self._log_of(child)}")
+            await asyncio.to_thread(self._note, child, line)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
@@ -146,6 +150,12 @@ class Supervisor:
                 self._say(f"{name} did not stop within {STOP_SECONDS:.0f} s and was killed.")
                 process.kill()
                 await process.wait()
+
+    def _note(self, child: Child, line: str) -> None:
+        """In the child's own log too, right below its last words: the terminal may be closed by then."""
+        # Perhaps it died of the full disk that this line does not fit on either.
+        with contextlib.suppress(OSError), self._log_of(child).open("a") as log:
+            log.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
 
     def _log_of(self, child: Child) -> Path:
         return self._logs / f"{child.name}.log"

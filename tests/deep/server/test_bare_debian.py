@@ -6,12 +6,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import threading
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -21,6 +17,7 @@ import pytest
 
 from tests.rehearsal.installation import free_port
 from tests.support.bare_root import ROOT, BareRoot, make_bare_root
+from tests.support.serving import UP, Serving
 
 RUN = "cd /opt/yuankan && exec ./run"
 # Packages come over a network that others use too.
@@ -41,61 +38,30 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareRoot]:
     shutil.rmtree(root.folder)
 
 
-class Started:
-    """`./run` in the bare root: what it says, read as it comes."""
+def start(root: BareRoot) -> Serving:
+    ports = {"YUANKAN_PORT": str(free_port()), "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM))}
+    return Serving(root.start(RUN, more=ports))
 
-    def __init__(self, root: BareRoot) -> None:
-        self.port = free_port()
-        ports = {"YUANKAN_PORT": str(self.port), "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM))}
-        self.process = root.start(RUN, more=ports)
-        self._lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self._lines.extend(iter(self.process.stdout.readline, ""))
+def is_ready(serving: Serving) -> bool:
+    with urllib.request.urlopen(f"{serving.address}/readyz") as answer:
+        return int(answer.status) == 200
 
-    @property
-    def said(self) -> str:
-        return "".join(self._lines)
 
-    def wait_until_people_can_work(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while "stop: Ctrl-C" not in self.said:
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, f"not up after {seconds:.0f} s:\n{self.said}"
-            time.sleep(0.2)
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz") as answer:
-            assert answer.status == 200
-
-    def may_log_in(self, account: str, password: str) -> bool:
-        body = json.dumps({"account": account, "password": password}).encode()
-        head = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{self.port}"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/login", body, head)
-        try:
-            with urllib.request.urlopen(request) as answer:
-                return int(answer.status) == 200
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{error.code}: {error.read().decode()}") from error
-
-    def stop_as_ctrl_c_does(self) -> int:
-        """The terminal sends SIGINT to the whole foreground group (termios(3), ISIG)."""
-        os.killpg(self.process.pid, signal.SIGINT)
-        code = self.process.wait(60)
-        self._reader.join(10)
-        return code
+def may_log_in(serving: Serving, account: str, password: str) -> bool:
+    body = json.dumps({"account": account, "password": password}).encode()
+    head = {"Content-Type": "application/json", "Origin": serving.address}
+    with urllib.request.urlopen(urllib.request.Request(f"{serving.address}/api/login", body, head)) as answer:
+        return int(answer.status) == 200
 
 
 @pytest.fixture
-def starting(bare: BareRoot) -> Iterator[list[Started]]:
+def starting(bare: BareRoot) -> Iterator[list[Serving]]:
     """Whatever was started; killed when a test leaves it running."""
-    started: list[Started] = []
+    started: list[Serving] = []
     yield started
     for one in started:
-        if one.process.poll() is None:
-            os.killpg(one.process.pid, signal.SIGKILL)
-            one.process.wait()
+        one.end()
 
 
 def picture_in(text: str) -> str:
@@ -129,25 +95,24 @@ def test_without_venv_an_ordinary_user_is_told_the_one_command(bare: BareRoot) -
 
 
 @pytest.mark.timeout(2400)
-def test_root_goes_from_nothing_to_pages_people_can_work_with_twice(bare: BareRoot, starting: list[Started]) -> None:
-    first = Started(bare)
+def test_root_goes_from_nothing_to_pages_people_can_work_with_twice(bare: BareRoot, starting: list[Serving]) -> None:
+    first = start(bare)
     starting.append(first)
-    first.wait_until_people_can_work(FIRST_START_S)
-    address = f"http://127.0.0.1:{first.port}/"
-    accounts = dict(re.findall(r"^ {4}(\w+) +(\S{8,})   \S+ \S+$", first.said, re.MULTILINE))
-    invitation = re.search(rf"{address}i/\S+", first.said)
-    assert address in first.said and len(accounts) >= 4 and invitation, first.said
-    assert picture_in(first.said) == invitation.group()
-    account, password = next(iter(accounts.items()))
-    assert first.may_log_in(account, password)
+    first.wait_for(UP, FIRST_START_S)
+    assert is_ready(first)
+    assert len(first.accounts) >= 4 and first.invitation, first.said
+    assert picture_in(first.said) == first.invitation
+    account, password = next(iter(first.accounts.items()))
+    assert may_log_in(first, account, password)
     assert first.stop_as_ctrl_c_does() == 0
     assert "Stopped." in first.said and "Traceback" not in first.said
     assert bare.processes() == []
 
-    second = Started(bare)
+    second = start(bare)
     starting.append(second)
-    second.wait_until_people_can_work(SECOND_START_S)
+    second.wait_for(UP, SECOND_START_S)
+    assert is_ready(second)
     assert "Installing" not in second.said and password not in second.said
-    assert second.may_log_in(account, password)
+    assert may_log_in(second, account, password)
     assert second.stop_as_ctrl_c_does() == 0
     assert bare.processes() == []
