@@ -1,7 +1,8 @@
-"""`./run bench NAME [--json]`: one module per bench, each with `measure() -> list[Figure]`."""
+"""`./run bench NAME [--json]`: one module per bench, each with `measure(…) -> list[Figure]`; see `--help`."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import sys
@@ -17,12 +18,15 @@ def names() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    wanted = [argument for argument in arguments if not argument.startswith("-")]
-    if len(wanted) != 1 or wanted[0] not in names():
-        print(f"Usage: ./run bench NAME [--json]   NAME is one of: {', '.join(names())}", file=sys.stderr)
-        return 2
-    bench = importlib.import_module(f"tests.bench.{wanted[0]}")
-    return report(wanted[0], bench.measure(), as_json="--json" in arguments)
+    parser = argparse.ArgumentParser(prog="./run bench", description="Measure, and hold the figures against limits.")
+    parser.add_argument("name", choices=names())
+    parser.add_argument("--json", action="store_true", help="the figures as JSON")
+    parser.add_argument("--peer", choices=["janus"], help="whom to compare with, where a bench compares")
+    parser.add_argument("--only", metavar="ROW", help="one row of a bench of many")
+    chosen = parser.parse_args(arguments)
+    bench = importlib.import_module(f"tests.bench.{chosen.name}")
+    options = {name: value for name in ("peer", "only") if (value := getattr(chosen, name)) is not None}
+    return report(chosen.name, bench.measure(**options), as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -99,8 +99,8 @@ class Connection:
     def raw(self, data: bytes) -> None:
         try:
             self._socket.send(data)
-        except (BlockingIOError, ConnectionRefusedError):
-            pass  # as on any network
+        except OSError:
+            pass  # full, refused or closed: lost, as on any network
 
     def _send_all(self, datagrams: Sequence[bytes]) -> None:
         for datagram in datagrams:

@@ -1,8 +1,8 @@
-"""What every person of a bench sends: 720p30 VP8 of about 1.9 Mbit/s and Opus, encoded once and kept for the next run.
+"""What every person of a bench sends: 720p30 VP8 of about 1.9 Mbit/s and Opus, encoded once and kept for later.
 
-A moving picture of patches, so that the encoder has work in every frame and pictures have the sizes a hand-held camera's
-have. A keyframe every two seconds; a viewer who asks for one gets it with the next picture, as the sender then goes on
-with the next group of pictures.
+A moving picture of patches, so that the encoder has work in every frame and pictures have the sizes of a hand-held
+camera's. A keyframe every two seconds; a viewer who asks for one gets it with the next picture, as the sender then
+goes on with the next group of pictures.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from collections import deque
 
 from media import rtcp, sdp
 from media.congestion import ArrivalLog
-from media.rtp import build
+from media.layers import starts_keyframe
+from media.rtp import Packet, build
 from media.srtp import SrtpError
 from tests.bench.call.connection import IDENTITY, Connection, ntp_now
 from tests.bench.call.footage import FPS, Footage
@@ -190,7 +191,8 @@ class Viewer(Connection):
         self.streams: dict[bytes, _Stream] = {}
         self.delays_ns: list[int] = []
         self.asked = 0
-        self.first_picture_ns: int | None = None
+        self.first_keyframe_ns: int | None = None  # its last packet
+        self._keyframe: tuple[bytes, bytes] | None = None  # SSRC and time of the first that began
 
     def answer(self, offer: str) -> str:
         """Take every m-line of the server's offer."""
@@ -239,10 +241,17 @@ class Viewer(Connection):
             return  # a repair: its delay is the loss's
         if not video:
             self.delays_ns.append(at_ns - _STAMP.unpack(packet[-8:])[0])
-        elif packet[1] & 0x80:
+            return
+        if packet[1] & 0x80:
             self.delays_ns.append(at_ns - _STAMP.unpack(packet[-8:])[0])
-            if self.first_picture_ns is None:
-                self.first_picture_ns = at_ns
+        if self.first_keyframe_ns is None:
+            self._await_keyframe(packet, at_ns)
+
+    def _await_keyframe(self, packet: bytes, at_ns: int) -> None:
+        if self._keyframe is None and starts_keyframe(Packet(packet).body):
+            self._keyframe = packet[8:12], packet[4:8]
+        if self._keyframe == (packet[8:12], packet[4:8]) and packet[1] & 0x80:
+            self.first_keyframe_ns = at_ns
 
     def _note_wide(self, packet: bytes, at_ns: int) -> None:
         at, end = 16, 16 + 4 * (packet[14] << 8 | packet[15])

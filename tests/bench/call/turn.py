@@ -50,14 +50,15 @@ class Call:
         self.senders: list[list[Sender]] = []
         self.viewers: list[list[Viewer]] = []
         self.lateness_s: list[float] = []
+        self.dice = random.Random(seed)
         self._footage = footage
-        self._dice = random.Random(seed)
 
-    async def join(self, people: int) -> None:
-        """Open one more session and connect everybody."""
+    async def join(self, people: int, senders_count: int | None = None) -> None:
+        """Open one more session and connect everybody; with a count, only the first ones send and the others view."""
+        sending = people if senders_count is None else senders_count
         room = await self.side.room(people)
-        senders = [Sender(self.side.host, self._footage, self._dice) for _ in range(people)]
-        viewers = [Viewer(self.side.host, self._dice) for _ in range(people)]
+        senders = [Sender(self.side.host, self._footage, self.dice) for _ in range(sending)]
+        viewers = [Viewer(self.side.host, self.dice) for _ in range(people)]
         self.rooms.append(room)
         self.senders.append(senders)
         self.viewers.append(viewers)
@@ -65,7 +66,10 @@ class Call:
             await sender.connect(await room.publish(person, sender.offer()))
             await room.published(person)
         for person, viewer in enumerate(viewers):
-            offer = await room.subscribe(person, [other for other in range(people) if other != person])
+            seen = [other for other in range(sending) if other != person]
+            if not seen:
+                continue
+            offer = await room.subscribe(person, seen)
             answer = viewer.answer(offer)
             await room.subscribed(person, answer)
             await viewer.connect(offer)
@@ -77,22 +81,20 @@ class Call:
         due: list[tuple[float, int, Callable[[], None], float]] = []
 
         def plan(at: float, work: Callable[[], None], every_s: float) -> None:
-            heapq.heappush(due, (at, len(due) + self._dice.randrange(1 << 30), work, every_s))
+            heapq.heappush(due, (at, len(due) + self.dice.randrange(1 << 30), work, every_s))
 
         for senders, viewers in zip(self.senders, self.viewers, strict=True):
             for sender in senders:
-                phase = self._dice.random() / FPS
+                phase = self.dice.random() / FPS
                 plan(began + phase, sender.send_picture, 1 / FPS)
                 plan(began + phase + _PACE_S, sender.send_rest, 1 / FPS)
-                plan(began + self._dice.random() * 0.02, sender.send_sound, 0.02)
-                plan(began + self._dice.random() + 0.2, sender.second, 1.0)
+                plan(began + self.dice.random() * 0.02, sender.send_sound, 0.02)
+                plan(began + self.dice.random() + 0.2, sender.second, 1.0)
             for viewer in viewers:
                 plan(began + 0.5, viewer.look, float("inf"))
-                plan(began + self._dice.random() * _ASK_S, lambda v=viewer: v.ask(time.time_ns()), _ASK_S)
-                plan(
-                    began + self._dice.random() * _FEEDBACK_S, lambda v=viewer: v.feedback(time.time_ns()), _FEEDBACK_S
-                )
-                plan(began + self._dice.random() + 0.5, viewer.second, 1.0)
+                plan(began + self.dice.random() * _ASK_S, lambda v=viewer: v.ask(time.time_ns()), _ASK_S)
+                plan(began + self.dice.random() * _FEEDBACK_S, lambda v=viewer: v.feedback(time.time_ns()), _FEEDBACK_S)
+                plan(began + self.dice.random() + 0.5, viewer.second, 1.0)
         sending = {Sender.send_picture, Sender.send_rest, Sender.send_sound}
         ends = began + seconds
         while due:
@@ -123,7 +125,7 @@ class Call:
         """Share of packets that reached those who view: the worst session's."""
         shares = []
         for senders, viewers in zip(self.senders, self.viewers, strict=True):
-            wanted = sum(s.audio.packets + s.video.packets for s in senders) * (len(viewers) - 1)
+            wanted = sum(s.audio.packets + s.video.packets for s in senders) * (len(viewers) - 1)  # never oneself
             shares.append(sum(stream.received for v in viewers for stream in v.streams.values()) / max(1, wanted))
         return min(shares)
 
@@ -135,11 +137,20 @@ class Call:
                 person.close()
 
 
-async def turn(side: Side, footage: Footage, sessions: int, people: int, seconds: float, folder: Path) -> Turn:
+async def turn(
+    side: Side,
+    footage: Footage,
+    sessions: int,
+    people: int,
+    seconds: float,
+    folder: Path,
+    *,
+    senders: int | None = None,
+) -> Turn:
     """One turn on a fresh side. Processor time counts from the first packet until all files play."""
     call = Call(side, footage, seed=sessions * 100 + people)
     for _ in range(sessions):
-        await call.join(people)
+        await call.join(people, senders)
     await asyncio.sleep(0.5)
     before_s, own_s = side.processor_s(), time.process_time()
     await call.media(seconds)

@@ -21,6 +21,7 @@ from media import contract
 from media.contract import AUDIO_SLOTS, SLOT_MIDS
 from media.socket import own_address
 from recordings import replay, store
+from recordings.tail import journals_below
 from server.schema import migrate_database
 from tests.bench.call import side
 from tests.rehearsal.installation import ROOT, free_port
@@ -97,7 +98,7 @@ class Yuankan:
     async def playable(self) -> None:
         """Return once every journal has become a closed file."""
         deadline = asyncio.get_running_loop().time() + _PLAYABLE_S
-        while any(self.settings.spool.glob("*/*/*/*.journal")):
+        while journals_below(self.settings.spool):
             assert asyncio.get_running_loop().time() < deadline, "recordings were not packaged in time"
             await asyncio.sleep(0.05)
         assert all(epoch.closed for epoch in await self.epochs())
