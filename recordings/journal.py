@@ -315,11 +315,8 @@ class JournalWriter:
             if self._taken():
                 self.fault = "journal_taken"
             elif not self._directory_synced:
-                directory = os.open(self.path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(directory)
-                finally:
-                    os.close(directory)
+                for folder in (self.path.parent, *self.path.parent.parents[:3]):  # leg, session, worker, spool
+                    _sync_folder(folder)
                 self._directory_synced = True
         except OSError as error:
             self.fault = fault_of(error)
@@ -339,6 +336,14 @@ class JournalWriter:
             fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _create(path: Path) -> int:

@@ -19,6 +19,7 @@ import av
 import numpy as np
 
 from foundation.bus import Bus, BusUnavailable
+from foundation.clock import SystemClock
 from foundation.db import Database
 from foundation.keyring import load_keyring
 from foundation.nats_child import NatsChild
@@ -150,6 +151,18 @@ class Host:
             await self._running.pop(role).wait()
         return moment
 
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """All roles stopped (SIGSTOP), with what they had asked of the system done."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.05)
+        try:
+            yield
+        finally:
+            for process in self._running.values():
+                process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         await self.kill(*self._running)
 
@@ -175,7 +188,7 @@ class Host:
         db = await Database.open(self.settings.database)
         objects = await asyncio.to_thread(open_store, self.settings.objects, self.settings)
         keyring = await asyncio.to_thread(load_keyring, self.settings.office_key)
-        keys = store.RecordKeys(db, keyring, _NoClock())  # type: ignore[arg-type]
+        keys = store.RecordKeys(db, keyring, SystemClock())
 
         async def mine() -> list[store.Epoch]:
             async with db.read() as conn:
@@ -205,10 +218,6 @@ class Host:
 
 
 _TOLD = ("data_dir", "nats_url", "media_port")
-
-
-class _NoClock:
-    """Keys that are read need none."""
 
 
 def _read(data: bytes) -> tuple[list[int | None], int]:

@@ -74,6 +74,7 @@ class LoopDisk(Disk):
 
     async def turn_read_only(self) -> None:
         """As ext4 does when it meets an error, open files or not (errors=remount-ro)."""
+        await run("mount", "-o", "remount,errors=remount-ro", str(self.folder))
         trigger = Path(f"/sys/fs/ext4/{Path(self.device).name}/trigger_fs_error")
         await asyncio.to_thread(trigger.write_text, "1")
 
@@ -110,7 +111,7 @@ async def loop_disk(folder: Path, mib: int = 48, options: Sequence[str] = ()) ->
     device = await run("losetup", "--find", "--show", str(image))
     disk = LoopDisk(folder, image, device)
     try:
-        await run("mount", "-o", "errors=remount-ro", device, str(folder))
+        await run("mount", "-o", "errors=continue", device, str(folder))
         try:
             yield disk
         finally:
