@@ -24,6 +24,7 @@ Role = Literal["client", "server"]
 
 DATAGRAM_MAX = 1200  # fits every path a browser uses, TURN over IPv6 included
 _RECORD_HEADER = 13
+_DTLS_1_2 = 0xFEFD  # RFC 6347 §4.1; RFC 8827 §6.5 asks for nothing older
 _EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
 _HASHES = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 _CIPHERS = (
@@ -72,6 +73,7 @@ class Identity:
         )
         self.fingerprint = Fingerprint("sha-256", certificate.fingerprint(hashes.SHA256()).hex(":").upper())
         context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_min_proto_version(_DTLS_1_2)
         context.use_certificate(certificate)
         context.use_privatekey(key)
         context.set_cipher_list(_CIPHERS)

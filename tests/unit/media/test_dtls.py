@@ -1,6 +1,7 @@
 """DTLS: two real ends agree on keys, lose datagrams, meet the wrong certificate and hostile bytes."""
 
 import random
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -37,6 +38,21 @@ def test_two_ends_agree_on_keys_of_the_stronger_profile() -> None:
     assert (client.keys.local, client.keys.remote) == (server.keys.remote, server.keys.local)
     assert client.keys.local != client.keys.remote and len(client.keys.local) == 28
     assert max(map(len, seen)) <= DATAGRAM_MAX
+
+
+def test_each_worker_has_a_certificate_of_its_own_that_ends() -> None:
+    """ASVS 5 V17.2.1, V17.2.2: made at start, never stored; DTLS 1.2 with forward secrecy and an AEAD."""
+    client, server = pair()
+    talk(client, server, client.start())
+    shown = client._tls.get_peer_certificate()
+    assert shown is not None
+    certificate = shown.to_cryptography()
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc <= timedelta(days=366)
+    assert certificate.subject == certificate.issuer
+    assert Identity.generate().fingerprint != Identity.generate().fingerprint
+    assert client._tls.get_protocol_version_name() == "DTLSv1.2"
+    cipher = client._tls.get_cipher_name()
+    assert cipher is not None and cipher.startswith("ECDHE-ECDSA") and "GCM" in cipher
 
 
 def test_a_certificate_the_sdp_did_not_name_gets_no_keys() -> None:

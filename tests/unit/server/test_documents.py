@@ -43,3 +43,9 @@ def test_the_map_of_folders_in_the_readme_is_the_one_on_disk() -> None:
     named = set(re.findall(r"^\| `([a-z_]+)/`", readme, re.MULTILINE))
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {"web_client", "docs"}
     assert named == folders
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    for path in (ROOT / "docs").glob("*.md"):
+        for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", path.read_text("utf-8")):
+            assert f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{path.name}: {file}::{name}"
