@@ -62,9 +62,13 @@ def node() -> None:
 @app.command()
 def media() -> None:
     """Start one media worker."""
-    from server.roles import run_media
+    from server import nanny
+    from server.roles import load_media, run_media
+    from server.supervise import die_with_parent
 
-    run_role(run_media)
+    die_with_parent()
+    load_media()
+    nanny.keep(lambda: run_role(run_media), "media worker")
 
 
 @app.command()

@@ -48,6 +48,17 @@ async def run_node(settings: Settings) -> None:
         await told.wait()
 
 
+def load_media() -> None:
+    """Import all that `run_media` needs, for whoever forks afterwards."""
+    import uvloop
+
+    import media.worker
+    import server.bus
+    import server.preflight
+
+    assert media.worker and server.bus and server.preflight and uvloop
+
+
 async def run_media(settings: Settings) -> None:
     """Sound and picture. No database: its death costs a reconnect, never a case."""
     from foundation.clock import SystemClock

@@ -48,10 +48,14 @@ class CannotStart(Exception):
     """A child said why it cannot run here; the text is for people."""
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask Linux to end this process when its parent ends, however that ends (prctl(2), PR_SET_PDEATHSIG). What was
+    asked for first holds."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)
+        libc, asked = ctypes.CDLL(None, use_errno=True), ctypes.c_int()
+        libc.prctl(2, ctypes.byref(asked))
+        if not asked.value:
+            libc.prctl(1, number)
 
 
 def announce_ready() -> None:

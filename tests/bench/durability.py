@@ -22,6 +22,7 @@ from pathlib import Path
 from foundation.bus import Bus
 from foundation.nats_child import NatsChild
 from media import contract
+from server.nanny import STEADY_S
 from tests.bench.figures import Figure, figure
 from tests.rehearsal.installation import Installation, free_port, installation
 from tests.support.call_on import CallOn
@@ -195,9 +196,9 @@ async def recoveries(whole: Installation) -> list[float]:
     try:
         found: list[float] = []
         for number in range(KILLS):
-            await asyncio.sleep(1.5 + 0.23 * number)
+            await asyncio.sleep(STEADY_S + 1.5 + 0.23 * number)  # each a crash of its own, not one of a row
             began = asyncio.get_running_loop().time()
-            os.kill(await asyncio.to_thread(pid_of, "media", whole.process.pid), signal.SIGKILL)
+            os.kill(await asyncio.to_thread(worker_of, whole.process.pid), signal.SIGKILL)
             await call.comes_back()
             found.append(asyncio.get_running_loop().time() - began)
         return found
@@ -205,8 +206,12 @@ async def recoveries(whole: Installation) -> list[float]:
         await call.close()
 
 
+def worker_of(supervisor: int) -> int:
+    """The media worker itself: the child of the process that the supervisor started for this role."""
+    return pid_of("media", pid_of("media", supervisor))
+
+
 def pid_of(role: str, parent: int) -> int:
-    """The child of the supervisor that runs this role."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
