@@ -30,13 +30,17 @@ def unwrap(value: int, bits: int, near: int) -> int:
     return near + ((value - near + (size >> 1)) % size) - (size >> 1)
 
 
-class Rtp(msgspec.Struct, frozen=True):
-    """What the depacketizer needs of a packet (RFC 3550 5.1): no CSRC, no extension, no padding."""
+class Rtp(msgspec.Struct, gc=False):
+    """What the depacketizer needs of a packet (RFC 3550 5.1): no CSRC, no extension, no padding.
+
+    `Reorder` gives it its place: sequence number and time stamp unwrapped, and the time it arrived.
+    """
 
     sequence: int
     timestamp: int
     marker: bool
     payload: bytes
+    mono_ns: int = 0
 
 
 def parse_rtp(data: bytes) -> Rtp | None:
@@ -69,14 +73,8 @@ class Hole(msgspec.Struct, frozen=True):
     mono_ns: int
 
 
-class Ordered(msgspec.Struct, frozen=True):
-    """A packet in its place, with unwrapped sequence number and time stamp and the time it arrived."""
-
-    sequence: int
-    timestamp: int
-    marker: bool
-    payload: bytes
-    mono_ns: int
+Ordered = Rtp
+"""A packet in its place."""
 
 
 class Reorder:
@@ -108,10 +106,11 @@ class Reorder:
     def push(self, packet: Rtp, mono_ns: int) -> list[Ordered | Hole]:
         """Take one arrival."""
         if not self._held and self._next is not None and packet.sequence == self._next & 0xFFFF:  # nearly always
-            sequence = self._highest = self._next
-            self._next = sequence + 1
-            self._timestamp = timestamp = unwrap(packet.timestamp, 32, self._timestamp)
-            return [Ordered(sequence, timestamp, packet.marker, packet.payload, mono_ns)]
+            packet.sequence = self._highest = self._next
+            self._next += 1
+            self._timestamp = packet.timestamp = unwrap(packet.timestamp, 32, self._timestamp)
+            packet.mono_ns = mono_ns
+            return [packet]
         out: list[Ordered | Hole] = []
         if self._next is None:
             self._next = self._highest = packet.sequence
@@ -134,7 +133,8 @@ class Reorder:
             return out
         self._highest = max(self._highest, sequence)
         self._timestamp = unwrap(packet.timestamp, 32, self._timestamp)
-        self._held[sequence] = Ordered(sequence, self._timestamp, packet.marker, packet.payload, mono_ns)
+        packet.sequence, packet.timestamp, packet.mono_ns = sequence, self._timestamp, mono_ns
+        self._held[sequence] = packet
         out += self._release()
         return out + self.advance(mono_ns)
 
@@ -170,7 +170,7 @@ class Reorder:
         return out
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One encoded picture or sound frame.
 
     `timestamp` counts the codec's clock, unwrapped; `mono_ns` is the arrival of its last packet, `first_ns` of its

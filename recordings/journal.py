@@ -74,7 +74,7 @@ class JournalHeader(msgspec.Struct, frozen=True):
     version: int = VERSION
 
 
-class Packet(msgspec.Struct, frozen=True):
+class Packet(msgspec.Struct, frozen=True, gc=False):
     """One RTP packet (RFC 3550 5.1), decrypted, with the monotonic time of its arrival."""
 
     track: int
@@ -116,7 +116,7 @@ class Closed(msgspec.Struct, frozen=True):
 Record = JournalHeader | Packet | SenderReport | Anchor | Mark | Closed
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A record and the offset just behind it, where reading may go on."""
 
     end: int

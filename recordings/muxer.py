@@ -267,23 +267,26 @@ class EpochMuxer:
 
     def _merge(self, *, final: bool) -> list[Cluster]:
         out: list[Cluster] = []
-        while True:
-            ready = [stream for stream in self._streams.values() if stream.waiting]
-            if not ready:
-                break
-            first = ready[0] if len(ready) == 1 else min(ready, key=_next_frame)
-            at_ns = first.waiting[0][0]
-            if not final and any(
-                not other.waiting and self._now_ns - at_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS)
-                for other in self._streams.values()
-            ):
-                break
-            _, frame = first.waiting.popleft()
+        while (first := self._earliest(final=final)) is not None:
+            at_ns, frame = first.waiting.popleft()
             out += self._put(first, at_ns, frame)
         due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= webm.CLUSTER_MS + HOLD_NS // 1_000_000
         if due and not any(stream.waiting for stream in self._streams.values()):
             out += self._cut()
         return out
+
+    def _earliest(self, *, final: bool) -> _Stream | None:
+        """The stream whose next frame is the earliest of all, unless an earlier one may still come."""
+        first: _Stream | None = None
+        for stream in self._streams.values():
+            if stream.waiting and (first is None or _next_frame(stream) < _next_frame(first)):
+                first = stream
+        if first is not None and not final:
+            age_ns = self._now_ns - first.waiting[0][0]
+            for other in self._streams.values():
+                if not other.waiting and age_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS):
+                    return None
+        return first
 
     def _put(self, stream: _Stream, at_ns: int, frame: Frame) -> list[Cluster]:
         out: list[Cluster] = []

@@ -157,7 +157,9 @@ class EpochTail:
                     self._begin(entry.record)
             else:
                 for file in self.files:
-                    file.take(file.muxer.feed(entry.record))
+                    clusters = file.muxer.feed(entry.record)
+                    if clusters:
+                        file.take(clusters)
             if count >= READ_MOST:
                 break
         self._offset, self.behind = reader.offset, count >= READ_MOST

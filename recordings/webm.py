@@ -19,6 +19,7 @@ import msgspec
 CLUSTER_MS = 1000  # a cluster is what a crash may cost and what a live viewer waits for
 AUDIO_TRACK, VIDEO_TRACK = 2, 1
 _APP = "yuankan"
+_BLOCK = struct.Struct(">BhB")
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 _SEEK_ROOM = 96  # bytes kept for the SeekHead: three entries of 21 bytes and their frame
 _EPOCH_2001_NS = 978_307_200_000_000_000  # DateUTC counts from 2001 (RFC 9559 5.1.2.11)
@@ -27,6 +28,8 @@ _INFO, _TRACKS, _CUES = b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\x1c\x53\xbb
 
 def size(value: int, length: int = 0) -> bytes:
     """An EBML element size, in as few bytes as hold it or in `length` bytes (RFC 8794 4)."""
+    if not length and 127 <= value < 0x3FFF:  # most frames
+        return (0x4000 | value).to_bytes(2, "big")
     width = length or next(n for n in range(1, 9) if value < (1 << 7 * n) - 1)
     return ((1 << 7 * width) | value).to_bytes(width, "big")
 
@@ -45,7 +48,7 @@ def void(length: int) -> bytes:
     return b"\xec" + size(length - 1 - width, width) + bytes(length - 1 - width)
 
 
-class Block(msgspec.Struct, frozen=True):
+class Block(msgspec.Struct, frozen=True, gc=False):
     """One frame in its place: time in ms from the start of the epoch."""
 
     track: Literal["audio", "video"]
@@ -157,8 +160,8 @@ def cluster(t_ms: int, blocks: Sequence[Block]) -> bytes:
     parts = [_uint(b"\xe7", t_ms)]
     for block in blocks:
         number = VIDEO_TRACK if block.track == "video" else AUDIO_TRACK
-        frame = struct.pack(">BhB", 0x80 | number, block.t_ms - t_ms, 0x80 if block.keyframe else 0)
-        parts.append(element(b"\xa3", frame + block.data))
+        frame = _BLOCK.pack(0x80 | number, block.t_ms - t_ms, 0x80 if block.keyframe else 0)
+        parts += (b"\xa3", size(len(frame) + len(block.data)), frame, block.data)
     return element(b"\x1f\x43\xb6\x75", b"".join(parts))
 
 
