@@ -31,12 +31,23 @@ JSON_BODY_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True)
+class Asked:
+    """One name of a route's query: what it is for, and its form (JSON Schema: date, date-time, or any text)."""
+
+    name: str
+    about: str
+    form: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
 class Route:
     """One method on one path (aiohttp's ``/api/cases/{case}``), complete with what it takes, gives and needs.
 
     `resource` finds the thing the permission is asked for; without it only the person counts. `raw_body` hands the
     body to the handler unread (`Call.read_raw`, `Call.stream`), still limited. `status` is that of success. `rate`
-    limits how often one client's address may ask (S429).
+    limits how often one client's address may ask (S429). `query` and `gives` (media types of an answer that is not
+    JSON) are for the description: what is not described is neither generated for a client nor tried by a test.
     """
 
     method: str
@@ -51,6 +62,8 @@ class Route:
     raw_body: bool = False
     status: int = 200
     rate: Rate | None = None
+    query: tuple[Asked, ...] = ()
+    gives: tuple[str, ...] = ()
 
 
 class Call:

@@ -58,6 +58,16 @@ def _operation(route: "Route", by_type: dict[str, dict[str, Any]]) -> dict[str, 
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _BRACES.findall(route.path)
+        ]
+        + [
+            {
+                "name": asked.name,
+                "in": "query",
+                "required": asked.required,
+                "description": asked.about,
+                "schema": {"type": "string", **({"format": asked.form} if asked.form else {})},
+            }
+            for asked in route.query
         ],
         "responses": {
             **_success(route, by_type),
@@ -77,6 +87,9 @@ def _operation(route: "Route", by_type: dict[str, dict[str, Any]]) -> dict[str, 
 
 
 def _success(route: "Route", by_type: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if route.gives:
+        body = {"schema": {"type": "string", "format": "binary"}}
+        return {str(route.status): {"description": route.summary, "content": dict.fromkeys(route.gives, body)}}
     if route.response is None:
         return {"2XX": {"description": route.summary}}
     schema = by_type[_key(route.response)]

@@ -8,11 +8,14 @@ from msgspec import Struct
 
 from foundation.access import Resource
 from foundation.errors import Problem
-from foundation.http import Call, Route
+from foundation.http import Asked, Call, Route
 from inspection.photos import MOST_BYTES, MOST_MB, Photos, StoredPhoto
 from office import store
 from office.commands import PhotoTaken
 from office.services import Services, resource_of
+
+SENT = ("image/jpeg", "image/png", "image/heic")
+"""What phones send; stored and given as it came."""
 
 
 class PhotoStored(Struct, frozen=True, kw_only=True):
@@ -122,8 +125,22 @@ def routes(services: Services, photos: Photos) -> list[Route]:
             response=PhotoStored,
             body_limit=MOST_BYTES,
             raw_body=True,
+            query=(
+                Asked("sha256", "Hash of the bytes, made before they were sent", required=True),
+                Asked("item", "Item of the checklist it shows"),
+                Asked("request", "Officer's request it answers"),
+                Asked("taken_at", "When the phone took it", "date-time"),
+            ),
             **of_record,
         ),
-        Route("GET", photo, pictures.original, "record.read", "A photograph as it was sent", **of_photo),
-        Route("GET", f"{photo}/thumbnail", pictures.thumbnail, "record.read", "A small copy", **of_photo),
+        Route("GET", photo, pictures.original, "record.read", "A photograph as it was sent", gives=SENT, **of_photo),
+        Route(
+            "GET",
+            f"{photo}/thumbnail",
+            pictures.thumbnail,
+            "record.read",
+            "A small copy",
+            gives=("image/jpeg",),
+            **of_photo,
+        ),
     ]

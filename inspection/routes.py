@@ -1,7 +1,7 @@
 """HTTP routes of the desk: the day's cases, one case with its outbox and link, the second officer."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import segno
@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from foundation.access import SYSTEM, Resource, covers
 from foundation.errors import Problem
-from foundation.http import Call, Route
+from foundation.http import Asked, Call, Route
 from foundation.i18n import BEIJING
 from inspection.checklist import applies
 from inspection.opening import NewCase, officer_of, open_case, require_printable
@@ -176,10 +176,13 @@ def _day(text: str | None, now: datetime) -> tuple[date, datetime, datetime]:
     """The office's calendar day and its bounds. Raises L06."""
     try:
         day = date.fromisoformat(text) if text else now.astimezone(BEIJING).date()
-    except ValueError as error:
+        start = datetime(day.year, day.month, day.day, tzinfo=BEIJING).astimezone(UTC)
+        return day, start, start + timedelta(days=1)
+    except (ValueError, OverflowError) as error:  # the first day of the calendar began before it
         raise Problem("L06", field="day") from error
-    start = datetime(day.year, day.month, day.day, tzinfo=BEIJING)
-    return day, start, start + timedelta(days=1)
+
+
+DAY = Asked("day", "Calendar day in Beijing time; today where left out", "date")
 
 
 class CaseDesk:
@@ -356,7 +359,9 @@ def routes(services: Services) -> list[Route]:
     one: dict[str, Any] = {"resource": cases.resource}
     case = "/api/cases/{case}"
     return [
-        Route("GET", "/api/cases", cases.day_list, "case.read", "The day's inspections", response=DayList),
+        Route(
+            "GET", "/api/cases", cases.day_list, "case.read", "The day's inspections", response=DayList, query=(DAY,)
+        ),
         Route("POST", "/api/cases", cases.create, "case.write", "Open a case", NewCase, CaseRow),
         Route("GET", case, cases.detail, "case.read", "One case, whole", response=CaseDetail, **one),
         Route(

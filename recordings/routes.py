@@ -4,7 +4,7 @@ Nothing plays before its purpose is on record: a view opened by the same person 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -13,7 +13,7 @@ from aiohttp import web
 from foundation import audit, jobs
 from foundation.access import Actor, Resource, covers
 from foundation.errors import Problem
-from foundation.http import Call, Route
+from foundation.http import Asked, Call, Route
 from foundation.i18n import BEIJING
 from office import store as office
 from recordings import export, replay, seal, search, store
@@ -57,7 +57,21 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
     """All routes of this folder."""
     api = _Api(means, resource_of, item_words)
     return [
-        Route("GET", "/api/audit/records", api.find, "audit.search", "Find records to audit", response=FoundList),
+        Route(
+            "GET",
+            "/api/audit/records",
+            api.find,
+            "audit.search",
+            "Find records to audit",
+            response=FoundList,
+            query=(
+                Asked("q", "Words: number, business, people"),
+                Asked("day_from", "First day, Beijing time", "date"),
+                Asked("day_to", "Last day", "date"),
+                Asked("matter", "Slug of a matter"),
+                Asked("result", "Result the inspection closed with"),
+            ),
+        ),
         Route(
             "POST",
             "/api/records/{record}/views",
@@ -83,6 +97,7 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
             api.init,
             "record.replay",
             "The init segment of a file",
+            gives=("video/webm",),
             resource=api.epoch,
         ),
         Route(
@@ -91,6 +106,7 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
             api.cluster,
             "record.replay",
             "One cluster of a file, as written",
+            gives=("video/webm",),
             resource=api.epoch,
         ),
         Route(
@@ -117,6 +133,7 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
             api.package,
             "record.export",
             "The newest package, a tar",
+            gives=("application/x-tar",),
             resource=api.record,
         ),
     ]
@@ -271,6 +288,7 @@ def _day(text: str, name: str, after: int = 0) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING) + timedelta(days=after)
-    except ValueError:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=BEIJING).astimezone(UTC)
+        return day + timedelta(days=after)
+    except (ValueError, OverflowError):  # the first day of the calendar began before it
         raise Problem("S422", pointer=name) from None

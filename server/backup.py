@@ -16,10 +16,11 @@ import io
 import json
 import os
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import Column, LargeBinary, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,7 +51,7 @@ async def make_backup(file: Path) -> None:
     db = await Database.open(settings.database)
     try:
         with out, tarfile.open(fileobj=out, mode="w") as tar:
-            hashes = await _write_rows(tar, db)
+            hashes = await _write_rows(tar, db, file.parent)
             hashes |= await asyncio.to_thread(_write_objects, tar, open_blobs(settings.objects, settings))
             hashes["office.key"] = _add(tar, "office.key", settings.office_key.read_bytes())
             listing = {"format": FORMAT, "version": VERSION, "sha256": hashes}
@@ -98,14 +99,22 @@ async def restore_backup(file: Path) -> None:
 # -- rows
 
 
-async def _write_rows(tar: tarfile.TarFile, db: Database) -> dict[str, str]:
+async def _write_rows(tar: tarfile.TarFile, db: Database, folder: Path) -> dict[str, str]:
+    """Tables of any length: tar wants the size first, so a long one lies in a file of ``folder`` for a moment."""
     hashes = {}
     async with db.read() as conn:
         for table in metadata.sorted_tables:
-            lines = io.BytesIO()
-            for row in (await conn.execute(select(table))).mappings():
-                lines.write(json.dumps({name: _plain(value) for name, value in row.items()}).encode() + b"\n")
-            hashes[f"rows/{table.name}.jsonl"] = _add(tar, f"rows/{table.name}.jsonl", lines.getvalue())
+            entry, digest = tarfile.TarInfo(f"rows/{table.name}.jsonl"), hashlib.sha256()
+            with tempfile.SpooledTemporaryFile(max_size=PIECE, dir=str(folder)) as lines:
+                async with conn.stream(select(table)) as rows:
+                    async for row in rows.mappings():
+                        line = json.dumps({name: _plain(value) for name, value in row.items()}).encode() + b"\n"
+                        lines.write(line)
+                        digest.update(line)
+                entry.size = lines.tell()
+                lines.seek(0)
+                await asyncio.to_thread(tar.addfile, entry, lines)
+            hashes[entry.name] = digest.hexdigest()
     return hashes
 
 
@@ -170,7 +179,7 @@ class _Hashing:
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._held = b""
+        self._held = bytearray()
         self.digest = hashlib.sha256()
 
     def read(self, size: int) -> bytes:
@@ -179,17 +188,19 @@ class _Hashing:
             if not piece:
                 break
             self._held += piece
-        given, self._held = self._held[:size], self._held[size:]
+        given = bytes(self._held[:size])
+        del self._held[:size]
         self.digest.update(given)
         return given
 
 
 def _read_objects(tar: tarfile.TarFile, blobs: Blobs, contents: dict[str, str], written: list[str]) -> None:
     """``written`` gets the names as they are there. Raises CannotStart for one that was there before."""
-    for name in contents:
-        if not name.startswith("objects/"):
+    # In the order of the file: thousands of names looked up one by one would take the square of that.
+    for entry in tar.getmembers():
+        if not entry.name.startswith("objects/") or entry.name not in contents:
             continue
-        source = _member(tar, name)
+        name, source = entry.name, _opened(tar, entry)
         upload = blobs.begin(name.removeprefix("objects/"))
         try:
             while piece := source.read(PIECE):
@@ -223,10 +234,14 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _member(tar: tarfile.TarFile, name: str) -> Any:
-    found = tar.extractfile(name)
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    return _opened(tar, tar.getmember(name))
+
+
+def _opened(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    found = tar.extractfile(entry)
     if found is None:
-        raise KeyError(name)
+        raise KeyError(entry.name)
     return found
 
 
@@ -237,9 +252,10 @@ def _checked(file: Path) -> dict[str, str]:
             listing = json.loads(_member(tar, "contents.json").read())
             if listing["format"] != FORMAT:
                 raise KeyError(listing["format"])
+            held = {entry.name: entry for entry in tar.getmembers()}
             for name, expected in listing["sha256"].items():
                 digest = hashlib.sha256()
-                source = _member(tar, name)
+                source = _opened(tar, held[name])
                 while piece := source.read(PIECE):
                     digest.update(piece)
                 if digest.hexdigest() != expected:

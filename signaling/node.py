@@ -20,7 +20,7 @@ from foundation.bus import Bus, BusUnavailable, Msg, Subscription
 from foundation.clock import Clock
 from foundation.db import Database
 from foundation.errors import Problem
-from foundation.http import Call, Route
+from foundation.http import Asked, Call, Route
 from foundation.metrics import Metrics
 from media import contract
 from office import store as office_store
@@ -188,6 +188,7 @@ class SignalingNode:
                 "record.read",
                 "Live connection of one record (docs/protocol.md)",
                 resource=self._resource,
+                query=(Asked("record", "The record it is about", required=True),),
             ),
         ]
 

@@ -32,6 +32,7 @@ ResourceOf = Callable[[str], Awaitable[Resource]]
 SIGN_BODY_LIMIT = DRAWN_LIMIT * 4 // 3 + 8192
 # A time stamp or status request has some hundred bytes.
 QUERY_LIMIT = 8192
+PDF = ("application/pdf",)
 
 Text = Annotated[str, msgspec.Meta(max_length=REMARK_LIMIT)]
 
@@ -105,7 +106,9 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
             response=Sheet,
             resource=api.record,
         ),
-        Route("GET", "/api/records/{record}/report.pdf", api.pdf, "sheet.read", "Its PDF", resource=api.record),
+        Route(
+            "GET", "/api/records/{record}/report.pdf", api.pdf, "sheet.read", "Its PDF", resource=api.record, gives=PDF
+        ),
         Route(
             "POST",
             "/api/records/{record}/signatures",
@@ -132,6 +135,7 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
             api.prepared_pdf,
             "sheet.sign",
             "The prepared PDF, to be hashed by the signer",
+            gives=PDF,
             resource=api.lease,
         ),
         Route(
@@ -144,7 +148,14 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
             response=Signed,
             resource=api.lease,
         ),
-        Route("GET", "/api/trust.pem", api.trust, "public", "Certificates a verifier needs"),
+        Route(
+            "GET",
+            "/api/trust.pem",
+            api.trust,
+            "public",
+            "Certificates a verifier needs",
+            gives=("application/x-pem-file",),
+        ),
     ]
     if isinstance(means.stamps, InternalTimeStampAuthority):
         found.append(

@@ -8,7 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import aiohttp
+
+from tests.rehearsal.installation import Installation
 
 # Behaviour that a description cannot state (which right, which state of a record) is tested where it belongs.
 CHECKS = (
@@ -18,6 +23,28 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody logged in: the headers they ask with, and parts of paths that exist for them."""
+
+    headers: Mapping[str, str]
+    known: Mapping[str, str]
+
+
+async def logged_in(installed: Installation, account: str) -> Asking:
+    """With a case and its record where they see any."""
+    head = {"Origin": installed.url}
+    login = {"account": account, "password": installed.accounts[account].password}
+    async with aiohttp.ClientSession(installed.url, headers=head, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        async with session.post("/api/login", json=login) as answer:
+            assert answer.status == 200, await answer.text()
+            cookie = answer.cookies["yk_session"].value
+        async with session.get("/api/cases") as answer:
+            rows = (await answer.json())["cases"] if answer.status == 200 else []
+    known = {"case": rows[0]["case"], "record": rows[0]["record"]} if rows else {}
+    return Asking({**head, "Cookie": f"yk_session={cookie}"}, known)
 
 
 def ask_everything(
