@@ -54,6 +54,11 @@ async function answer(sdp) {
   await pc.setLocalDescription()
   return pc.localDescription.sdp
 }
+async function answerAgain(sdp) {
+  await pc.setRemoteDescription({type: 'offer', sdp})
+  await pc.setLocalDescription()
+  return pc.localDescription.sdp
+}
 async function restart() {
   await pc.setLocalDescription(await pc.createOffer({iceRestart: true}))
   return pc.localDescription.sdp
