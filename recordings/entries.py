@@ -1,12 +1,16 @@
 """The manifest's entry of an epoch: from its row, and as it stood at a cut. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
 
+from office.events import StoredEvent
 from recordings.coverage import Span
 from recordings.manifest import EpochEntry
+
+WAIT = timedelta(hours=20)  # the last attempt at a final manifest comes a day after the call
 
 
 def entry_of(row: Any) -> EpochEntry:
@@ -38,6 +42,19 @@ def entry_of(row: Any) -> EpochEntry:
         video_runs=tuple((begin, end) for begin, end in facts.get("video_runs", ())),
         audio_runs=tuple((begin, end) for begin, end in facts.get("audio_runs", ())),
     )
+
+
+def unpackaged_legs(events: Sequence[StoredEvent], known: set[str], now: datetime) -> set[str]:
+    """Legs that sent on a recorded connection and of which nothing is known yet: their journals still wait for a
+    packager that is down. Not those we could not record, and after `WAIT` not those that connected and sent nothing.
+    """
+    up = {
+        str(event.body.get("leg"))
+        for event in events
+        if event.tag == "worker:leg:up" and event.body.get("direction") == "publish" and now - event.at < WAIT
+    }
+    lost = {str(event.body.get("leg")) for event in events if event.tag == "worker:recording:lost"}
+    return up - lost - known
 
 
 class ClusterFacts(Protocol):

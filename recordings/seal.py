@@ -19,7 +19,7 @@ from foundation.jobs import Job, Progress
 from office import store as office
 from recordings import manifest as manifests
 from recordings import store
-from recordings.entries import entry_of, shortened
+from recordings.entries import entry_of, shortened, unpackaged_legs
 from recordings.manifest import EpochEntry, Manifest
 from recordings.store import ManifestRow
 from signing.timestamp import TimeStampAuthority
@@ -66,9 +66,13 @@ async def cut(
         made = await store.manifests_of(conn, record)
         if made and made[-1].final:
             return manifests.from_json(made[-1].body.encode()), made[-1]
-        if final and not all(row.closed for row in await store.epochs_of(conn, record)):
-            raise NotPackaged
         moment = at or clock.now()
+        if final:
+            rows = await store.epochs_of(conn, record)
+            known = {row.leg for row in rows}
+            events = await office.events(conn, record)
+            if not all(row.closed for row in rows) or unpackaged_legs(events, known, moment):
+                raise NotPackaged
         same = next((row for row in made if row.at == moment and not final), None)
         if same is not None:
             return manifests.from_json(same.body.encode()), same

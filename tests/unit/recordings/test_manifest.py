@@ -7,6 +7,7 @@ import msgspec
 
 from office.events import NewEvent, StoredEvent, seal
 from recordings.chain import Chain
+from recordings.entries import unpackaged_legs
 from recordings.manifest import EpochEntry, extends, from_json, manifest_up_to, to_json
 from recordings.timeline import ClusterMark, timeline
 
@@ -105,6 +106,18 @@ def test_what_our_own_disk_failed_to_record_is_a_gap_with_that_cause() -> None:
     marks = timeline(manifest, chain(*told), {}, live=False).marks
     assert "中断9秒：申请人没有录上：磁盘已满" in [mark.text_zh for mark in marks]
     assert "录音录像中断：没有录上：磁盘已满" in [mark.text_zh for mark in marks]
+
+
+def test_a_leg_that_sent_and_has_no_recording_yet_is_waited_for() -> None:
+    def up(leg: str) -> tuple[float, str, str, dict[str, Any]]:
+        return 1, "system", "worker:leg:up", {"leg": leg, "direction": "publish"}
+
+    lost = (2, "system", "worker:recording:lost", {"leg": "leg_3", "cause": "disk_full"})
+    events = chain(up("leg_1"), up("leg_2"), up("leg_3"), lost)
+    soon, late = START + timedelta(minutes=5), START + timedelta(hours=24)
+    assert unpackaged_legs(events, {"leg_1"}, soon) == {"leg_2"}
+    assert unpackaged_legs(events, {"leg_1", "leg_2"}, soon) == set()
+    assert unpackaged_legs(events, set(), late) == set(), "it connected and sent nothing: one day is enough"
 
 
 def test_canonical_json_reads_back_the_same() -> None:
