@@ -352,8 +352,10 @@ class Publication:
                         self._audience.flow_changed(line.kind, flowing=False, since_ns=self._up_ns)
 
     def second(self, now_ns: int) -> None:
-        """Every second: a receiver report, and an anchor of the clocks for the journal."""
+        """Every second: old packets forgotten, a receiver report, and an anchor of the clocks for the journal."""
         sources = self.sources()
+        for source in sources:
+            source.forget()
         if sources and self.peer.state == "up":
             blocks = tuple(source.report_block(now_ns) for source in sources)
             self.peer.send_rtcp(rtcp.receiver_report(rtcp.ReceiverReport(self._ssrc, blocks)))

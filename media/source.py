@@ -11,7 +11,7 @@ from media.nack import Arrival, GapList
 from media.rtp import Packet, SequenceUnwrapper, build
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
-CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera, so never less than one
+CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. One to two seconds of it are kept
 
 
 class Sink(Protocol):
@@ -55,6 +55,7 @@ class Source:
         self._unwrapper = SequenceUnwrapper()
         self._watch = ClockWatch(clock_rate)
         self._cache: list[Packet | None] = [None] * CACHE_PACKETS
+        self._forgotten = self._newest_before = 0  # index up to which nothing is kept; the newest a second ago
         self._clock_rate = clock_rate
         self._jitter = 0.0
         self._transit = 0
@@ -97,6 +98,15 @@ class Source:
     def lacks(self, seq: int) -> bool:
         """True while the packet with this 16-bit number is missing: only such a one may come on the repair stream."""
         return self.gaps.lacks(self._index_of(seq))
+
+    def forget(self) -> None:
+        """Let go of what is older than a second; call it every second. Nobody asks for it again (nack.AGE_MAX_NS)."""
+        bound, self._newest_before = self._newest_before, self.gaps.highest or 0
+        for index in range(max(self._forgotten, bound - CACHE_PACKETS), bound):
+            packet = self._cache[index & CACHE_PACKETS - 1]
+            if packet is not None and packet.index <= bound:
+                self._cache[index & CACHE_PACKETS - 1] = None
+        self._forgotten = bound
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
