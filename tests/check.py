@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "check"
 BIN = Path(sys.executable).parent
+ALONE = ("browser", "deep")  # they use all cores themselves, and judge what a busy machine would spoil
 SOURCES = ["foundation", "office", "inspection", "helpdesk", "signing", "recordings", "media", "signaling", "server"]
 
 
@@ -97,24 +98,29 @@ def run(step: Step, environment: dict[str, str], *, quietly: bool) -> tuple[Coun
     return counts, f"── {step.name}\n{said}{line}" if quietly else line
 
 
+def in_turn(lane: list[Step], environment: dict[str, str], *, quietly: bool) -> Counts:
+    total = Counts()
+    for step in lane:
+        print(f"── {step.name} …", flush=True)
+        counts, text = run(step, environment, quietly=quietly)
+        total += counts
+        print(text, flush=True)
+    return total
+
+
 def main(arguments: list[str]) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
     every = steps("--deep" in arguments)
-    static, suites = [step for step in every if not step.suite], [step for step in every if step.suite]
+    long = [step for step in every if step.suite == "node"]
+    alone = [step for step in every if step.suite in ALONE]
+    short = [step for step in every if step not in long and step not in alone]
     total = Counts()
-    # The tools use one core, and so does the first suite: side by side they take the time of one.
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        waiting = [beside.submit(run, step, environment, quietly=True) for step in static]
-        for suite in suites:
-            print(f"── {suite.name}", flush=True)
-            counts, line = run(suite, environment, quietly=False)
+    # Two cores, two lanes of about the same length: what is printed is a step that has ended.
+    with ThreadPoolExecutor(max_workers=2) as lanes:
+        for counts in lanes.map(lambda lane: in_turn(lane, environment, quietly=True), (long, short)):
             total += counts
-            print(line, flush=True)
-        for one in waiting:
-            counts, text = one.result()
-            total += counts
-            print(text, flush=True)
+    total += in_turn(alone, environment, quietly=False)
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
     return 1 if total.failed or (total.skipped and os.environ.get("CI")) else 0
 
