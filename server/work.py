@@ -9,12 +9,12 @@ from foundation.jobs import Handler, Job, Progress
 from office import notices
 from office.commands import RecordSealed
 from recordings import jobs as recordings
-from recordings.seal import CUT_JOB
+from recordings.seal import CUT_JOB, NotPackaged
 from recordings.store import RecordKeys
 from server import records
 from server.assembly import Parts
 from server.composer import composer
-from server.effects import effects
+from server.effects import effects, seal_recording
 from server.means import signing_means
 from server.node import KINDS
 from signing import jobs as signing
@@ -30,7 +30,13 @@ async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
 
     async def cut(job: Job, progress: Progress) -> dict[str, Any]:
         """The manifest's cut and stamp; the final one ends the record, and the record says so."""
-        result = await of_recordings[CUT_JOB](job, progress)
+        try:
+            result = await of_recordings[CUT_JOB](job, progress)
+        except NotPackaged:
+            # This job gives up after an hour; a packager that is down for longer must not cost the seal.
+            async with parts.db.begin() as conn:
+                await seal_recording(conn, str(job.payload["record"]), parts.clock.now(), at_once=False)
+            raise
         if job.payload.get("final"):
             sealed = RecordSealed(sha256=str(result["sha256"]))
             # Refused when it was sealed before: the job ran again after a crash.
