@@ -64,11 +64,11 @@ class Gallery:
         for size, viewport in SIZES.items():
             thumb = touch and size == "phone"
             await self._resize(page, dict(viewport))
-            await self._inspect(page, f"{name}-{size}", viewport["width"], touch=thumb, both=bilingual)
+            close = size == "desk"
+            await self._inspect(page, f"{name}-{size}", viewport["width"], thumb=thumb, closely=close, both=bilingual)
             await self._keep(page, f"{name}-{size}", device=thumb)
         await self._resize(page, NARROW)
-        seen = await page.evaluate(INSPECT, NARROW["width"])
-        self._note(f"{name}-320", too_wide(seen, NARROW["width"]))
+        await self._inspect(page, f"{name}-320", NARROW["width"])
         await page.keyboard.press("Tab")  # from here on the browser shows the focus, as it does to those who use keys
         self._note(name, [f"focus is not seen on {bare}" for bare in await page.evaluate(FOCUS)])
         if usual is not None:
@@ -79,21 +79,32 @@ class Gallery:
             await page.set_viewport_size(viewport)  # type: ignore[arg-type]
             await page.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
 
-    async def _inspect(self, page: Page, name: str, width: int, *, touch: bool, both: bool) -> None:
-        seen = await page.evaluate(INSPECT, width)
-        wrong = too_wide(seen, width)
-        if not seen["title"].strip():
-            wrong.append("has no title")
-        if not seen["lang"].startswith(self.short) and not both:
-            wrong.append(f"says that its language is {seen['lang']!r}")
-        if len(seen["headings"]) != 1 or not seen["headings"][0]:
-            wrong.append(f"has {len(seen['headings'])} first headings: {seen['headings']}")
-        wrong.extend([] if both else wording.faults(seen["words"], self.short))
-        wrong.extend(f"pale text: {pale}" for pale in seen["pale"])
-        if touch:
+    async def _inspect(
+        self, page: Page, name: str, width: int, *, thumb: bool = False, closely: bool = False, both: bool = False
+    ) -> None:
+        """``closely``: what does not depend on the size is looked at once."""
+        seen = await page.evaluate(INSPECT, [width, closely])
+        wrong = []
+        if seen["width"] > width:
+            wrong.append(f"scrolls sideways, {seen['width']} of {width} px: {'; '.join(seen['wide']) or 'unknown'}")
+        if thumb:
             small = [one for one in seen["targets"] if one["height"] < TOUCH or one["width"] < TOUCH_WIDTH]
             wrong.extend(f"hard to hit: {one['name']} is {one['width']}×{one['height']}" for one in small)
+        if closely:
+            wrong.extend(self._wrong(seen, both=both))
         self._note(name, wrong)
+
+    def _wrong(self, seen: dict[str, Any], *, both: bool) -> list[str]:
+        wrong = [f"pale text: {pale}" for pale in seen["pale"]]
+        if not seen["title"].strip():
+            wrong.append("has no title")
+        if len(seen["headings"]) != 1 or not seen["headings"][0]:
+            wrong.append(f"has {len(seen['headings'])} first headings: {seen['headings']}")
+        if both:
+            return wrong
+        if not seen["lang"].startswith(self.short):
+            wrong.append(f"says that its language is {seen['lang']!r}")
+        return wrong + wording.faults(seen["words"], self.short)
 
     def _note(self, name: str, wrong: list[str]) -> None:
         self.faults.extend(f"{self.short}/{name} {fault}" for fault in dict.fromkeys(wrong))
@@ -101,12 +112,6 @@ class Gallery:
     async def _keep(self, page: Page, name: str, *, device: bool) -> None:
         data = await page.screenshot(scale="device" if device else "css", animations="disabled", caret="hide")
         await asyncio.to_thread(keep, data, self.root / self.short / f"{name}.png")
-
-
-def too_wide(seen: dict[str, Any], width: int) -> list[str]:
-    if seen["width"] <= width:
-        return []
-    return [f"scrolls sideways, {seen['width']} of {width} px: {'; '.join(seen['wide']) or 'unknown'}"]
 
 
 def keep(data: bytes, path: Path) -> None:

@@ -1,5 +1,5 @@
 // What a careful visitor would notice about the page that is open, as plain data. Only looks; changes nothing but the focus.
-(width) => {
+([width, closely]) => {
   const root = document.documentElement
   const shown = (element) => {
     if (!element.getClientRects().length) return false
@@ -19,6 +19,8 @@
     return false
   }
 
+  const PRESS = 'a[href], button, input, select, textarea, summary, [role=button], [role=radio], [role=tab]'
+
   // -- wider than the window
   const wide = []
   for (const element of document.body.querySelectorAll('*')) {
@@ -26,6 +28,8 @@
     if (box.width && (box.right > width + 1 || box.left < -1) && shown(element) && !hiddenFromEyes(element) && !held(element))
       wide.push(`${name(element)} ${Math.round(box.left)}…${Math.round(box.right)}`)
   }
+
+  if (!closely) return { width: root.scrollWidth, wide: wide.slice(0, 6), targets: reach() }
 
   // -- words, each with the language it is marked with
   const words = []
@@ -42,13 +46,15 @@
       if (shown(element)) say(element, element.getAttribute(attribute), `${attribute} of ${name(element)}`)
 
   // -- things to press, with the space that a finger has
-  const PRESS = 'a[href], button, input, select, textarea, summary, [role=button], [role=radio], [role=tab]'
-  const targets = []
-  for (const element of document.body.querySelectorAll(PRESS)) {
-    if (!shown(element) || hiddenFromEyes(element) || element.type === 'hidden') continue
-    const label = ['checkbox', 'radio'].includes(element.type) ? element.closest('label') : null
-    const box = (label ?? element).getBoundingClientRect()
-    if (box.width && box.height) targets.push({ name: name(element), width: Math.round(box.width), height: Math.round(box.height) })
+  function reach() {
+    const targets = []
+    for (const element of document.body.querySelectorAll(PRESS)) {
+      if (!shown(element) || hiddenFromEyes(element) || element.type === 'hidden') continue
+      const label = ['checkbox', 'radio'].includes(element.type) ? element.closest('label') : null
+      const box = (label ?? element).getBoundingClientRect()
+      if (box.width && box.height) targets.push({ name: name(element), width: Math.round(box.width), height: Math.round(box.height) })
+    }
+    return targets
   }
 
   // -- contrast of text with what is painted beneath it (WCAG 2.2, 1.4.3); pictures and disabled controls are left out
@@ -92,7 +98,7 @@
     width: root.scrollWidth,
     wide: wide.slice(0, 6),
     words,
-    targets,
+    targets: reach(),
     pale: pale.slice(0, 6),
   }
 }

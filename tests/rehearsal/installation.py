@@ -17,7 +17,7 @@ import aiohttp
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Two cores that also run browsers and tests: a first start makes keys, tables and demonstration data.
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True)

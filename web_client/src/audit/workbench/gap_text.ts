@@ -1,4 +1,5 @@
 /** What the grey card says while nobody's picture is there: the same sentence the desk and the strip use. */
+import { causeWords } from '../../shared/causes'
 import { formatClock, formatLength } from '../../shared/format'
 import { t, tOf } from '../text'
 import { partAt, type TimelineLeg } from '../timeline'
@@ -19,7 +20,7 @@ export function gapSentence(leg: TimelineLeg, at: number, start: number): { text
       : part.class === 'no_signal'
         ? t('gap.no_signal', { length })
         : `${tOf('class.', part.class)} ${length}`
-  const cause = part.cause ? tOf('cause.', part.cause, part.cause) : ''
+  const cause = causeWords(part.cause)
   return {
     text: cause ? t('gap.cause', { what, cause }) : what,
     until: t('gap.until', { time: formatClock(start + part.to_ms) }),

@@ -322,6 +322,8 @@ export default {
   'close.title': '结束勘验',
   'close.cannot': '还不能结束',
   'close.items': '还差{count}处',
+  'close.reason.I01': '未答的项：',
+  'close.reason.I12': '缺照片的项：',
   'close.ready': '必答项都已回答，可以下结论。',
   'close.result': '结论',
   'close.note': '说明（写进勘验单）',
