@@ -20,6 +20,7 @@ from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, R
 from recordings.packager import GONE_AFTER_S, Packager, PackagingFault
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source
+from tests.support.broken_journals import check_broken
 
 
 class Killed(BaseException):
@@ -327,3 +328,10 @@ async def test_while_the_store_is_away_the_epoch_waits_and_then_goes_on_where_it
     assert metrics.value("packager_faults_total", code="ConnectionError") == 5
     data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
     assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_journal_broken_anywhere_becomes_a_playable_file_of_all_before(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, tmp_path: Path, seed: int
+) -> None:
+    await check_broken(sqlite_database, object_store, keyring, tmp_path / "spool", seed)
