@@ -1,4 +1,4 @@
-"""The long form of what short tests show: many broken journals, and every figure of the durability bench in its limit."""
+"""The long form of what short tests show: many broken journals, and every figure of the durability bench."""
 
 from pathlib import Path
 
