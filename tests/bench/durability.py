@@ -32,7 +32,7 @@ from tests.support.media_worker import Node, running_worker
 from tests.support.rtp_client import RtpClient
 
 RUNS = 3
-KILLS = 6
+KILLS = 5
 FILM_S = 30
 CALL_S = 4.0
 COPIES = 4
