@@ -29,6 +29,8 @@ _CONSENT_S = 4.0  # checks go on, as RFC 7675 wants
 class Connection:
     """One connection; ``take_rtp`` and ``take_rtcp`` are for the two kinds of it."""
 
+    offers = True  # whether this end makes the offer
+
     def __init__(self, host: str) -> None:
         self.ufrag, self.password = secrets.token_hex(4), secrets.token_hex(12)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -43,6 +45,7 @@ class Connection:
         self.sending: SrtpSender | None = None
         self.receiving: SrtpReceiver | None = None
         self._answered = 0
+        self._controlling = True
 
     def transport_lines(self, setup: str) -> list[str]:
         """This end's transport, for an m-line."""
@@ -53,7 +56,9 @@ class Connection:
         ]  # fmt: skip
 
     async def connect(self, remote: str) -> None:
-        """Connect to the server whose SDP this is, up to keys. TimeoutError says how far it came."""
+        """Connect to the server whose SDP this is, up to keys. Fails by saying how far it came."""
+        # RFC 8445 §6.1.1: a lite end never controls; between two full ones whoever offered does.
+        self._controlling = self.offers or "a=ice-lite" in remote
         medias = sdp.parse(remote, media_max=24)
         self._remote = sdp.transport_of(medias)
         found = re.search(r"(?i)udp \d+ (\S+) (\d+) typ host", remote)
@@ -83,7 +88,13 @@ class Connection:
     def _check(self) -> None:
         username, password = f"{self._remote.ufrag}:{self.ufrag}", self._remote.password.encode()
         request = stun.binding_request(
-            secrets.token_bytes(12), username, password, priority=1853824767, tie_breaker=1, use_candidate=True
+            secrets.token_bytes(12),
+            username,
+            password,
+            priority=1853824767,
+            tie_breaker=1,
+            controlling=self._controlling,
+            use_candidate=self._controlling,
         )
         self.raw(request)
 

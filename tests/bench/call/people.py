@@ -180,6 +180,8 @@ class _Stream:
 class Viewer(Connection):
     """Views all it is sent. ``delays_ns``: from the sender's socket to ours, of sounds and ends of pictures."""
 
+    offers = False
+
     def __init__(self, host: str, dice: random.Random) -> None:
         super().__init__(host)
         self._dice = dice

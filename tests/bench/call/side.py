@@ -11,7 +11,6 @@ from typing import Protocol
 import av
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Room(Protocol):
@@ -80,17 +79,37 @@ class Frames:
 
 
 def processor_s(pid: int) -> float:
-    """User and system seconds of a process and of those children it has waited for; 0 when it is gone."""
+    """User and system seconds of a process and all below it, those that have ended included; 0 when it is gone."""
+    return sum(_own_s(one) for one in family(pid))
+
+
+def _own_s(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return sum(map(int, fields[11:15])) / _TICKS_PER_S
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident bytes of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+    """Resident bytes of a process and all below it, what they share counted once."""
+    total = 0
+    for one in family(pid):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def family(pid: int) -> list[int]:
+    """The process and its living descendants: a worker's nanny forks the one that serves."""
+    found = [pid]
+    for one in found:
+        try:
+            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 async def ended(process: asyncio.subprocess.Process, patience_s: float = 15.0) -> None:
