@@ -14,6 +14,8 @@ ROLES: dict[str, Pair] = {
     "seal": ("机关", "Office"),
 }
 
+# One vocabulary for phone, desk, strip and time line: the web client is given this very table (server.typescript).
+# From the phone: phone_call … network. From the connection: left … media_stalled. From our own machines: worker_… on.
 CAUSES: dict[str, Pair] = {
     "phone_call": ("接听来电", "took a phone call"),
     "hidden": ("离开了本页", "left the page"),
@@ -21,9 +23,21 @@ CAUSES: dict[str, Pair] = {
     "network": ("网络断开", "lost the network"),
     "connection": ("没有连上", "was not connected"),
     "left": ("退出了通话", "left the call"),
+    "lost": ("网络断开", "lost the network"),
+    "closed": ("关闭了页面", "closed the page"),
+    "replaced": ("换了手机", "moved to another phone"),
+    "media_stalled": ("没有传来画面和声音", "sent neither picture nor sound"),
+    "no_media": ("没有传来画面和声音", "sent neither picture nor sound"),
     "worker_died": ("所在的媒体服务中断", "was on a media server that stopped"),
+    "worker_lost": ("所在的媒体服务中断", "was on a media server that stopped"),
+    "worker_drained": ("转到了另一台媒体服务", "was moved to another media server"),
     "journal_damaged": ("的录像日志损坏", "had a damaged journal"),
     "no_picture": ("没有新画面", "sent no new picture"),
+    "no_sound": ("没有声音", "sent no sound"),
+    "microphone": ("关闭了话筒", "turned the microphone off"),
+    "camera": ("关闭了镜头", "turned the camera off"),
+    "both": ("关闭了镜头和话筒", "turned camera and microphone off"),
+    "officer": ("按要求遮挡", "was covered on request"),
     "disk_full": ("没有录上：磁盘已满", "was not recorded: the disk was full"),
     "disk_slow": ("没有录上：磁盘没有响应", "was not recorded: the disk did not answer"),
     "disk_read_only": ("没有录上：磁盘只读", "was not recorded: the disk could not be written to"),

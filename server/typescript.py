@@ -1,6 +1,6 @@
 """The API's types for the web client, written from the very structs that the server decodes and encodes.
 
-    python -m server.typescript            writes web_client/src/schemas/api.ts
+    python -m server.typescript            writes web_client/src/schemas/api.ts and causes.ts
 
 msgspec gives each struct's JSON Schema; this turns it into TypeScript interfaces. A test compares the file with what
 would be written, so a page that reads a field the server does not send fails to compile, not to work.
@@ -15,7 +15,10 @@ from typing import Any
 
 import msgspec
 
+from recordings.mark_words import CAUSES
+
 TARGET = Path(__file__).resolve().parent.parent / "web_client" / "src" / "schemas" / "api.ts"
+CAUSES_TARGET = TARGET.with_name("causes.ts")
 HEAD = "// Written by `python -m server.typescript` from the server's structs; a test compares. Do not edit.\n"
 PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 
@@ -88,9 +91,19 @@ def _type(schema: dict[str, Any], names: dict[str, str]) -> str:
     return PLAIN.get(str(kind), "unknown")
 
 
+def causes() -> str:
+    """The words for why something is missing: one table, so that no page says it differently."""
+    rows = (
+        f"  {cause}: {{ zh: {json.dumps(zh, ensure_ascii=False)}, en: {json.dumps(en)} }},\n"
+        for cause, (zh, en) in CAUSES.items()
+    )
+    return f"{HEAD}\nexport const CAUSES: Record<string, {{ zh: string; en: string }}> = {{\n{''.join(rows)}}}\n"
+
+
 def main() -> None:
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(write(structs()), "utf-8")
+    CAUSES_TARGET.write_text(causes(), "utf-8")
 
 
 if __name__ == "__main__":

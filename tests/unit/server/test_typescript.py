@@ -10,6 +10,7 @@ from server import typescript
 def test_the_types_in_the_tree_are_those_of_the_server_s_structs() -> None:
     written = typescript.TARGET.read_text("utf-8")
     assert written == typescript.write(typescript.structs()), "run: python -m server.typescript"
+    assert typescript.CAUSES_TARGET.read_text("utf-8") == typescript.causes(), "run: python -m server.typescript"
 
 
 def test_the_view_and_every_answer_of_the_api_are_among_them() -> None:
