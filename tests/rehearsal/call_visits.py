@@ -64,6 +64,9 @@ class CallVisits:
         await lead.keyboard.press("Escape")
 
     async def asked(self, lead: Page, phone: Page) -> None:
+        # A busy machine may have cut the call for a moment; then the tools wait for the applicant, and so do we.
+        await expect(tid(phone, "lost")).to_be_hidden(timeout=60_000)
+        await expect(tid(lead, "photo-ask")).not_to_have_attribute("aria-disabled", "true", timeout=60_000)
         await tid(lead, "photo-ask").click()
         await expect(tid(phone, "photo-take")).to_be_visible()
         await self.play.shown(phone, "applicant-photo-asked")
