@@ -13,7 +13,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class Volume:
         self._reserve_bytes = reserve
         self._writing = ThreadPoolExecutor(1, "journal-write")
         self._syncing = ThreadPoolExecutor(1, "journal-sync")
-        self._since: dict[str, float] = {}
+        self._under_way: dict[str, tuple[float, Future[Any]]] = {}  # by thread: since when, and what
         self.free_share = 1.0
 
     @property
@@ -58,8 +58,9 @@ class Volume:
         return self.free_share < LOW_SHARE
 
     def _waiting_s(self, name: str) -> float:
-        begun = self._since.get(name)
-        return 0.0 if begun is None else time.monotonic() - begun
+        begun_s, work = self._under_way.get(name, (0.0, None))
+        # The thread's word counts: a loop that was busy itself has not heard of the end yet.
+        return 0.0 if work is None or work.done() else time.monotonic() - begun_s
 
     def failed(self, code: str) -> None:
         """Use it no more until `revive` has found it well."""
@@ -76,11 +77,10 @@ class Volume:
         return await self._run(self._syncing, "sync", work, *arguments)
 
     async def _run(self, pool: ThreadPoolExecutor, name: str, work: Callable[..., T], *arguments: Any) -> T:
-        self._since[name] = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-        future.add_done_callback(lambda _done: self._since.pop(name, None))
+        future = pool.submit(work, *arguments)
+        self._under_way[name] = time.monotonic(), future
         # Whoever waits may give up; the thread is under way all the same.
-        return await asyncio.shield(future)
+        return await asyncio.shield(asyncio.wrap_future(future))
 
     def close(self) -> None:
         """Let the threads end when they can; the reserve has served."""
