@@ -24,7 +24,7 @@ from tests.bench.call.yuankan import yuankan
 from tests.bench.figures import Figure, figure
 
 TURNS = 3
-TURN_S = 20.0
+TURN_S = 15.0
 SIDES = {"yuankan": yuankan, "janus": janus, "aiortc": relay}
 MANY = 10  # sessions: with its own work counted in, the generator fills what is left of two cores
 

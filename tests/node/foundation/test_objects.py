@@ -98,6 +98,19 @@ async def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(store):
         await store.get(NAME, KEY)
 
 
+async def test_what_is_kept_is_read_back_and_a_taken_name_keeps_what_it_has(store):
+    large = bytes(range(256)) * 1000
+    assert await store.keep(NAME, large, KEY) == large
+    assert await store.sha256(NAME, KEY) == hashlib.sha256(large).hexdigest()
+    assert await store.keep(NAME, large[::-1], KEY) == large, "whoever compares sees the difference"
+    with pytest.raises(Problem) as refused:
+        await store.keep(NAME, b"shorter", KEY)
+    assert refused.value.code == "O03"
+    with pytest.raises(Problem) as refused:
+        await store.sha256("records/rec_1/nothing", KEY)
+    assert refused.value.code == "O02"
+
+
 async def test_names_are_listed_by_how_they_begin(store):
     for name in ("records/rec_1/a", "records/rec_1/b", "records/rec_10/a", "packages/rec_1"):
         await store.put(name, b"x", KEY)

@@ -1,6 +1,6 @@
 """Token buckets."""
 
-from media.limits import TokenBucket
+from media.limits import Allowance, TokenBucket
 
 S = 1_000_000_000
 
@@ -16,3 +16,12 @@ def test_what_does_not_fit_costs_nothing() -> None:
     bucket = TokenBucket(1, 5)
     assert not bucket.take(0, 6)
     assert bucket.take(0, 5)
+
+
+def test_an_allowance_is_used_up_and_fills_again_with_time() -> None:
+    allowance = Allowance(1000, 100, now_ns=0)
+    allowance.left -= 100
+    allowance.fill(S // 20)
+    assert allowance.left == 50
+    allowance.fill(10 * S)
+    assert allowance.left == 100, "unused time is not saved up beyond the burst"
