@@ -12,10 +12,10 @@ from tests.support.broken_journals import check_broken
 
 
 @pytest.mark.timeout(1200)
-async def test_two_hundred_journals_broken_anywhere(
+async def test_forty_journals_broken_anywhere(
     sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, tmp_path: Path
 ) -> None:
-    for seed in range(1_000, 1_200):
+    for seed in range(1_000, 1_040):
         await check_broken(sqlite_database, object_store, keyring, tmp_path / "spool", seed)
 
 
