@@ -174,9 +174,11 @@ class Reader:
     def _load(self, at: int, size: int) -> bytes:
         if isinstance(self._source, bytes):
             return self._source[at : at + size]
-        with self._source.open("rb") as file:
-            file.seek(at)
-            return file.read(size)
+        fd = os.open(self._source, os.O_RDONLY)
+        try:
+            return os.pread(fd, min(size, max(0, os.fstat(fd).st_size - at)), at)
+        finally:
+            os.close(fd)
 
     def __iter__(self) -> Iterator[Entry]:
         window, start = self._load(self.offset, _CHUNK), self.offset
