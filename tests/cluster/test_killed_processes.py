@@ -4,13 +4,10 @@ import asyncio
 import socket
 from pathlib import Path
 
-import pytest
-
 from foundation.nats_child import NatsChild
 from tests.rehearsal.installation import free_port
 from tests.support.crash import film, open_host
 
-pytestmark = pytest.mark.may_block("the test encodes and decodes films between its steps")
 BOUND_S = 0.5
 
 
