@@ -1,8 +1,8 @@
 """`./run check`: every rule that a tool can hold, then every test, then one line of counts.
 
 A static rule (lint, format, types, contracts, the web client's types) counts as one test. The suites run by folder, so
-that a red line names its kind. `--deep` adds what takes long: fuzz, soak, durability. Under CI a skipped test fails the
-run, because a test that did not run has shown nothing.
+that a red line names its kind, in two lanes side by side; browsers come after them, alone. `--deep` adds what is long:
+fuzz, floods, durability. Under CI a skipped test fails the run, because a test that did not run has shown nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "check"
 BIN = Path(sys.executable).parent
-ALONE = ("browser", "deep")  # they use all cores themselves, and judge what a busy machine would spoil
 SOURCES = ["foundation", "office", "inspection", "helpdesk", "signing", "recordings", "media", "signaling", "server"]
 
 
@@ -38,23 +37,43 @@ class Step:
     name: str
     command: list[str]
     folder: Path = ROOT
-    suite: str | None = None  # a pytest folder: its counts come from the report it writes
+    suite: str | None = None  # a run of pytest: its counts come from the report of that name
 
 
-def steps(deep: bool) -> list[Step]:
-    lint = [
+# Two cores, two lanes of about the same length; the tools that read the sources are the second one's beginning.
+FIRST = {"node": ["node/foundation", "node/inspection", "node/office", "node/recordings", "node/signing"]}
+SECOND = {
+    "unit": ["unit"],
+    "node-live": ["node/media", "node/server", "node/signaling"],
+    "cluster": ["cluster"],
+}
+# They use all cores themselves, and judge what a busy machine would spoil.
+ALONE = {"browser": ["browser"]}
+DEEP = {"deep": ["deep"]}
+
+
+def tools() -> list[Step]:
+    return [
         Step("lint", [str(BIN / "ruff"), "check", "."]),
         Step("format", [str(BIN / "ruff"), "format", "--check", "."]),
         Step("types", [str(BIN / "mypy"), *SOURCES]),
         Step("import contracts", [str(BIN / "lint-imports")]),
         Step("web client: types and tests", ["npm", "run", "check"], ROOT / "web_client"),
     ]
-    suites = ["unit", "node", "cluster", "browser", *(["deep"] if deep else [])]
-    return lint + [Step(suite, pytest(suite), suite=suite) for suite in suites if (ROOT / "tests" / suite).is_dir()]
 
 
-def pytest(suite: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", f"tests/{suite}", "--junit-xml", str(OUT / f"{suite}.xml"), "-ra"]
+def tests(suites: dict[str, list[str]]) -> list[Step]:
+    return [
+        Step(
+            name,
+            [
+                *(sys.executable, "-m", "pytest", *(f"tests/{folder}" for folder in folders)),
+                *("--junit-xml", str(OUT / f"{name}.xml"), "-ra"),
+            ],
+            suite=name,
+        )
+        for name, folders in suites.items()
+    ]
 
 
 def counts_of(step: Step, code: int) -> Counts:
@@ -111,16 +130,14 @@ def in_turn(lane: list[Step], environment: dict[str, str], *, quietly: bool) -> 
 def main(arguments: list[str]) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
-    every = steps("--deep" in arguments)
-    long = [step for step in every if step.suite == "node"]
-    alone = [step for step in every if step.suite in ALONE]
-    short = [step for step in every if step not in long and step not in alone]
     total = Counts()
-    # Two cores, two lanes of about the same length: what is printed is a step that has ended.
-    with ThreadPoolExecutor(max_workers=2) as lanes:
-        for counts in lanes.map(lambda lane: in_turn(lane, environment, quietly=True), (long, short)):
+    with ThreadPoolExecutor(max_workers=2) as lanes:  # what is printed is a step that has ended
+        both = lanes.map(
+            lambda lane: in_turn(lane, environment, quietly=True), (tests(FIRST), [*tools(), *tests(SECOND)])
+        )
+        for counts in both:
             total += counts
-    total += in_turn(alone, environment, quietly=False)
+    total += in_turn(tests(ALONE | (DEEP if "--deep" in arguments else {})), environment, quietly=False)
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
     return 1 if total.failed or (total.skipped and os.environ.get("CI")) else 0
 
