@@ -17,7 +17,7 @@ export type LinkState = 'idle' | 'connecting' | 'up' | 'stalled'
 // Twice the time in which a healthy link always moves (feedback each 50 ms, sound each 20 ms), and still within patience.
 const STALL_MS = 2000
 const DOUBT_MS = 1000
-const TICK_MS = 250
+const TICK_MS = 500
 const CONNECT_WITHIN_MS = 8000
 const RESTART_WITHIN_MS = 3000
 const RENEW_FIRST_MS = 500
@@ -183,7 +183,7 @@ export abstract class Link {
       if (Date.now() - this.startedAt > CONNECT_WITHIN_MS) this.again()
       return
     }
-    const counter = bytesHeard(await pc.getStats())
+    const counter = await bytesHeard(pc)
     if (this.pc !== pc) return
     const moves = counter > this.counter // a restart may count from nought again
     this.counter = counter
@@ -222,11 +222,18 @@ export abstract class Link {
 }
 
 /** Bytes that came from the other side: media when subscribing, feedback (RTCP) when publishing. */
-function bytesHeard(stats: RTCStatsReport): number {
-  let pairs = 0
+async function bytesHeard(pc: RTCPeerConnection): Promise<number> {
+  // All media share one transport: what one track's report says of it is enough, and a tenth of the whole one.
+  const one = pc.getSenders().find((sender) => sender.track) ?? pc.getReceivers()[0]
+  return (one && count(await one.getStats())) ?? count(await pc.getStats()) ?? 0
+}
+
+/** null where a report says nothing of the transport. */
+function count(stats: RTCStatsReport): number | null {
+  let pairs: number | null = null
   let transport: number | null = null
   stats.forEach((entry: { type: string; bytesReceived?: number }) => {
-    if (entry.type === 'candidate-pair') pairs += entry.bytesReceived ?? 0
+    if (entry.type === 'candidate-pair') pairs = (pairs ?? 0) + (entry.bytesReceived ?? 0)
     // Goes on counting over a restart; Safari and older Firefox know only the pairs.
     if (entry.type === 'transport' && entry.bytesReceived !== undefined) transport = (transport ?? 0) + entry.bytesReceived
   })
