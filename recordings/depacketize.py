@@ -232,10 +232,12 @@ def vp8_keyframe(data: bytes) -> tuple[int, int] | None:
 
 
 class Vp8Frames:
-    """Pictures of a VP8 stream. A picture is whole if its first packet starts it, none is missing and it is ended.
+    """Pictures of a VP8 stream. A picture is whole if its first packet starts it, none is missing and the last has the
+    marker bit (RFC 7741 4.1).
 
-    It is ended by the marker bit or by the first packet of the next picture. Pictures before the first keyframe cannot
-    be decoded by anyone and are reported lost.
+    The first packet of the next picture ends one without it: a browser whose queue is full drops the rest of a picture
+    when a keyframe is due, before it numbers the packets, so that no number is missing. Pictures before the first
+    keyframe cannot be decoded by anyone and are reported lost.
     """
 
     def __init__(self) -> None:
@@ -257,6 +259,7 @@ class Vp8Frames:
             return out  # padding that keeps the path open carries no picture
         starts, data = parsed
         if self._timestamp is not None and item.timestamp != self._timestamp:
+            self._whole = False
             out += self._end()
         if self._timestamp is None:
             if item.timestamp == self._done:

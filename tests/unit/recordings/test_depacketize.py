@@ -123,3 +123,20 @@ def test_extension_csrc_and_padding_are_taken_off() -> None:
     dressed = bytes((plain[0] | 0x31, *plain[1:12])) + b"CSRC" + b"\xbe\xde\x00\x01abcd" + b"payload" + b"\0\0\x03"
     parsed = parse_rtp(dressed)
     assert parsed is not None and (parsed.sequence, parsed.timestamp, parsed.payload) == (7, 9, b"payload")
+
+
+def test_a_picture_whose_sender_dropped_the_rest_is_lost_although_no_number_is_missing() -> None:
+    """A full queue is emptied for a keyframe before its packets are numbered: only the marker tells."""
+    key, inter = b"\x10\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02" + bytes(20), b"\x10\x11\x02\x00" + bytes(20)
+    frames = Vp8Frames()
+    out = []
+    for sequence, (time, marker, payload) in enumerate(
+        [(0, True, key), (3000, False, inter), (6000, True, key), (9000, True, inter)]
+    ):
+        out += frames.push(Ordered(sequence, time, marker, payload))
+    assert [(type(one), one.timestamp) for one in out] == [
+        (Frame, 0),
+        (LostFrame, 3000),
+        (Frame, 6000),
+        (Frame, 9000),
+    ]
