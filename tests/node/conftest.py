@@ -18,7 +18,3 @@ def nothing_blocks_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
         # A lookup of the working directory, which SQLAlchemy makes once: not worth a thread.
         guard.functions["os.path.abspath"].deactivate()
         yield
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "may_block(reason): the event loop may block in this test, for this reason")

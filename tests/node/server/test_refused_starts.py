@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -79,29 +78,6 @@ def test_files_that_another_user_made_are_named(tmp_path: Path) -> None:
         os.chown(key, NOBODY, NOBODY)
     said = refused(tmp_path, {}, before=AS_ANYBODY if as_root else ())
     assert f"Cannot open {key}: Permission denied. Run as the user who started it before" in said
-
-
-def test_a_full_disk_is_told_in_megabytes(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    # A disk of 8 MB for this one process and its children.
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    mount = f'mount -t tmpfs -o size=8m none "{disk}" && exec "$@"'
-    before = ["unshare", "--mount", *user, "sh", "-c", mount, "sh"]
-    if subprocess.run([*before, "true"], capture_output=True).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    said = refused(disk, {}, before=before)
-    assert "只剩8 MB" in said and "Free some space" in said
-
-
-def test_a_disk_that_may_only_be_read_is_named(tmp_path: Path) -> None:
-    if os.geteuid() or not shutil.which("unshare"):
-        pytest.skip("only root mounts")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = f'mount -t tmpfs -o ro none "{disk}" && exec "$@"'
-    said = refused(disk, {}, before=["unshare", "--mount", "sh", "-c", mount, "sh"])
-    assert "Read-only file system" in said
 
 
 @pytest.mark.parametrize(
