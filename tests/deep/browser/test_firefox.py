@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from foundation.bus import Bus
 from media import contract
 from media.socket import own_address
 from recordings import journal
-from tests.browser.test_media_worker import ARGUMENTS, CHROMIUM, PAGE, TRACKS, open_page
+from tests.browser.test_media_worker import PAGE, TRACKS, chromium, open_page
 from tests.support.firefox import Firefox, FirefoxPage, firefox
 from tests.support.media_worker import Node, running_worker
+
+__all__ = ["chromium"]
 
 
 @pytest.fixture
@@ -45,14 +47,6 @@ async def other(tmp_path: Path) -> AsyncIterator[Firefox]:
         yield found
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
 def reachable() -> str:
     """Firefox pairs loopback with loopback alone, and has such candidates only on a machine without a network."""
     try:
@@ -61,13 +55,14 @@ def reachable() -> str:
         return "127.0.0.1"
 
 
-async def decoded(page: Any, least: int) -> None:
-    """Until a page has decoded this many pictures of some stream."""
+async def decoded(page: Any, least: int) -> int:
+    """How many pictures of some stream a page has decoded, once they are this many."""
     counted: Any = None
     for _ in range(200):
         counted = await page.evaluate("count('inbound-rtp')")
-        if any((row.get("framesDecoded") or 0) >= least for row in counted["rows"]):
-            return
+        most = max(((row.get("framesDecoded") or 0) for row in counted["rows"]), default=0)
+        if most >= least:
+            return most
         await asyncio.sleep(0.1)
     raise AssertionError(f"never {least} pictures: {counted}")
 
@@ -95,7 +90,7 @@ async def test_each_sends_what_the_other_shows(
         slots = [contract.SlotSpec("a0", "leg_a", "audio"), contract.SlotSpec("v0", "leg_a", "camera")]
         await node.done(contract.AssignSlots("call_1", "leg_b", slots))
         await node.done(contract.SubscribeAnswer("call_1", "leg_b", await viewer.evaluate("sdp => answer(sdp)", offer)))
-        await decoded(viewer, 20)
+        before = await decoded(viewer, 20)
 
         # A changed address: new credentials on the same keys, in the same epoch, for the sender and for the viewer.
         reply = await node.ask(contract.RestartIce("call_1", "leg_a", "publish", await sender.evaluate("restart()")))
@@ -105,7 +100,6 @@ async def test_each_sends_what_the_other_shows(
         assert isinstance(reply, contract.Offered), reply
         again = await viewer.evaluate("sdp => answerAgain(sdp)", reply.offer)
         await node.done(contract.SubscribeAnswer("call_1", "leg_b", again))
-        before = max((row.get("framesDecoded") or 0) for row in (await viewer.evaluate("count('inbound-rtp')"))["rows"])
         await decoded(viewer, before + 20)
         [epoch] = await node.close()
     path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", epoch)

@@ -23,7 +23,7 @@ from media import contract
 from media.rtp import build
 from recordings import journal
 from tests.node.media.conftest import Call
-from tests.node.media.test_process import WORKER, start
+from tests.node.media.test_process import WORKER, started
 from tests.support.media_worker import Node
 from tests.support.rtp_client import AUDIO_SSRC, RtpClient
 
@@ -48,15 +48,7 @@ print(sent)
 @asynccontextmanager
 async def process(bus: Bus, nats_server: NatsChild, spool: Path) -> AsyncIterator[list[Call]]:
     """A worker as the product starts it, with two calls of two people each."""
-    alive = asyncio.Event()
-
-    async def beat(_: object) -> None:
-        alive.set()
-
-    await bus.subscribe("media.heartbeat", beat)
-    worker = await start(nats_server, spool)
-    async with asyncio.timeout(20):
-        await alive.wait()
+    worker = await started(bus, nats_server, spool)
     calls = []
     for session in ("call_1", "call_2"):
         node = Node(bus, WORKER, session)

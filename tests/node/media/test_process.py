@@ -36,16 +36,22 @@ async def start(nats_server: NatsChild, spool: Path) -> asyncio.subprocess.Proce
     return await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, env={**os.environ, **told})
 
 
-async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_server: NatsChild, tmp_path: Path) -> None:
+async def started(bus: Bus, nats_server: NatsChild, spool: Path) -> asyncio.subprocess.Process:
+    """The same, once it is heard."""
     alive = asyncio.Event()
 
     async def beat(_: object) -> None:
         alive.set()
 
     await bus.subscribe("media.heartbeat", beat)
-    process = await start(nats_server, tmp_path)
+    process = await start(nats_server, spool)
     async with asyncio.timeout(20):
         await alive.wait()
+    return process
+
+
+async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_server: NatsChild, tmp_path: Path) -> None:
+    process = await started(bus, nats_server, tmp_path)
     node = Node(bus, WORKER, "call_1")
     await node.listen()
     await node.open_leg("leg_a")

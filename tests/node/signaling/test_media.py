@@ -96,6 +96,16 @@ class Talk:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)
 
+    async def connect_anew(self) -> None:
+        """What both pages do when the media have moved."""
+        await self.hush()
+        self.sending.close()
+        self.receiving.close()
+        await self.publish()
+        self.speak()
+        await self.subscribe()
+        await self.hears()
+
     async def hears(self, more: int = 10, payload: int | None = None) -> None:
         """The lead's connection gets this many packets from now on."""
 
@@ -220,12 +230,7 @@ async def test_a_dead_worker_costs_a_reconnect_and_the_record_says_so(
             assert [notice.code for notice in client.of(m.Notice)] == ["M05"]
         await talk.hush()
         await talk.lead.sees(lambda view: view["phase"] == "interrupted", "the interruption")
-        talk.sending.close()
-        talk.receiving.close()
-        await talk.publish()
-        talk.speak()
-        await talk.subscribe()
-        await talk.hears()
+        await talk.connect_anew()
         assert second._sessions
         await talk.lead.sees(lambda view: view["phase"] == "live", "the call again")
         tags = await talk.tags(a)
@@ -244,13 +249,7 @@ async def test_a_worker_that_is_stopped_hands_its_calls_over_first(
         for client in (talk.applicant, talk.lead):
             moved = await client.wait(lambda client=client: client.of(m.MediaMoved), "media.moved", within_s=15)
             assert moved.reason == "worker_drained"
-        await talk.hush()
-        talk.sending.close()
-        talk.receiving.close()
-        await talk.publish()
-        talk.speak()
-        await talk.subscribe()
-        await talk.hears()
+        await talk.connect_anew()
         assert second._sessions
         assert await leaving, "it waited until its last session was closed"
         await talk.lead.sees(lambda view: view["phase"] == "live", "the call again")
