@@ -20,6 +20,7 @@ from media.limits import TokenBucket
 DATAGRAM_MAX = 1500  # what SRTP can take in; nothing larger comes out of a browser
 _TRICKLE_RATE = 150  # SRTP packets a second from unknown addresses, whole worker: one camera's worth
 _RECEIVE_BUFFER = 4 << 20  # a keyframe from each of twenty cameras at once
+_NUMBERS_TRIED = 16
 _TCP_BACKLOG_MAX = 256 << 10  # bytes queued to one TCP viewer (1 s of 2 Mbit/s): beyond, packets are dropped
 _TCP_STRANGERS_MAX = 64  # connections that have proved nothing yet
 _TCP_PROOF_S = 10.0  # time for the first authenticated check; browsers send it at once
@@ -136,6 +137,20 @@ class MediaSocket:
 
     async def open(self, host: str, port: int) -> None:
         """Bind both protocols to one number (a free one for 0). Raises OSError."""
+        for _ in range(_NUMBERS_TRIED if port == 0 else 1):
+            try:
+                await self._bind(host, port)
+                break
+            except OSError as error:
+                taken = error  # with 0, only TCP's number was the system's choice: UDP's may be somebody's
+        else:
+            raise taken
+        assert self.udp is not None
+        with contextlib.suppress(OSError):  # the system may grant less
+            raw = self.udp.get_extra_info("socket")
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)
+
+    async def _bind(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._tcp = await loop.create_server(lambda: _TcpPath(self), host, port)
         self.port = self._tcp.sockets[0].getsockname()[1]
@@ -144,10 +159,6 @@ class MediaSocket:
         except OSError:
             self._tcp.close()
             raise
-        assert self.udp is not None
-        with contextlib.suppress(OSError):  # the system may grant less
-            raw = self.udp.get_extra_info("socket")
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)
 
     def close(self) -> None:
         """Stop receiving, at once."""

@@ -11,7 +11,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -69,7 +68,7 @@ def p95(values: Sequence[float]) -> float:
 
 async def kills(folder: Path, nats: NatsChild) -> list[Figure]:
     lost: dict[str, list[float]] = {"worker": [], "packager": [], "both": []}
-    async with open_host(folder, nats, free_port(socket.SOCK_DGRAM)) as host:
+    async with open_host(folder, nats, free_port()) as host:
         await host.start("media", "packager")
         for run_number in range(RUNS):
             for whom, found in lost.items():
@@ -109,7 +108,7 @@ async def power_cut(folder: Path, nats: NatsChild) -> Figure:
         return figure("durability", "missing_after_power_cut", [])
     lost: list[float] = []
     async with loop_disk(folder / "disk", 128, ("-O", "has_journal")) as disk:
-        async with open_host(disk.folder / "data", nats, free_port(socket.SOCK_DGRAM)) as host:
+        async with open_host(disk.folder / "data", nats, free_port()) as host:
             await host.start("media", "packager")
             await run("sync", "--file-system", str(disk.folder))
             _, sender = await host.call("call_power", film(FILM_S))
@@ -132,7 +131,7 @@ async def after_power(image: Path, nats: NatsChild, sent: tuple[int, int]) -> fl
     folder = image.with_suffix("")
     folder.mkdir()
     await run("mount", "-o", "loop", str(image), str(folder))
-    settings = host_settings(folder / "data", nats, free_port(socket.SOCK_DGRAM))
+    settings = host_settings(folder / "data", nats, free_port())
     bus = await Bus.connect(nats.url, nats.token, name="after the power cut")
     host = Host(settings, bus)
     try:

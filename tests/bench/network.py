@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import statistics
 import sys
 import tempfile
@@ -70,7 +69,7 @@ def measure() -> list[Figure]:
 
 
 async def bench() -> list[Figure]:
-    media = free_port(socket.SOCK_DGRAM)
+    media = free_port()
     with tempfile.TemporaryDirectory(prefix="yuankan-bench-") as name:
         folder = Path(name)
         film = camera.make(folder)

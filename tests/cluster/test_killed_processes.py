@@ -1,7 +1,6 @@
 """Worker and packager as real processes, killed with SIGKILL while every picture that is sent has a number."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 from foundation.nats_child import NatsChild
@@ -14,7 +13,7 @@ BOUND_S = 0.5
 async def test_what_was_received_is_published_although_worker_and_packager_were_killed(
     nats_server: NatsChild, tmp_path: Path
 ) -> None:
-    async with open_host(tmp_path / "data", nats_server, free_port(socket.SOCK_DGRAM)) as host:
+    async with open_host(tmp_path / "data", nats_server, free_port()) as host:
         await host.start("media", "packager")
         _, sender = await host.call("call_1", film(20))
         await asyncio.sleep(1.5)

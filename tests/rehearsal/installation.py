@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
+BELOW_CLIENTS = 32768  # where Linux begins to number its clients' ports (ip_local_port_range)
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Two cores that also run browsers and tests: a first start makes keys, tables and demonstration data.
 START_SECONDS = 180.0
@@ -41,10 +43,17 @@ class Installation:
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port that nobody has, neither for TCP nor for UDP, and that the system gives to no client in the meantime."""
+    while True:
+        port = BELOW_CLIENTS - 1 - secrets.randbelow(12_000)
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @asynccontextmanager
@@ -56,7 +65,7 @@ async def installation(folder: Path, settings: Mapping[str, str] | None = None) 
         "PYTHONPATH": str(ROOT),
         "YUANKAN_DATA_DIR": str(folder / "data"),
         "YUANKAN_PORT": str(port),
-        "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+        "YUANKAN_MEDIA_PORT": str(free_port()),
         **(settings or {}),
     }
     with (folder / "serve.log").open("wb") as log:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareRoot]:
 
 
 def start(root: BareRoot) -> Serving:
-    ports = {"YUANKAN_PORT": str(free_port()), "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM))}
+    ports = {"YUANKAN_PORT": str(free_port()), "YUANKAN_MEDIA_PORT": str(free_port())}
     return Serving(root.start(RUN, more=ports))
 
 

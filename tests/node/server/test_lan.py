@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -38,7 +37,7 @@ def lan(folder: Path) -> Iterator[Serving]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("YUANKAN_")} | {
         "YUANKAN_DATA_DIR": str(folder / "data"),
         "YUANKAN_PORT": str(free_port()),
-        "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+        "YUANKAN_MEDIA_PORT": str(free_port()),
     }
     serving = Serving(
         subprocess.Popen(

@@ -28,7 +28,7 @@ def refused(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("YUANKAN_")} | {
         "YUANKAN_DATA_DIR": str(folder / "data"),
         "YUANKAN_PORT": str(free_port()),
-        "YUANKAN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+        "YUANKAN_MEDIA_PORT": str(free_port()),
         **settings,
     }
     command = [*before, sys.executable, "-m", "server.cli", "serve", *options]
