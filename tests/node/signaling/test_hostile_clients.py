@@ -211,6 +211,8 @@ async def test_too_many_people_are_told_so(station: Station, opened: Opened) -> 
     refused = await late.wait(lambda: late.of(m.Refused), "a refusal")
     assert refused.code == "W10"
     await late.gone()
+    # Views come after answers: without the first wait, the six before the seventh came would pass for a free seat.
+    await seated[1].sees(lambda view: len([p for p in view["people"] if p["online"]]) == 7, "everybody")
     await seated[0].ws.close()
     await seated[1].sees(lambda view: len([p for p in view["people"] if p["online"]]) == 6, "a free seat")
     await station.join(opened.record, opened.applicant)
