@@ -19,6 +19,7 @@ import msgspec
 
 LATE_LIMIT_NS = 1_200_000_000  # a NACK is retried for half a second; beyond a second nobody sends the packet again
 MAX_HELD = 4096  # packets held behind one hole: 1.2 s at 3,400 packets/s, more than any camera sends
+_DROPPED_MAX = 100  # pictures: a browser's queue holds two seconds; a larger step is a sender that counts anew
 RESYNC = 3000  # a jump of more sequence numbers is a new start of the sender, not 3,000 lost packets (RFC 3550 A.1)
 
 _RTP = struct.Struct(">BBHI")
@@ -197,30 +198,45 @@ class LostFrame(msgspec.Struct, frozen=True):
 
 
 class Frames(Protocol):
-    """Joins ordered packets into frames."""
+    """Joins ordered packets into frames. `dropped` counts pictures that the sender itself never sent whole."""
+
+    dropped: int
 
     def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]: ...
 
     def flush(self) -> list[Frame | LostFrame]: ...
 
 
-def vp8_payload(payload: bytes) -> tuple[bool, bytes] | None:
-    """(starts a picture, VP8 bytes) behind the payload descriptor of RFC 7741 4.2, or None if it is cut short."""
+class Vp8Payload(msgspec.Struct, frozen=True, gc=False):
+    """What the payload descriptor of RFC 7741 4.2 says. `picture` counts modulo 2^`bits`; 0 bits: not numbered."""
+
+    starts: bool
+    picture: int
+    bits: int
+    data: bytes
+
+
+def vp8_payload(payload: bytes) -> Vp8Payload | None:
+    """The payload behind its descriptor, or None if it is cut short."""
     if not payload:
         return None
     first, at = payload[0], 1
+    picture = bits = 0
     if first & 0x80:  # X
         if at >= len(payload):
             return None
         extension, at = payload[at], at + 1
         if extension & 0x80:  # I: 7 or 15 bits of picture id
-            if at >= len(payload):
+            if at + 1 >= len(payload):
                 return None
-            at += 2 if payload[at] & 0x80 else 1
+            if payload[at] & 0x80:
+                picture, bits, at = (payload[at] & 0x7F) << 8 | payload[at + 1], 15, at + 2
+            else:
+                picture, bits, at = payload[at], 7, at + 1
         at += bool(extension & 0x40) + bool(extension & 0x30)  # L; T and K share an octet
     if at >= len(payload):
         return None
-    return bool(first & 0x10) and not first & 7, payload[at:]
+    return Vp8Payload(bool(first & 0x10) and not first & 7, picture, bits, payload[at:])
 
 
 def vp8_keyframe(data: bytes) -> tuple[int, int] | None:
@@ -235,9 +251,10 @@ class Vp8Frames:
     """Pictures of a VP8 stream. A picture is whole if its first packet starts it, none is missing and the last has the
     marker bit (RFC 7741 4.1).
 
-    The first packet of the next picture ends one without it: a browser whose queue is full drops the rest of a picture
-    when a keyframe is due, before it numbers the packets, so that no number is missing. Pictures before the first
-    keyframe cannot be decoded by anyone and are reported lost.
+    The first packet of the next picture ends one without it: a browser whose queue is full drops what is queued when a
+    keyframe is due, before it numbers the packets, so that no number is missing. The rest of a picture goes that way,
+    or whole pictures, of which only the gap in the picture numbers tells; both are counted as `dropped`. Pictures
+    before the first keyframe cannot be decoded by anyone and are reported lost.
     """
 
     def __init__(self) -> None:
@@ -248,28 +265,40 @@ class Vp8Frames:
         self._done: int | None = None
         self._decodable = False
         self._intact = True
+        self._picture: int | None = None  # number of the newest, while no packet is missing behind it
+        self.dropped = 0
 
     def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]:
         out: list[Frame | LostFrame] = []
         if isinstance(item, Hole):
             self._intact = self._whole = False
+            self._picture = None
             return out
         parsed = vp8_payload(item.payload)
         if parsed is None:
             return out  # padding that keeps the path open carries no picture
-        starts, data = parsed
         if self._timestamp is not None and item.timestamp != self._timestamp:
+            self.dropped += self._whole  # it began, no number is missing, and still it does not end
             self._whole = False
             out += self._end()
+        if parsed.bits:
+            self._count(parsed)
         if self._timestamp is None:
             if item.timestamp == self._done:
                 return out  # the rest of a picture that was given up
-            self._timestamp, self._first_ns, self._whole = item.timestamp, item.mono_ns, starts
-        self._parts.append(data)
+            self._timestamp, self._first_ns, self._whole = item.timestamp, item.mono_ns, parsed.starts
+        self._parts.append(parsed.data)
         self._last_ns = max(item.mono_ns, self._last_ns)
         if item.marker:
             out += self._end()
         return out
+
+    def _count(self, parsed: Vp8Payload) -> None:
+        """Pictures whose numbers are passed over although no packet is missing."""
+        before, self._picture = self._picture, parsed.picture
+        step = 0 if before is None else (parsed.picture - before) % (1 << parsed.bits)
+        if 1 < step <= _DROPPED_MAX:
+            self.dropped += step - 1
 
     def _end(self) -> list[Frame | LostFrame]:
         assert self._timestamp is not None
@@ -296,6 +325,8 @@ class Vp8Frames:
 
 class OpusFrames:
     """Sound: one packet is one frame (RFC 7587 4.2)."""
+
+    dropped = 0
 
     def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]:
         if isinstance(item, Hole) or not item.payload:

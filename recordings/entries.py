@@ -39,6 +39,7 @@ def entry_of(row: Any) -> EpochEntry:
         audio_frames=facts.get("audio_frames", 0),
         lost_packets=facts.get("lost_packets", 0),
         lost_frames=facts.get("lost_frames", 0),
+        dropped_by_sender=facts.get("dropped_by_sender", 0),
         video_runs=tuple((begin, end) for begin, end in facts.get("video_runs", ())),
         audio_runs=tuple((begin, end) for begin, end in facts.get("audio_runs", ())),
     )

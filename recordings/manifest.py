@@ -22,7 +22,10 @@ VERSION = 1
 
 
 class EpochEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One file. `chain` is the hash chain after `clusters` clusters; the two last hashes stand once it is closed."""
+    """One file. `chain` is the hash chain after `clusters` clusters; the two last hashes stand once it is closed.
+
+    Frames lost came damaged or not at all; those dropped by the sender its browser made and never sent whole.
+    """
 
     epoch: str
     session: str
@@ -46,6 +49,7 @@ class EpochEntry(msgspec.Struct, frozen=True, kw_only=True):
     audio_frames: int = 0
     lost_packets: int = 0
     lost_frames: int = 0
+    dropped_by_sender: int = 0
     video_runs: tuple[Span, ...] = ()
     audio_runs: tuple[Span, ...] = ()
 

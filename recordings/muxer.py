@@ -67,6 +67,7 @@ class Facts(msgspec.Struct, frozen=True):
     marks: tuple[dict[str, Any], ...]
     lost_packets: int
     lost_frames: int
+    dropped_by_sender: int
     duplicates: int
     video_frames: int
     audio_frames: int
@@ -208,6 +209,7 @@ class EpochMuxer:
             marks=tuple(self._marks),
             lost_packets=sum(stream.lost_packets for stream in streams),
             lost_frames=sum(stream.lost_frames for stream in streams),
+            dropped_by_sender=sum(stream.frames.dropped for stream in streams),
             duplicates=sum(stream.reorder.duplicates for stream in streams),
             video_frames=self._frames["video"],
             audio_frames=self._frames["audio"],

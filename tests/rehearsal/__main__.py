@@ -114,6 +114,9 @@ def examine(package: Path, folder: Path, play: Play, findings: Findings) -> list
     recordings = [measure.read(data / "recordings" / f"{epoch['epoch']}.webm") for epoch in epochs]
     sent = sum(one["frames"] for one in play.witness["sent"])
     recorded = sum(one.frames for one in recordings)
+    # A browser counts a picture when it is encoded. When its own queue is full it throws some away before they are
+    # sent, which the stream's numbers show: pictures passed over where no packet is.
+    dropped = sum(epoch["dropped_by_sender"] for epoch in epochs)
     if play.call_started_at and manifest["origin"] and epochs:
         origin = datetime.fromisoformat(manifest["origin"])
         findings.start_offset_ms = round((origin - play.call_started_at).total_seconds() * 1000)
@@ -128,9 +131,10 @@ def examine(package: Path, folder: Path, play: Play, findings: Findings) -> list
     ]
     return [
         figure("rehearse", "frames_sent", [sent]),
+        figure("rehearse", "frames_dropped_by_browser", [dropped]),
         figure("rehearse", "frames_recorded", [recorded]),
         # Frames that were on their way when the call ended may be recorded after the last count; never fewer.
-        figure("rehearse", "frames_missing", [max(0, sent - recorded)]),
+        figure("rehearse", "frames_missing", [max(0, sent - dropped - recorded)]),
         figure("rehearse", "frames_unreadable", [sum(one.unreadable for one in recordings)]),
         figure("rehearse", "sound_after_picture", [abs(offset) for offset in offsets]),
     ]

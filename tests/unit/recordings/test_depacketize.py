@@ -140,3 +140,22 @@ def test_a_picture_whose_sender_dropped_the_rest_is_lost_although_no_number_is_m
         (Frame, 6000),
         (Frame, 9000),
     ]
+    assert frames.dropped == 1
+
+
+def test_pictures_that_the_sender_never_sent_are_counted_by_their_numbers() -> None:
+    """Numbers passed over where no packet is missing; where one is, nobody can tell whose fault it was."""
+
+    def picture(number: int, *, key: bool = False) -> bytes:
+        descriptor = b"\x90\x80" + (0x8000 | number % 0x8000).to_bytes(2, "big")
+        return descriptor + (b"\x10\x02\x00\x9d\x01\x2a\x00\x05\xd0\x02" if key else b"\x11\x02\x00") + bytes(20)
+
+    frames = Vp8Frames()
+    numbers = [0x7FFE, 0x7FFF, 0x8000, 0x8003, 0x8004]  # two are passed over, and the count wraps
+    for sequence, number in enumerate(numbers):
+        frames.push(Ordered(sequence, 3000 * number, True, picture(number, key=sequence == 0)))
+    assert frames.dropped == 2
+    frames.push(Hole(5, 1, 0))
+    frames.push(Ordered(6, 3000 * 0x8009, True, picture(0x8009, key=True)))
+    frames.push(Ordered(7, 3000 * 0x900A, True, picture(0x900A)))  # a sender that counts anew
+    assert frames.dropped == 2
