@@ -6,6 +6,7 @@ Both raise FileExistsError for a name that is taken and FileNotFoundError for on
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -60,23 +61,17 @@ class Folder:
         self._swept = False
 
     def begin(self, name: str) -> Upload:
+        incoming = self._root / _INCOMING
+        incoming.mkdir(parents=True, exist_ok=True)
         if not self._swept:
             self._swept = True
-            self._sweep()
-        return _FolderUpload(self._root, self._root / _INCOMING / new_id("up"), self._root / name)
+            _sweep(incoming)
+        return _FolderUpload(self._root, incoming / new_id("up"), self._root / name)
 
     def read(self, name: str, start: int, length: int) -> tuple[bytes, int]:
         with (self._root / name).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             return os.pread(file.fileno(), length, start), size
-
-    def _sweep(self) -> None:
-        # What a crash left half-written; a living upload of another process is never a day old.
-        incoming = self._root / _INCOMING
-        incoming.mkdir(parents=True, exist_ok=True)
-        for draft in incoming.iterdir():
-            if draft.stat().st_mtime < time.time() - 86_400:
-                draft.unlink(missing_ok=True)
 
     def exists(self, name: str) -> bool:
         return (self._root / name).is_file()
@@ -118,6 +113,14 @@ class _FolderUpload:
     def abort(self) -> None:
         self._file.close()
         self._draft.unlink(missing_ok=True)
+
+
+def _sweep(incoming: Path) -> None:
+    """Remove what a crash left half-written; a living upload of another process is never a day old."""
+    for draft in incoming.iterdir():
+        with suppress(FileNotFoundError):  # it was committed meanwhile
+            if draft.stat().st_mtime < time.time() - 86_400:
+                draft.unlink()
 
 
 def _make_folders(root: Path, folder: Path) -> None:

@@ -40,12 +40,15 @@ class Step:
     suite: str | None = None  # a run of pytest: its counts come from the report of that name
 
 
-# Two cores, two lanes of about the same length; the tools that read the sources are the second one's beginning.
-FIRST = {"node": ["node/foundation", "node/inspection", "node/office", "node/recordings", "node/signing"]}
+# Two cores, two lanes of about the same length; the tools that read the sources are the first one's beginning.
+FIRST = {
+    "node": ["node/foundation", "node/inspection", "node/office", "node/recordings"],
+    "cluster": ["cluster"],
+}
 SECOND = {
     "unit": ["unit"],
+    "signing": ["node/signing"],
     "node-live": ["node/media", "node/server", "node/signaling"],
-    "cluster": ["cluster"],
 }
 # They use all cores themselves, and judge what a busy machine would spoil.
 ALONE = {"browser": ["browser"]}
@@ -133,7 +136,7 @@ def main(arguments: list[str]) -> int:
     total = Counts()
     with ThreadPoolExecutor(max_workers=2) as lanes:  # what is printed is a step that has ended
         both = lanes.map(
-            lambda lane: in_turn(lane, environment, quietly=True), (tests(FIRST), [*tools(), *tests(SECOND)])
+            lambda lane: in_turn(lane, environment, quietly=True), ([*tools(), *tests(FIRST)], tests(SECOND))
         )
         for counts in both:
             total += counts
