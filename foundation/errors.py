@@ -14,6 +14,9 @@ from typing import Any, Literal, get_args
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
 
+DUTY_POST: dict[Lang, str] = {"zh": "值班长", "en": "the duty officer"}
+"""Whom a refused person is sent to, where the installation names nobody else."""
+
 
 @dataclass(frozen=True)
 class Sentence:

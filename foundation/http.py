@@ -18,12 +18,13 @@ from aiohttp import web
 from foundation import http_guard, log
 from foundation.access import PERMISSIONS, Actor, Decision, Resource, decide
 from foundation.clock import Clock, SystemClock
-from foundation.errors import Lang, Problem, sentence
+from foundation.errors import DUTY_POST, Lang, Problem, sentence
 from foundation.http_body import Reader, decode
 from foundation.i18n import pick_lang
 from foundation.ids import new_id
 from foundation.metrics import CONTENT_TYPE, Metrics
 from foundation.openapi import document
+from foundation.problem_page import as_page, reads_pages
 from foundation.rates import Rate, Rates
 
 JSON_BODY_LIMIT = 64 * 1024
@@ -126,7 +127,7 @@ class Surroundings:
     metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     tls: bool = False
     lang: Lang = "zh"
-    duty_post: str = "值班长"
+    duty_post: str = ""
     duty_phone: str = ""
     ready: Mapping[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
     version: str = "0"
@@ -190,7 +191,7 @@ async def _refuse(route: Route, call: Call, decision: Decision, around: Surround
     # To a guest everything but the own record does not exist (ASVS 5 8.2.2); colleagues are told whom to ask.
     if call.actor.kind == "guest":
         raise Problem("S404")
-    raise Problem("S403", post=around.duty_post)
+    raise Problem("S403", post=around.duty_post or DUTY_POST[call.lang])
 
 
 def answer(result: Result, status: int = 200) -> web.StreamResponse:
@@ -299,8 +300,8 @@ class _Outer:
         except Exception:
             self._log.exception("a request failed")
             found = Problem("S500")
-        phone = self._around.duty_phone or "—"
-        refused = problem_response(found, _lang(request), request[_REQUEST], phone=phone, minutes=5)
+        lang, number, more = _lang(request), request[_REQUEST], {"phone": self._around.duty_phone or "—", "minutes": 5}
+        refused = (as_page if reads_pages(request) else problem_response)(found, lang, number, **more)
         if allow is not None:
             refused.headers["Allow"] = allow
         return refused

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         "Empty: those that came with the web client, then the system's.",
     )
     lang: Literal["zh", "en"] = Field("zh", description="Language where a reader has asked for none.")
-    duty_post: str = Field("值班长", description="Whom a refused person is sent to.")
+    duty_post: str = Field("", description="Whom a refused person is sent to; empty: the duty officer (值班长).")
     duty_phone: str = Field("", description="Telephone shown when the service is down.")
     demo: bool = Field(False, description="Fill an empty database with the invented demonstration office.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")

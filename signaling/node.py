@@ -19,7 +19,7 @@ from foundation.access import Actor, Resource, decide
 from foundation.bus import Bus, BusUnavailable, Msg, Subscription
 from foundation.clock import Clock
 from foundation.db import Database
-from foundation.errors import Problem
+from foundation.errors import DUTY_POST, Problem
 from foundation.http import Asked, Call, Route
 from foundation.metrics import Metrics
 from media import contract
@@ -90,7 +90,7 @@ class SignalingNode:
         read_queue: ReadQueue | None = None,
         actors: Actors | None = None,
         relays: Relays = Relays(),  # noqa: B008 - frozen
-        duty_post: str = "值班长",
+        duty_post: str = "",
         timing: Timing = Timing(),  # noqa: B008 - frozen
     ) -> None:
         self.node_id = node_id
@@ -292,7 +292,7 @@ class SignalingNode:
             self._clock,
             transport.abort if transport is not None else lambda: None,
             request=str(call.request.get("yuankan.request", "")),
-            lang_params={"post": self._duty_post},
+            lang_params={"post": self._duty_post or DUTY_POST[call.lang]},
         )
         self._sockets[socket.id] = (socket, call.request, record)
         self._open_sockets.set(len(self._sockets))
