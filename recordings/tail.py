@@ -180,7 +180,7 @@ class EpochTail:
         for file in self.files:
             if file.muxer.closed_reason is None:
                 file.muxer.closed_reason = reason
-                file.muxer.feed(Mark(reason, file.muxer.now_ns, {}))
+                file.take(file.muxer.feed(Mark(reason, file.muxer.now_ns, {})))
             file.take(file.muxer.finish())
             file.end_part()
             file.init = file.init or file.muxer.head
