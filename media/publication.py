@@ -12,7 +12,7 @@ from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
-from media.rtp import Packet, RtpError, repaired
+from media.rtp import Packet, RtpError, read, repaired
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -112,7 +112,7 @@ class Publication:
 
     def take_rtp(self, raw: bytes, now_ns: int) -> None:
         try:
-            packet = Packet(raw)
+            packet = read(raw)
         except RtpError:
             return
         source = self._sources.get(packet.ssrc)
@@ -145,7 +145,7 @@ class Publication:
         raw = repaired(packet, source.payload_type, source.ssrc)
         if raw is None:
             return
-        again = Packet(raw)
+        again = read(raw)
         if source.lacks(again.seq):  # a late one of a stream that has ended must not be taken for this one's
             self._take(source, again, raw, now_ns)
 

@@ -8,7 +8,7 @@ from media.drift import ClockWatch
 from media.keyframes import KeyframeRequests
 from media.layers import nothing_between, starts_keyframe
 from media.nack import Arrival, GapList
-from media.rtp import Packet, SequenceUnwrapper, build
+from media.rtp import Packet, SequenceUnwrapper, build, read
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
 CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. One to two seconds of it are kept
@@ -129,7 +129,7 @@ class Source:
         before = self._neighbour(index, -1)
         if before is None:
             return
-        packet = Packet(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
+        packet = read(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
         packet.index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
         if self.open:

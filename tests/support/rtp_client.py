@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from media import rtcp, sdp, stun
 from media.dtls import DtlsEndpoint, Fingerprint, Identity
-from media.rtp import Packet, build
+from media.rtp import Packet, build, read
 from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 from tests.support.offers import CHROMIUM_OFFER, FINGERPRINT
 from tests.support.waiting import until
@@ -178,6 +178,6 @@ class RtpClient(asyncio.DatagramProtocol):
             self.reports += rtcp.parse(plain)
         else:
             try:
-                self.packets.append(Packet(session.rtp(data)))
+                self.packets.append(read(session.rtp(data)))
             except SrtpError:
                 self.repeated += 1

@@ -17,7 +17,7 @@ from collections import deque
 from media import rtcp, sdp
 from media.congestion import ArrivalLog
 from media.layers import starts_keyframe
-from media.rtp import Packet, build
+from media.rtp import build, read
 from media.srtp import SrtpError
 from tests.bench.call.connection import IDENTITY, Connection, ntp_now
 from tests.bench.call.footage import FPS, Footage
@@ -248,7 +248,7 @@ class Viewer(Connection):
             self._await_keyframe(packet, at_ns)
 
     def _await_keyframe(self, packet: bytes, at_ns: int) -> None:
-        if self._keyframe is None and starts_keyframe(Packet(packet).body):
+        if self._keyframe is None and starts_keyframe(read(packet).body):
             self._keyframe = packet[8:12], packet[4:8]
         if self._keyframe == (packet[8:12], packet[4:8]) and packet[1] & 0x80:
             self.first_keyframe_ns = at_ns

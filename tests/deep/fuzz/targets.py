@@ -14,7 +14,7 @@ from pathlib import Path
 
 from media import contract, layers, negotiation, rtcp, sdp, stun
 from media.congestion import ArrivalLog
-from media.rtp import Packet, RtpError, build, mid_extension, readdress, repaired
+from media.rtp import RtpError, build, mid_extension, read, readdress, repaired
 from recordings import depacketize, journal
 from tests.support.offers import CHROMIUM_OFFER
 
@@ -32,16 +32,16 @@ def a_check(data: bytes) -> None:
 def a_packet(data: bytes) -> None:
     """RTP: refused by RtpError, or forwarded with the same number, time and payload."""
     with contextlib.suppress(RtpError):
-        packet = Packet(data)
+        packet = read(data)
         for identifier in range(1, 16):
             packet.extension(identifier)
         for judge in (layers.starts_picture, layers.starts_keyframe, layers.picture_id):
             judge(packet.payload)
         layers.nothing_between(packet.body, packet.body)
-        sent = Packet(readdress(packet, 1, 96, mid_extension(4, "v0")))
+        sent = read(readdress(packet, 1, 96, mid_extension(4, "v0")))
         assert (sent.seq, sent.timestamp, sent.payload) == (packet.seq, packet.timestamp, packet.payload)
         again = repaired(packet, 96, 7)
-        assert again is None or Packet(again).payload == packet.payload[2:]
+        assert again is None or read(again).payload == packet.payload[2:]
 
 
 def a_report(data: bytes) -> None:

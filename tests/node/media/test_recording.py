@@ -6,7 +6,7 @@ from pathlib import Path
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from media import contract, rtcp
-from media.rtp import Packet, build
+from media.rtp import build, read
 from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.media_worker import Node, running_worker
@@ -39,7 +39,7 @@ async def test_the_journal_holds_each_packet_once_and_as_it_was_sent(call: Call)
     assert header.wall_ns == 1_763_965_800_000_000_000
     assert packets(records, 0) == sounds
     assert packets(records, 1)[:-1] == pictures
-    bare = Packet(packets(records, 1)[-1])
+    bare = read(packets(records, 1)[-1])
     assert (bare.seq, bare.ssrc, bare.body) == (30, VIDEO_SSRC, b""), "of padding only the number is kept"
     assert isinstance(records[-1], journal.Closed) and records[-1].reason == "closed"
 
@@ -92,7 +92,7 @@ async def test_the_repair_stream_brings_what_was_lost_and_its_probes_change_noth
 
 def again(packet: bytes, seq: int) -> bytes:
     """``packet`` as the repair stream brings it."""
-    known = Packet(packet)
+    known = read(packet)
     payload = known.seq.to_bytes(2, "big") + known.payload
     return build(97, seq, known.timestamp, RTX_SSRC, payload, marker=known.marker)
 

@@ -8,7 +8,7 @@ from aiortc.rtp import RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.rtp import Packet, RtpError, SequenceUnwrapper, build, mid_extension, readdress, sender_of
+from media.rtp import RtpError, SequenceUnwrapper, build, mid_extension, read, readdress, sender_of
 
 ONE_BYTE = struct.pack("!HH", 0xBEDE, 3) + b"\x10A" + b"\0" + b"\x41\x12\x34" + b"\x32xyz" + b"\0\0"
 TWO_BYTE = struct.pack("!HH", 0x1000, 3) + b"\x01\x01A" + b"\0" + b"\x04\x02\x12\x34" + b"\x03\x00" + b"\0\0"
@@ -26,14 +26,14 @@ TWO_BYTE = struct.pack("!HH", 0x1000, 3) + b"\x01\x01A" + b"\0" + b"\x04\x02\x12
 def test_what_is_built_is_read(
     payload_type: int, seq: int, timestamp: int, ssrc: int, payload: bytes, marker: bool, padding: int
 ) -> None:
-    packet = Packet(build(payload_type, seq, timestamp, ssrc, payload, marker=marker, padding=padding))
+    packet = read(build(payload_type, seq, timestamp, ssrc, payload, marker=marker, padding=padding))
     assert (packet.payload_type, packet.seq, packet.timestamp, packet.ssrc) == (payload_type, seq, timestamp, ssrc)
     assert packet.payload == payload and packet.marker == marker and packet.payload_bytes == len(payload)
 
 
 @pytest.mark.parametrize("block", [ONE_BYTE, TWO_BYTE])
 def test_extensions_of_both_forms_are_found_past_their_padding(block: bytes) -> None:
-    packet = Packet(build(96, 1, 2, 3, b"payload", extensions=block))
+    packet = read(build(96, 1, 2, 3, b"payload", extensions=block))
     assert packet.extension(1) == b"A"
     assert packet.extension(4) == b"\x12\x34"
     assert packet.extension(9) is None
@@ -41,9 +41,9 @@ def test_extensions_of_both_forms_are_found_past_their_padding(block: bytes) -> 
 
 
 def test_a_viewers_packet_differs_in_the_header_alone() -> None:
-    source = Packet(build(120, 65_535, 7, 11, b"picture", marker=True, extensions=ONE_BYTE, padding=3))
+    source = read(build(120, 65_535, 7, 11, b"picture", marker=True, extensions=ONE_BYTE, padding=3))
     raw = readdress(source, 99, 96, mid_extension(4, "v11"))
-    sent = Packet(raw)
+    sent = read(raw)
     assert (sent.ssrc, sent.payload_type, sent.seq, sent.timestamp, sent.marker) == (99, 96, 65_535, 7, True)
     assert sent.extension(4) == b"v11" and sent.extension(1) is None
     assert sent.payload == b"picture" and sent.body == source.body
@@ -55,7 +55,7 @@ def test_a_viewers_packet_differs_in_the_header_alone() -> None:
 def test_arbitrary_bytes_raise_nothing_but_our_own_error(data: bytes) -> None:
     sender_of(data)
     with contextlib.suppress(RtpError):
-        packet = Packet(data)
+        packet = read(data)
         for identifier in range(16):
             packet.extension(identifier)
 
@@ -64,7 +64,7 @@ def test_arbitrary_bytes_raise_nothing_but_our_own_error(data: bytes) -> None:
 def test_arbitrary_extension_blocks_end_the_search_quietly(block: bytes, identifier: int) -> None:
     words = len(block) // 4
     for profile in (0xBEDE, 0x1000, 0x1234):
-        packet = Packet(build(96, 1, 1, 1, b"", extensions=struct.pack("!HH", profile, words) + block[: 4 * words]))
+        packet = read(build(96, 1, 1, 1, b"", extensions=struct.pack("!HH", profile, words) + block[: 4 * words]))
         value = packet.extension(identifier)
         assert value is None or len(value) <= len(block)
 
