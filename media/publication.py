@@ -159,7 +159,6 @@ class Publication:
             # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
             kept = raw if packet.payload_bytes else b"\x80" + raw[1:12]
             epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
-        packet.raw = b""  # the cache needs the body only
         if source.stalled:
             source.stalled = False
             self._audience.flow_changed(source.kind, flowing=True, since_ns=now_ns)

@@ -45,6 +45,9 @@ class Owner(Protocol):
     def recording_back(self, header: JournalHeader) -> None:
         """It is recorded again."""
 
+    def journals_ended(self) -> None:
+        """Of one journal or several the end has been written."""
+
     def renew_recording(self, session: str, leg: str, reason: str) -> None:
         """End the leg's epoch for this reason and begin another, if the leg still sends."""
 
@@ -228,6 +231,8 @@ class Recorder:
         await volume.write(_write_all, [(epoch, epoch.take(), not epoch.taking) for epoch in epochs])
         self._settle(volume)
         self._open = [epoch for epoch in self._open if id(epoch) not in finished]
+        if finished:
+            self._owner.journals_ended()
 
     async def _sync(self, volume: Volume) -> None:
         await volume.sync(_sync_all, volume, [epoch for epoch in self._open if epoch.volume is volume])

@@ -22,7 +22,7 @@ from media.leg import Engine
 from media.negotiation import Refusal
 from media.recorder import Recorder
 from media.socket import MediaSocket, own_address
-from recordings.journal import JournalHeader
+from recordings.journal import ENDED, JournalHeader
 
 TICK_S = 0.05  # congestion feedback and DTLS retransmission
 _TICKS_PER_SECOND = 20
@@ -223,6 +223,9 @@ class MediaWorker:
     def recording_back(self, header: JournalHeader) -> None:
         _log.warning("recorded again", session=header.session, leg=header.leg, epoch=header.epoch)
         self._emit(header.session, contract.RecordingResumed(header.session, header.leg, self._wall_ns()))
+
+    def journals_ended(self) -> None:
+        self._queue(ENDED, b"")
 
     def renew_recording(self, session: str, leg: str, reason: str) -> None:
         found = self._sessions.get(session)

@@ -157,7 +157,7 @@ class Reorder:
         """Give up holes whose successors have waited for the late limit."""
         out: list[Ordered | Hole] = []
         while self._held:
-            oldest = min(packet.mono_ns for packet in self._held.values())
+            oldest = next(iter(self._held.values())).mono_ns  # they are held in the order they came
             if mono_ns - oldest < self._limit_ns and len(self._held) <= MAX_HELD:
                 break
             out += self._skip(mono_ns)

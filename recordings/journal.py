@@ -50,6 +50,10 @@ TrackKind = Literal["audio", "camera", "screen"]
 Codec = Literal["opus", "VP8"]
 
 
+ENDED = "journals.ended"
+"""Subject of the bus: a worker has written the end of a journal; its packager need not wait for the next look."""
+
+
 class Track(msgspec.Struct, frozen=True):
     """One stream of an epoch; `track` is the number its packets carry, `clock_rate` is in Hz."""
 
@@ -138,11 +142,13 @@ def frame(body: bytes) -> bytes:
     return length + struct.pack(">I", zlib.crc32(body, zlib.crc32(length))) + body
 
 
+def _packet(body: bytes) -> Packet:
+    _, track, mono_ns = _PACKET.unpack_from(body)
+    return Packet(track, mono_ns, body[_PACKET.size :])
+
+
 def _decode(body: bytes) -> Record:
     kind = body[0]
-    if kind == _PACKET_KIND:
-        _, track, mono_ns = _PACKET.unpack_from(body)
-        return Packet(track, mono_ns, body[_PACKET.size :])
     if kind == _REPORT_KIND:
         _, track, mono_ns, ntp, rtp_timestamp = _REPORT.unpack(body)
         return SenderReport(track, mono_ns, ntp, rtp_timestamp)
@@ -181,6 +187,11 @@ class Reader:
             os.close(fd)
 
     def __iter__(self) -> Iterator[Entry]:
+        for record in self.records():
+            yield Entry(self.offset, record)
+
+    def records(self) -> Iterator[Record]:
+        """The records alone; `offset` is behind the one given last."""
         window, start = self._load(self.offset, _CHUNK), self.offset
         at = start
         if at == 0:
@@ -206,13 +217,13 @@ class Reader:
                 self.state = "damaged"
                 return
             try:
-                record = _decode(body)
+                record = _packet(body) if body[0] == _PACKET_KIND else _decode(body)
             except (ValueError, struct.error, msgspec.MsgspecError):
                 self.state = "damaged"  # whole, yet not ours: a newer kind or a foreign file
                 return
             at += need
             self.offset = at
-            yield Entry(at, record)
+            yield record
 
 
 def read(source: Path | bytes, offset: int = 0) -> Iterator[Entry]:

@@ -19,13 +19,13 @@ import fcntl
 import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from foundation import log
-from foundation.bus import Bus
+from foundation.bus import Bus, BusUnavailable, Msg
 from foundation.clock import Clock
 from foundation.db import Database
 from foundation.errors import Problem
@@ -33,11 +33,11 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
-from recordings.journal import SILENT_S
+from recordings.journal import ENDED, SILENT_S
 from recordings.ledger import Ledger
 from recordings.tail import EpochTail, FileTail, Part, journals_below
 
-POLL_S = 0.2  # with parts of a second a viewer of the running call is about 1.5 s behind
+POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
 GONE_AFTER_S = 1.0  # of silence, then the system is asked whether the writer lives; it writes at least once a second
 RETRY_S = 2.0  # pause of an epoch whose step failed
 _logger = log.get("packager")
@@ -93,14 +93,32 @@ class Packager:
     async def run(self) -> None:
         """Package until cancelled. RuntimeError if another packager works on this spool."""
         async with self._alone():
+            ended = await self._listen()
             try:
                 while True:
+                    ended.clear()
                     await self.run_once()
-                    await asyncio.sleep(POLL_S)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_S):
+                            await ended.wait()
             finally:
                 for task in self._busy.values():
                     task.cancel()
                 await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def _listen(self) -> asyncio.Event:
+        """Set when a worker says that a journal has ended: who looks seldom is still quick to close a file."""
+        ended = asyncio.Event()
+
+        async def heard(_: Msg) -> None:
+            ended.set()
+
+        if self._bus is not None:
+            try:
+                await self._bus.subscribe(ENDED, heard)
+            except BusUnavailable as error:  # then the next look finds it
+                _logger.warning("nobody tells of ended journals", error=error)
+        return ended
 
     async def run_once(self) -> None:
         """One look at every journal; epochs do not wait for each other."""

@@ -150,16 +150,16 @@ class EpochTail:
         """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
         self.consistent = False
         reader, count = Reader(self._at, self._offset), 0
-        for entry in reader:
+        for record in reader.records():
             count += 1
-            if isinstance(entry.record, JournalHeader):
+            if isinstance(record, JournalHeader):
                 if self.header is None:
-                    self._begin(entry.record)
-            else:
-                for file in self.files:
-                    clusters = file.muxer.feed(entry.record)
-                    if clusters:
-                        file.take(clusters)
+                    self._begin(record)
+                continue
+            for file in self.files:
+                clusters = file.muxer.feed(record)
+                if clusters:
+                    file.take(clusters)
             if count >= READ_MOST:
                 break
         self._offset, self.behind = reader.offset, count >= READ_MOST

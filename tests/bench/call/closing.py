@@ -11,7 +11,7 @@ import struct
 import time
 from pathlib import Path
 
-from recordings.journal import JournalHeader, JournalWriter, Track, journal_path
+from recordings.journal import ENDED, JournalHeader, JournalWriter, Track, journal_path
 from tests.bench.call.yuankan import Yuankan, yuankan
 
 PEOPLE, SECONDS = 6, 3600
@@ -29,6 +29,7 @@ async def close_s(folder: Path) -> float:
         await _caught_up(side)
         for writer in writers:
             await asyncio.to_thread(writer.close, "left")
+        await side.bus.publish(ENDED, b"")  # as a worker does
         began = time.monotonic()
         while not all(epoch.closed for epoch in await side.epochs()):
             await asyncio.sleep(0.01)
