@@ -105,7 +105,9 @@ def _avc(shape: Shape) -> bytes:
     if shape.profile[0] in _HIGH:
         configuration += b"\xfd\xf8\xf8\x00"  # 4:2:0, 8 bits, 8 bits, no extensions
     picture = struct.pack(">6xH16xHHIIIH32xHh", 1, shape.width, shape.height, 0x480000, 0x480000, 0, 1, 24, -1)
-    return box(b"avc3", picture, box(b"avcC", configuration))
+    # Square pixels, told as 2 : 2: where nothing or 1 : 1 is told, Chromium stretches the pictures of a phone that is
+    # turned to the proportions in the track's header.
+    return box(b"avc3", picture, box(b"avcC", configuration), box(b"pasp", struct.pack(">II", 2, 2)))
 
 
 def _opus() -> bytes:

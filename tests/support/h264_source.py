@@ -120,7 +120,19 @@ def numbers(path: Path, *, seek_s: float | None = None) -> list[int | None]:
     """The numbers of all pictures (or those from a time on) that a foreign ffmpeg decodes from a file."""
     seek = [] if seek_s is None else ["-ss", str(seek_s)]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-xerror", *seek, "-i", str(path), "-map", "0:v"]
-    raw = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "640x360", "-"]
+    raw = [
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1:90000",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "gray",
+        "-s",
+        "640x360",
+        "-",
+    ]
     done = subprocess.run([*command, *raw], capture_output=True, check=True)
     assert not done.stderr, done.stderr.decode()
     decoded = np.frombuffer(done.stdout, np.uint8).reshape(-1, 360, 640)
