@@ -7,8 +7,7 @@ MediaSource in any order. The head has one length for ever. Closing writes the f
 parameter sets into it and the table of keyframes behind the last fragment; no byte of a fragment changes.
 
 Pictures are `avc3`: parameter sets stay in the stream (ISO/IEC 14496-15 5.3.3), because a phone that is turned sends
-other ones. Opus has no pre-skip, as in our WebM ("Encapsulation of
-Opus in ISO Base Media File Format" 4.3).
+other ones. Opus has no pre-skip, as in our WebM ("Encapsulation of Opus in ISO Base Media File Format" 4.3).
 """
 
 import struct
@@ -27,7 +26,7 @@ _SYNC, _NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): depends on 
 _MOOF_RELATIVE, _DEFAULT_FLAGS = 0x020000, 0x20  # tfhd
 _OFFSET, _DURATIONS, _SIZES, _FLAGS = 0x1, 0x100, 0x200, 0x400  # trun
 _PREROLL = -4  # packets of 20 ms a decoder hears before its sound is right: 80 ms, as in WebM's SeekPreRoll
-_LONGEST_MS = 1000  # of the last picture of a cluster: a longer pause is one
+_LONGEST_MS = 1000  # what the last picture of a cluster lasts at most: beyond that there was none
 _HEAD_BYTES = 2048  # of every head: ours have 1,200 and the parameter sets of the first keyframe
 _HIGH = frozenset({100, 110, 122, 144})  # profiles whose configuration tells the chroma format
 

@@ -218,7 +218,8 @@ async def test_a_browser_that_sends_only_h264_is_seen_and_its_recording_plays(
     muxer = EpochMuxer(header)
     clusters = [cluster for record in records for cluster in muxer.feed(record)] + muxer.finish()
     facts = muxer.facts()
-    assert facts.video_frames >= 45 and facts.lost_frames <= facts.lost_packets + facts.dropped_by_sender
+    # The end may come in the middle of a picture.
+    assert facts.video_frames >= 45 and facts.lost_frames <= facts.lost_packets + facts.dropped_by_sender + 1
     head, cues = muxer.closing()
     with av.open(io.BytesIO(head + b"".join(cluster.data for cluster in clusters) + cues)) as file:
         pictures = list(file.decode(video=0))

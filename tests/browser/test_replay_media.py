@@ -130,3 +130,20 @@ def test_chromium_jumps_to_and_fro_over_the_moment_a_phone_was_turned(browser: B
     for at, width, height in ((1.5, 640, 360), (3.8, 640, 360), (5.0, 360, 640), (0.5, 640, 360)):
         assert page.evaluate(_JUMP, at) == {"width": width, "height": height}
     page.close()
+
+
+def test_chromium_plays_a_camera_that_came_after_the_sound_and_clusters_in_any_order(browser: Browser) -> None:
+    late = h264_source.packets(h264_source.pictures(6), start_ns=rtp_source.START_NS + 2_500_000_000)
+    muxer = EpochMuxer(h264_source.header())
+    records = sorted([*late, *rtp_source.audio_packets(rtp_source.sounds(8))], key=lambda packet: packet.mono_ns)
+    clusters = [cluster for record in records for cluster in muxer.feed(record)] + muxer.finish()
+    # As a player fetches them that was asked for the sixth second first.
+    keys = [n for n, cluster in enumerate(clusters) if cluster.keyframe]
+    order = clusters[keys[1] :] + clusters[: keys[1]]
+    page = browser.new_page()
+    files = {f"/clusters/{n}": cluster.data for n, cluster in enumerate(order)}
+    serve(page, files | {"/": _PAGE.encode(), "/init": muxer.head}, media_type(muxer.shape.mime))
+    played = page.evaluate(_BY_MEDIASOURCE, {"mime": muxer.shape.mime, "clusters": len(order), "seek": 3.0})
+    assert (played["error"], played["width"]) == (None, 640)
+    assert len(played["ranges"]) == 1, "a hole between clusters would stop the player"
+    page.close()
