@@ -75,8 +75,9 @@ class Session:
 
     def subscribe_answer(self, leg_id: str, answer: str) -> None:
         """Take the viewer's answer; after an ICE restart it must come from the same browser."""
-        peer = self._viewer(leg_id).peer
-        transport = read_answer(answer)
+        viewer = self._viewer(leg_id)
+        peer, told = viewer.peer, read_answer(answer)
+        transport, viewer.codecs = told.transport, told.codecs
         if peer.remote:
             check_same_browser(peer.remote, transport.fingerprints)
         else:
@@ -157,7 +158,7 @@ class Session:
             source = self._source(*slot.wanted) if slot.wanted is not None and slot.source is None else None
             if source is not None:
                 slot.play(source)
-                if source.is_video:
+                if source.is_video and slot.source is source:  # a viewer that cannot decode it wishes for nothing
                     self.wish_keyframe(source)
 
     def replay(self, source: Source) -> None:

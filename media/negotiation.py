@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from media import sdp
+from media import h264, sdp
 from media.contract import Kind
 from media.dtls import Fingerprint
-
-_CODECS = {"audio": "opus", "video": "VP8"}
+from recordings.journal import Codec
 
 
 class Refusal(Exception):
@@ -24,7 +23,7 @@ class TrackLine:
 
     mid: str
     kind: Kind
-    codec: str
+    codec: Codec
     payload_type: int
     clock_rate: int
     ssrcs: tuple[int, ...]
@@ -50,6 +49,14 @@ class Offer:
         return next((media.extensions[uri] for media in accepted if uri in media.extensions), 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A viewer's answer: its transport, and the codecs it can be sent."""
+
+    transport: sdp.Media
+    codecs: frozenset[str]
+
+
 def read_offer(text: str, kinds: Mapping[str, Kind]) -> Offer:
     """Take the m-lines named in ``kinds`` (by mid).
 
@@ -68,12 +75,9 @@ def read_offer(text: str, kinds: Mapping[str, Kind]) -> Offer:
         kind = kinds.get(media.mid)
         if kind is None or not media.port or media.direction not in ("sendonly", "sendrecv"):
             continue
-        if (kind == "audio") != (media.kind == "audio") or media.kind not in _CODECS:
+        if (kind == "audio") != (media.kind == "audio") or media.kind not in ("audio", "video"):
             raise Refusal("wrong_kind", f"m-line {media.mid} does not carry {kind}")
-        name = _CODECS[media.kind]
-        codec = media.codec(name)
-        if codec is None or codec.clock_rate != (48_000 if name == "opus" else 90_000):
-            raise Refusal("no_codec", f"m-line {media.mid} offers no {name}")
+        name, codec = _chosen(media)
         codecs[media.mid] = codec
         repair = media.repair_of(codec)
         lines.append(
@@ -89,6 +93,18 @@ def read_offer(text: str, kinds: Mapping[str, Kind]) -> Offer:
     return Offer(medias, lines, codecs, transport.fingerprints)
 
 
+def _chosen(media: sdp.Media) -> tuple[Codec, sdp.Codec]:
+    """Opus; VP8, or H.264 where a browser has no VP8. Raises Refusal: no_codec."""
+    wanted: tuple[Codec, int] = ("opus", 48_000) if media.kind == "audio" else ("VP8", 90_000)
+    codec = media.codec(wanted[0])
+    if codec is not None and codec.clock_rate == wanted[1]:
+        return wanted[0], codec
+    second = h264.takeable(media.codecs.values()) if media.kind == "video" else None
+    if second is None:
+        raise Refusal("no_codec", f"m-line {media.mid} offers no {wanted[0]}")
+    return "H264", second
+
+
 def read_restart(text: str, lines: Sequence[TrackLine], fingerprints: Sequence[Fingerprint]) -> Offer:
     """Take an offer that may change ICE credentials and nothing else. Raises Refusal, also: not_a_restart."""
     offer = read_offer(text, {line.mid: line.kind for line in lines})
@@ -98,10 +114,11 @@ def read_restart(text: str, lines: Sequence[TrackLine], fingerprints: Sequence[F
     return offer
 
 
-def read_answer(text: str) -> sdp.Media:
-    """The transport of a viewer's answer. Raises Refusal: bad_sdp."""
+def read_answer(text: str) -> Answer:
+    """A viewer's answer to the one offer. Raises Refusal: bad_sdp."""
     try:
-        return sdp.transport_of(sdp.parse_subscribe_answer(text))
+        medias = sdp.parse_subscribe_answer(text)
+        return Answer(sdp.transport_of(medias), sdp.codecs_taken(medias))
     except sdp.SdpError as error:
         raise Refusal("bad_sdp", str(error)) from None
 

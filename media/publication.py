@@ -224,6 +224,7 @@ class Publication:
             line.clock_rate,
             now_ns,
             self._recorder is not None,
+            line.codec,
         )
         epoch.sources[line.mid] = source
         self._sources[ssrc] = source
@@ -260,7 +261,7 @@ class Publication:
         place, identifier, recording = self._place, new_id("ep"), None
         if self._recorder is not None:
             tracks = tuple(
-                Track(number, line.kind, "opus" if line.codec == "opus" else "VP8", line.payload_type, line.clock_rate)
+                Track(number, line.kind, line.codec, line.payload_type, line.clock_rate)
                 for number, line in enumerate(self.lines)
             )
             header = JournalHeader(

@@ -17,10 +17,16 @@ CANDIDATES_MAX = 40  # 2,000 candidates cost a stock parser 0.7 s
 
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 TRANSPORT_CC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-OPUS_TYPE, VP8_TYPE = 111, 96  # payload types of the worker's own offer: Chromium's usual ones
+# Payload types of the worker's own offer: Chromium's usual ones. H.264 is for what a browser sends that has no VP8.
+PAYLOAD_TYPES = {"opus": 111, "VP8": 96, "H264": 102}
 _MID_IDENTIFIER = 4  # header extension id of the worker's own offer
 # In-band FEC repairs single losses in the recording too; without DTX every 20 ms has a packet, so a gap is a loss.
 _OPUS_PARAMETERS = "minptime=10;useinbandfec=1;usedtx=0"
+# Constrained baseline, which every browser with H.264 decodes (RFC 7742 §6.2); senders may exceed the level.
+_H264_PARAMETERS = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+_OFFERED = {"opus": _OPUS_PARAMETERS, "VP8": "", "H264": _H264_PARAMETERS}
+_RTPMAPS = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}
+_PARAMETERS_MAX = 16  # format parameters of one codec that are read
 
 
 class SdpError(ValueError):
@@ -34,6 +40,7 @@ class Codec:
     clock_rate: int = 0
     repairs: int | None = None  # of an RTX stream: the payload type it sends again (RFC 4588 §8.6)
     feedback: set[str] = field(default_factory=set)
+    parameters: dict[str, str] = field(default_factory=dict)  # of its fmtp lines, names in lower case
 
 
 @dataclass(slots=True)
@@ -165,9 +172,11 @@ def _attribute(media: Media, name: str, value: str) -> None:
 
 
 def _parameters(codec: Codec, text: str) -> None:
-    """What of a codec's format parameters matters here."""
-    for parameter in text.split(";")[:16]:
+    """A codec's format parameters, the first value of each."""
+    for parameter in text.split(";")[:_PARAMETERS_MAX]:
         name, _, value = parameter.strip().partition("=")
+        if len(codec.parameters) < _PARAMETERS_MAX and len(value) <= 32:
+            codec.parameters.setdefault(name.lower(), value)
         if name == "apt" and _is_number(value):
             codec.repairs = int(value)
 
@@ -219,7 +228,7 @@ def publish_answer(offer: Sequence[Media], accepted: Mapping[str, Codec], local:
         feedback = [f for f in ("nack", "nack pli", "transport-cc") if f in codec.feedback]
         if media.kind == "audio" and "nack" not in feedback:
             feedback.insert(0, "nack")  # not in Chromium's offer, yet it answers: lost sound is asked for again
-        lines += _codec(media.kind, codec.payload_type, feedback)
+        lines += _codec(codec.name, codec.payload_type, feedback, _answered(codec))
         if repair:
             lines += [f"a=rtpmap:{repair.payload_type} rtx/{repair.clock_rate}"]
             lines += [f"a=fmtp:{repair.payload_type} apt={codec.payload_type}"]
@@ -234,14 +243,22 @@ def subscribe_offer(local: Local) -> str:
     lines = _head(" ".join(SLOT_MIDS))
     for mid in SLOT_MIDS:
         kind = "audio" if mid.startswith("a") else "video"
-        payload_type = OPUS_TYPE if kind == "audio" else VP8_TYPE
-        lines += [f"m={kind} {local.port} UDP/TLS/RTP/SAVPF {payload_type}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}"]
+        names = _codecs_of(mid)
+        types = " ".join(str(PAYLOAD_TYPES[name]) for name in names)
+        lines += [f"m={kind} {local.port} UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}"]
         lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize", f"a=msid:s{mid[1:]} {mid}"]
         lines += _transport(local, "actpass")
         lines += _candidates(local) if mid == SLOT_MIDS[0] else []
         lines += [f"a=extmap:{_MID_IDENTIFIER} {MID_URI}"]
-        lines += _codec(kind, payload_type, ["nack"] if kind == "audio" else ["nack", "nack pli", "ccm fir"])
+        feedback = ["nack"] if kind == "audio" else ["nack", "nack pli", "ccm fir"]
+        for name in names:
+            lines += _codec(name, PAYLOAD_TYPES[name], feedback, _OFFERED[name])
     return _text(lines)
+
+
+def _codecs_of(mid: str) -> tuple[str, ...]:
+    """What may play in a slot, best first."""
+    return ("opus",) if mid in SLOT_MIDS[:AUDIO_SLOTS] else ("VP8", "H264")
 
 
 def parse_subscribe_answer(text: str) -> list[Media]:
@@ -249,13 +266,23 @@ def parse_subscribe_answer(text: str) -> list[Media]:
     medias = parse(text, media_max=len(SLOT_MIDS))
     if tuple(media.mid for media in medias) != SLOT_MIDS:
         raise SdpError("the answer does not fit the offer")
-    for place, media in enumerate(medias):
-        wanted = OPUS_TYPE if place < AUDIO_SLOTS else VP8_TYPE
-        if media.port and (wanted not in media.codecs or media.extensions.get(MID_URI) != _MID_IDENTIFIER):
+    for media in medias:
+        taken = any(PAYLOAD_TYPES[name] in media.codecs for name in _codecs_of(media.mid))
+        if media.port and (not taken or media.extensions.get(MID_URI) != _MID_IDENTIFIER):
             raise SdpError("a slot was answered without its codec or the MID extension")
     if transport_of(medias).setup == "actpass":
         raise SdpError("an answer must choose its DTLS role")
     return medias
+
+
+def codecs_taken(answer: Sequence[Media]) -> frozenset[str]:
+    """Names of the codecs that a viewer takes in every slot that is not refused and that could have them."""
+    open_slots = [media for media in answer if media.port]
+    return frozenset(
+        name
+        for name, payload_type in PAYLOAD_TYPES.items()
+        if all(payload_type in media.codecs for media in open_slots if name in _codecs_of(media.mid))
+    )
 
 
 def mid_identifier() -> int:
@@ -285,11 +312,21 @@ def _candidates(local: Local) -> list[str]:
     return [*lines, "a=end-of-candidates"]
 
 
-def _codec(kind: str, payload_type: int, feedback: Sequence[str]) -> list[str]:
-    name = "opus/48000/2" if kind == "audio" else "VP8/90000"
-    lines = [f"a=rtpmap:{payload_type} {name}"]
-    lines += [f"a=fmtp:{payload_type} {_OPUS_PARAMETERS}"] if kind == "audio" else []
+def _codec(name: str, payload_type: int, feedback: Sequence[str], parameters: str) -> list[str]:
+    lines = [f"a=rtpmap:{payload_type} {_RTPMAPS[name.lower()]}"]
+    lines += [f"a=fmtp:{payload_type} {parameters}"] if parameters else []
     return lines + [f"a=rtcp-fb:{payload_type} {one}" for one in feedback]
+
+
+def _answered(codec: Codec) -> str:
+    """Format parameters of the answer that takes a codec; of H.264 the offer's own profile (RFC 6184 §8.2.2)."""
+    if codec.name.upper() != "H264":
+        return _OFFERED["opus" if codec.name.lower() == "opus" else "VP8"]
+    profile = codec.parameters.get("profile-level-id")
+    known = [f"profile-level-id={profile}"] if profile else []
+    if codec.parameters.get("level-asymmetry-allowed") == "1":
+        known.insert(0, "level-asymmetry-allowed=1")
+    return ";".join([*known, "packetization-mode=1"])
 
 
 def _text(lines: Sequence[str]) -> str:

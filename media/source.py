@@ -1,14 +1,15 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
+from collections.abc import Callable
 from typing import Protocol
 
-from media import rtcp
+from media import h264, layers, rtcp
 from media.contract import Kind
 from media.drift import ClockWatch
 from media.keyframes import KeyframeRequests
-from media.layers import nothing_between, starts_keyframe
 from media.nack import Arrival, GapList
 from media.rtp import Packet, SequenceUnwrapper, build, read
+from recordings.journal import Codec
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
 CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. One to two seconds of it are kept
@@ -34,8 +35,13 @@ class Source:
         clock_rate: int,
         now_ns: int,
         recorded: bool,
+        codec: Codec,
     ) -> None:
         self.leg = leg
+        self.codec: Codec = codec
+        judge = h264 if codec == "H264" else layers  # what a packet tells of its pictures
+        self._starts_keyframe: Callable[[bytes], bool] = judge.starts_keyframe
+        self._nothing_between: Callable[[bytes, bytes], bool] = judge.nothing_between
         self.kind: Kind = kind
         self.track = track
         self.ssrc = ssrc
@@ -80,7 +86,7 @@ class Source:
             self._note_time(packet.timestamp, now_ns)  # the packets of a picture leave together: one tells the time
         if arrival is Arrival.JUMP and self.is_video:
             self.keyframes.wish(now_ns)
-        if self.is_video and starts_keyframe(packet.body):
+        if self.is_video and self._starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
         return True
 
@@ -120,7 +126,7 @@ class Source:
         before, after = self._neighbour(index, -1), self._neighbour(index, 1)
         if before is None or after is None or not before.marker:
             return False
-        return nothing_between(before.body, after.body)
+        return self._nothing_between(before.body, after.body)
 
     def fill(self, index: int) -> None:
         """Padding in place of lost padding, so that no viewer asks for what nobody has. ``GapList`` takes the original

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from media import rtcp
-from media.contract import AUDIO_SLOTS, SLOT_MIDS, Kind
+from media.contract import SLOT_MIDS, Kind
 from media.limits import TokenBucket
 from media.peer import Peer
 from media.rtp import Packet, mid_extension, readdress
-from media.sdp import OPUS_TYPE, VP8_TYPE, mid_identifier
+from media.sdp import PAYLOAD_TYPES, mid_identifier
 from media.source import Source
 
 # Packets sent again to one viewer: beyond this the viewer is not repairing a loss but wasting the uplink.
@@ -38,7 +38,7 @@ class Slot:
     def __init__(self, viewer: "Viewer", mid: str) -> None:
         self._viewer = viewer
         self.mid = mid
-        self._payload_type = OPUS_TYPE if mid in SLOT_MIDS[:AUDIO_SLOTS] else VP8_TYPE
+        self._payload_type = 0
         self._extensions = mid_extension(mid_identifier(), mid)
         self.wanted: tuple[str, Kind] | None = None  # leg and kind, whether it is sending or not
         self.source: Source | None = None
@@ -48,11 +48,12 @@ class Slot:
         self.highest = self.lost = 0  # as the viewer last reported
 
     def play(self, source: Source | None) -> None:
-        """Play this source from now on, or nothing."""
+        """Play this source from now on, or nothing: nothing too where the viewer cannot decode it."""
         self.stop()
-        if source is None or not self._viewer.ready:
+        if source is None or not self._viewer.ready or source.codec not in self._viewer.codecs:
             return
         self.source = source
+        self._payload_type = PAYLOAD_TYPES[source.codec]
         self.ssrc = secrets.randbits(31) | 1
         self._send = self._viewer.peer.send_rtp
         self._packets = self._octets = self.highest = self.lost = 0
@@ -100,6 +101,7 @@ class Viewer:
         self._audience = audience
         self._clock_ns = clock_ns
         self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
+        self.codecs: frozenset[str] = frozenset()  # what its browser decodes, as its answer says
         self.by_ssrc: dict[int, Slot] = {}
         self._repairs = TokenBucket(_REPAIRS_PER_S, _REPAIR_BURST)
         self._reports: dict[int, int] = {}

@@ -1,6 +1,6 @@
 """A record's package: one tar that proves itself to strangers, years later, without us (BagIt, RFC 8493).
 
-    <record>/data/recordings/<epoch>.webm   the files, playable by anything       <epoch>.json  hashes of their clusters
+    <record>/data/recordings/<epoch>.webm, .mp4  the files, playable by anything  <epoch>.json  hashes of their clusters
     <record>/data/events.jsonl              the chain of events, as it was hashed
     <record>/data/manifest.json             the newest manifest; all cuts: trust/manifest-<n>.json and .tst
     <record>/data/report.pdf                the signed sheet
@@ -29,6 +29,7 @@ from office.tables import photos
 from recordings import manifest as manifests
 from recordings import seal, store
 from recordings.chain import epoch_line
+from recordings.container import suffix
 from recordings.package_words import README
 from signing import store as signing_store
 from signing.means import Means
@@ -156,7 +157,8 @@ async def package_stream(means: Means, record: str, progress: Progress) -> Async
         index, size = await _index(means, epoch, key)
         async for piece in tar.whole(f"data/recordings/{epoch.epoch}.json", msgspec.json.encode(index)):
             yield piece
-        async for piece in tar.file(f"data/recordings/{epoch.epoch}.webm", size, _recording(means, epoch, key)):
+        name = f"data/recordings/{epoch.epoch}.{suffix(epoch.mime)}"
+        async for piece in tar.file(name, size, _recording(means, epoch, key)):
             yield piece
         done += epoch.size
         await progress(done * 95 // total)

@@ -47,7 +47,7 @@ _DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its jo
 _CHUNK = 2 * MAX_RECORD  # bytes read at once: any record is whole in what was read, unless the file ends there
 
 TrackKind = Literal["audio", "camera", "screen"]
-Codec = Literal["opus", "VP8"]
+Codec = Literal["opus", "VP8", "H264"]
 
 
 ENDED = "journals.ended"

@@ -12,12 +12,13 @@ A cluster ends before a keyframe, after `CLUSTER_MS`, or when nothing came for a
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from recordings import webm
+from recordings import fmp4, webm
+from recordings.container import CLUSTER_MS, USUAL_MS, Block, Container, CuePoint, ParameterSets, Shape, TrackName
 from recordings.depacketize import (
     LATE_LIMIT_NS,
     Frame,
@@ -29,9 +30,9 @@ from recordings.depacketize import (
     Vp8Frames,
     parse_rtp,
 )
-from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
+from recordings.h264 import H264Frames, parameter_sets
+from recordings.journal import Anchor, Closed, Codec, JournalHeader, Mark, Packet, Record, SenderReport
 from recordings.mediaclock import MediaClock
-from recordings.webm import Block, Closing, CuePoint, Shape
 
 IDLE_NS = 300_000_000  # 300 ms: jitter between two streams that share one path
 HOLD_NS = LATE_LIMIT_NS + 100_000_000
@@ -73,13 +74,16 @@ class Facts(msgspec.Struct, frozen=True):
     audio_frames: int
 
 
+_FRAMES: dict[Codec, Callable[[], Frames]] = {"opus": OpusFrames, "VP8": Vp8Frames, "H264": H264Frames}
+
+
 class _Stream:
     """One track: its order, frames, clock and the blocks that wait."""
 
-    def __init__(self, kind: Literal["audio", "video"], clock_rate: int) -> None:
+    def __init__(self, kind: TrackName, codec: Codec, clock_rate: int) -> None:
         self.kind = kind
         self.reorder = Reorder()
-        self.frames: Frames = Vp8Frames() if kind == "video" else OpusFrames()
+        self.frames: Frames = _FRAMES[codec]()
         self.clock = MediaClock(clock_rate)
         self.waiting: deque[tuple[int, Frame]] = deque()
         self.sender_offset_ns: int | None = None
@@ -107,12 +111,17 @@ class EpochMuxer:
     def __init__(self, header: JournalHeader, stream: Stream = "camera") -> None:
         self.header = header
         self._streams: dict[int, _Stream] = {}
+        self._h264 = False
+        self._container: Container = webm
         for track in header.tracks:
             if (track.kind == "screen") == (stream == "screen"):
-                kind: Literal["audio", "video"] = "audio" if track.kind == "audio" else "video"
-                self._streams[track.track] = _Stream(kind, track.clock_rate)
+                kind: TrackName = "audio" if track.kind == "audio" else "video"
+                self._streams[track.track] = _Stream(kind, track.codec, track.clock_rate)
+                if track.codec == "H264":
+                    self._h264, self._container = True, fmp4
         self._now_ns = header.mono_ns
         self._size: tuple[int, int] | None = None
+        self._sets: ParameterSets | None = None
         self._blocks: list[Block] = []
         self._last_ms = 0
         self._n = self._offset = 0
@@ -140,12 +149,16 @@ class EpochMuxer:
     def shape(self) -> Shape:
         """The head's content as far as it is known."""
         width, height = self._size or _NO_SIZE
-        return Shape("audio" in self._kinds, "video" in self._kinds, width, height, self.header.wall_ns, self._uid)
+        return Shape(
+            *("audio" in self._kinds, "video" in self._kinds, width, height, self.header.wall_ns, self._uid),
+            codec="H264" if self._h264 else "VP8",
+            sets=self._sets,
+        )
 
     @property
     def head(self) -> bytes:
         """The growing file's head; fixed when the first cluster is."""
-        return webm.head(self._first_shape or self.shape)
+        return self._container.head(self._first_shape or self.shape)
 
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""
@@ -181,8 +194,7 @@ class EpochMuxer:
 
     def closing(self) -> tuple[bytes, bytes]:
         """(final head, cues) of the finished file."""
-        cues = webm.cues(self.shape, self._cues)
-        return webm.head(self.shape, Closing(self._offset, len(cues), self.length_ms)), cues
+        return self._container.closing(self.shape, self._cues, self._offset, self.length_ms)
 
     @property
     def length_ms(self) -> int:
@@ -238,6 +250,7 @@ class EpochMuxer:
                     continue
                 if frame.width and self._size is None:
                     self._size = frame.width, frame.height
+                    self._sets = parameter_sets(frame.data) if self._h264 else None
                 stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
                 whole = True
         return whole
@@ -272,7 +285,7 @@ class EpochMuxer:
         while (first := self._earliest(final=final)) is not None:
             at_ns, frame = first.waiting.popleft()
             out += self._put(first, at_ns, frame)
-        due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= webm.CLUSTER_MS + HOLD_NS // 1_000_000
+        due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= CLUSTER_MS + HOLD_NS // 1_000_000
         if due and not any(stream.waiting for stream in self._streams.values()):
             out += self._cut()
         return out
@@ -294,27 +307,29 @@ class EpochMuxer:
         out: list[Cluster] = []
         t_ms = self._last_ms = max(self._last_ms, self._ms(at_ns))
         picture = stream.kind == "video"
-        if self._blocks and ((picture and frame.keyframe) or t_ms - self._blocks[0].t_ms >= webm.CLUSTER_MS):
-            out += self._cut()
+        if self._blocks and ((picture and frame.keyframe) or t_ms - self._blocks[0].t_ms >= CLUSTER_MS):
+            out += self._cut(t_ms)
         self._blocks.append(Block(stream.kind, t_ms, frame.keyframe, frame.data))
         self._frames[stream.kind] += 1
         stream.note(t_ms)
         return out
 
-    def _cut(self) -> list[Cluster]:
+    def _cut(self, next_ms: int | None = None) -> list[Cluster]:
+        """The cluster of all blocks that wait; `next_ms` is when the block behind them begins, if there is one."""
         if not self._blocks:
             return []
         if self._first_shape is None:
             self._first_shape = self.shape
         blocks, self._blocks = self._blocks, []
         t_ms = blocks[0].t_ms
-        leading: Literal["audio", "video"] = "video" if "video" in self._kinds else "audio"
+        leading: TrackName = "video" if "video" in self._kinds else "audio"
         # A cluster is a place to seek to if its first picture needs none before it.
         first = next((block for block in blocks if block.track == leading), None)
         keyframe = first is not None and first.keyframe
         if keyframe:
             self._cues.append(CuePoint(t_ms, self._offset, leading))
-        data = webm.cluster(t_ms, blocks)
+        end_ms = blocks[-1].t_ms + USUAL_MS[blocks[-1].track] if next_ms is None else next_ms
+        data = self._container.cluster(self._n, blocks, end_ms)
         pictures = sum(block.track == "video" for block in blocks)
         cluster = Cluster(
             self._n,

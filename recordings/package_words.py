@@ -7,6 +7,7 @@ This folder proves itself. The verification page of Yuankan, or `yuankan verify`
 
 data/recordings/*.webm   每个人每次连接的录像（VP8、Opus），任何播放器都能播放
                          recordings, one per person and connection; any player plays them
+data/recordings/*.mp4    同上，手机只能发送H.264时 / the same where a phone could send nothing but H.264
 data/recordings/*.json   录像每一段的SHA-256 / SHA-256 of each cluster of the recording
 data/events.jsonl        发生的每件事，逐条相连 / everything that happened, chained
 data/manifest.json       录了什么、没录什么，以及全部内容的总哈希

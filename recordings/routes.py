@@ -18,6 +18,7 @@ from foundation.i18n import BEIJING
 from office import store as office
 from recordings import export, replay, seal, search, store
 from recordings import timeline as timelines
+from recordings.container import media_type
 from recordings.jobs import VERIFY_JOB
 from recordings.replay import Purpose
 from recordings.search import Found
@@ -97,7 +98,7 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
             api.init,
             "record.replay",
             "The init segment of a file",
-            gives=("video/webm",),
+            gives=("video/webm", "video/mp4"),
             resource=api.epoch,
         ),
         Route(
@@ -106,7 +107,7 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
             api.cluster,
             "record.replay",
             "One cluster of a file, as written",
-            gives=("video/webm",),
+            gives=("video/webm", "video/mp4"),
             resource=api.epoch,
         ),
         Route(
@@ -209,7 +210,7 @@ class _Api:
         row = await self._epoch(call)
         await self._may_look(call.actor, row.record)
         data = await replay.init_segment(self._means.db, self._means.objects, self._means.record_key, row.epoch)
-        return _media(data)
+        return _media(data, row.mime)
 
     async def cluster(self, call: Call) -> web.Response:
         row = await self._epoch(call)
@@ -218,7 +219,8 @@ class _Api:
         if not n.isascii() or not n.isdigit() or len(n) > 9:
             raise Problem("S404")
         means = self._means
-        return _media(await replay.cluster_bytes(means.db, means.objects, means.record_key, row.epoch, int(n)))
+        data = await replay.cluster_bytes(means.db, means.objects, means.record_key, row.epoch, int(n))
+        return _media(data, row.mime)
 
     async def verify(self, call: Call) -> JobBegun:
         return await self._begin(call, VERIFY_JOB, "record.verified")
@@ -278,9 +280,9 @@ async def _send(response: web.StreamResponse, pieces: AsyncIterator[bytes]) -> N
     await response.write_eof()
 
 
-def _media(data: bytes) -> web.Response:
+def _media(data: bytes, mime: str) -> web.Response:
     # Evidence stays out of caches that outlive the page.
-    return web.Response(body=data, content_type="video/webm", headers={"Cache-Control": "no-store"})
+    return web.Response(body=data, content_type=media_type(mime), headers={"Cache-Control": "no-store"})
 
 
 def _day(text: str, name: str, after: int = 0) -> datetime | None:

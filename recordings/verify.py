@@ -23,6 +23,7 @@ from office import events as office_events
 from office.events import StoredEvent
 from recordings import manifest as manifests
 from recordings.chain import Chain
+from recordings.container import suffix
 from recordings.export import ClusterHash, EpochIndex, EventLine
 from recordings.manifest import EpochEntry, Manifest
 from recordings.mark_words import ROLES
@@ -172,7 +173,8 @@ class _Package:
         leg = next((leg for leg in manifest.legs if epoch.leg in leg.legs), None)
         who = ROLES.get(leg.role if leg else "", ("", "Unknown"))
         said = {"who": who[0], "who_en": who[1]}
-        name, index_name = f"data/recordings/{epoch.epoch}.webm", f"data/recordings/{epoch.epoch}.json"
+        stem = f"data/recordings/{epoch.epoch}"
+        name, index_name = f"{stem}.{suffix(epoch.mime)}", f"{stem}.json"
         if name not in self.names or index_name not in self.names:
             self._say("recording", "B02", object=name if name not in self.names else index_name)
             return

@@ -12,12 +12,11 @@ and picture are no longer in time order and Chromium's MediaSource refuses them.
 
 import struct
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
-CLUSTER_MS = 1000  # a cluster is what a crash may cost and what a live viewer waits for
-AUDIO_TRACK, VIDEO_TRACK = 2, 1
+from recordings.container import AUDIO_TRACK, VIDEO_TRACK, Block, CuePoint, Shape
+
 _APP = "yuankan"
 _BLOCK = struct.Struct(">BhB")
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
@@ -46,31 +45,6 @@ def void(length: int) -> bytes:
     """A Void element of exactly `length` ≥ 2 bytes."""
     width = 1 if length < 128 else 8
     return b"\xec" + size(length - 1 - width, width) + bytes(length - 1 - width)
-
-
-class Block(msgspec.Struct, frozen=True, gc=False):
-    """One frame in its place: time in ms from the start of the epoch."""
-
-    track: Literal["audio", "video"]
-    t_ms: int
-    keyframe: bool
-    data: bytes
-
-
-class Shape(msgspec.Struct, frozen=True):
-    """What the head needs: which streams there are, the picture's pixels, when (wall clock, ns) and what it is."""
-
-    audio: bool
-    video: bool
-    width: int
-    height: int
-    start_wall_ns: int
-    uid: bytes  # 16 bytes, the same for the same epoch
-
-    @property
-    def mime(self) -> str:
-        codecs = ",".join(name for name, there in (("vp8", self.video), ("opus", self.audio)) if there)
-        return f'{"video" if self.video else "audio"}/webm; codecs="{codecs}"'
 
 
 class Closing(msgspec.Struct, frozen=True):
@@ -155,8 +129,9 @@ def head(shape: Shape, closing: Closing | None = None) -> bytes:
     return ebml + b"\x18\x53\x80\x67" + size(total, 8) + seek + void(_SEEK_ROOM - len(seek)) + after
 
 
-def cluster(t_ms: int, blocks: Sequence[Block]) -> bytes:
-    """One cluster; block times must not fall and lie within 32 s of `t_ms` (RFC 9559 10.2)."""
+def cluster(n: int, blocks: Sequence[Block], end_ms: int) -> bytes:
+    """One cluster; block times must not fall and lie within 32 s (RFC 9559 10.2). WebM needs neither number nor end."""
+    t_ms = blocks[0].t_ms
     parts = [_uint(b"\xe7", t_ms)]
     for block in blocks:
         number = VIDEO_TRACK if block.track == "video" else AUDIO_TRACK
@@ -165,12 +140,10 @@ def cluster(t_ms: int, blocks: Sequence[Block]) -> bytes:
     return element(b"\x1f\x43\xb6\x75", b"".join(parts))
 
 
-class CuePoint(msgspec.Struct, frozen=True):
-    """A place to seek to: time in ms, offset of its cluster from the first cluster."""
-
-    t_ms: int
-    offset: int
-    track: Literal["audio", "video"]
+def closing(shape: Shape, points: Sequence[CuePoint], clusters_bytes: int, length_ms: int) -> tuple[bytes, bytes]:
+    """(final head, cues)."""
+    index = cues(shape, points)
+    return head(shape, Closing(clusters_bytes, len(index), length_ms)), index
 
 
 def cues(shape: Shape, points: Sequence[CuePoint]) -> bytes:

@@ -1,18 +1,21 @@
 """Chromium publishes a 720p camera through a real worker, and a second page sees it through the worker's one offer."""
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from foundation.bus import Bus
 from media import contract
 from recordings import journal
+from recordings.muxer import EpochMuxer
 from tests.support.media_worker import Node, running_worker
 from tests.support.relay import relay
 
@@ -27,13 +30,15 @@ ARGUMENTS = [
 ]
 PAGE = """<!doctype html><meta charset=utf-8><video id=v0 autoplay muted playsinline></video><script>
 let pc
-async function offer(configuration) {
+async function offer(configuration, only) {
   const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: {width: 1280, height: 720}})
   const [sound] = stream.getAudioTracks(), [picture] = stream.getVideoTracks()
   pc = new RTCPeerConnection(configuration)
   pc.addTransceiver(sound, {direction: 'sendonly'})
   const camera = pc.addTransceiver(picture, {
     direction: 'sendonly', sendEncodings: [{maxBitrate: 2500000, scalabilityMode: 'L1T3'}]})
+  const known = RTCRtpSender.getCapabilities('video').codecs
+  if (only) camera.setCodecPreferences(known.filter(({mimeType}) => [only, 'video/rtx'].includes(mimeType)))
   const parameters = camera.sender.getParameters()
   parameters.degradationPreference = 'maintain-resolution'
   await camera.sender.setParameters(parameters)
@@ -184,6 +189,42 @@ async def test_a_browser_sends_and_another_sees_hears_and_the_journal_keeps_it(
     pictures = [r.rtp for r in kept if r.track == 1]
     numbers = sorted(int.from_bytes(rtp[2:4], "big") for rtp in pictures)
     assert len(set(numbers)) == len(numbers) > seen["framesDecoded"]
+
+
+async def test_a_browser_that_sends_only_h264_is_seen_and_its_recording_plays(
+    chromium: Browser, bus: Bus, tmp_path: Path
+) -> None:
+    async with running_worker(bus, tmp_path) as worker:
+        node = Node(bus, worker.worker_id, "call_1")
+        await node.listen()
+        for leg in ("leg_a", "leg_b"):
+            await node.open_leg(leg, recorded=leg == "leg_a")
+        sender, viewer = await open_page(chromium, camera=True), await open_page(chromium, camera=False)
+        offered = await sender.evaluate("offer(undefined, 'video/H264')")
+        assert "VP8" not in offered
+        await sender.evaluate("sdp => answered(sdp)", await node.publish("leg_a", offered, TRACKS))
+        await node.hears(contract.MediaFlowing, leg="leg_a", kind="camera")
+        offer = await node.subscribe("leg_b")
+        await node.done(contract.AssignSlots("call_1", "leg_b", [contract.SlotSpec("v0", "leg_a", "camera")]))
+        answer = await viewer.evaluate("sdp => answer(sdp)", offer)
+        await node.done(contract.SubscribeAnswer("call_1", "leg_b", answer))
+        seen = await wait_for(viewer, "inbound-rtp", "video", "framesDecoded", 45)
+        assert (seen["frameWidth"], seen["frameHeight"]) == (1280, 720)
+        [epoch] = await node.close()
+
+    records = [entry.record for entry in journal.read(journal.journal_path(tmp_path, "w1", "call_1", "leg_a", epoch))]
+    header = records.pop(0)
+    assert isinstance(header, journal.JournalHeader)
+    muxer = EpochMuxer(header)
+    clusters = [cluster for record in records for cluster in muxer.feed(record)] + muxer.finish()
+    facts = muxer.facts()
+    # The end may come in the middle of a picture.
+    assert facts.video_frames >= 45 and facts.lost_frames <= facts.lost_packets + facts.dropped_by_sender + 1
+    head, cues = muxer.closing()
+    with av.open(io.BytesIO(head + b"".join(cluster.data for cluster in clusters) + cues)) as file:
+        pictures = list(file.decode(video=0))
+    assert len(pictures) == facts.video_frames
+    assert {(picture.width, picture.height) for picture in pictures} == {(1280, 720)}
 
 
 async def test_where_udp_is_blocked_the_browser_comes_over_tcp(chromium: Browser, bus: Bus, tmp_path: Path) -> None:

@@ -62,3 +62,17 @@ m=application 9 UDP/DTLS/SCTP webrtc-datachannel
 a=sctp-port:5000
 a=max-message-size:262144
 """.replace("\n", "\r\n")
+
+BASELINE = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+
+
+def h264_only(*parameters: str) -> str:
+    """The browser's offer if it had only these kinds of H.264."""
+    types = [str(100 + 2 * n) for n in range(len(parameters))]
+    offer = CHROMIUM_OFFER.replace("SAVPF 98 96 97 102", f"SAVPF {' '.join(types)} 97").replace("apt=96", "apt=100")
+    lines = [line for line in offer.split("\r\n") if not any(f":{n} " in line for n in (96, 98, 102))]
+    at = lines.index("a=rtpmap:97 rtx/90000")
+    for payload_type, text in zip(types, parameters, strict=True):
+        feedback = [f"a=rtcp-fb:{payload_type} {kind}" for kind in ("nack", "nack pli", "transport-cc")]
+        lines[at:at] = [f"a=rtpmap:{payload_type} H264/90000", *feedback, f"a=fmtp:{payload_type} {text}"]
+    return "\r\n".join(lines)

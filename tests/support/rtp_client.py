@@ -37,8 +37,8 @@ class RtpClient(asyncio.DatagramProtocol):
     # --- SDP ----------------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def offer() -> str:
-        return CHROMIUM_OFFER.replace(FINGERPRINT, IDENTITY.fingerprint.value)
+    def offer(offer: str = CHROMIUM_OFFER) -> str:
+        return offer.replace(FINGERPRINT, IDENTITY.fingerprint.value)
 
     @staticmethod
     def answer(offer: str) -> str:

@@ -12,11 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from media import contract, layers, negotiation, rtcp, sdp, stun
+from media import contract, h264, layers, negotiation, rtcp, sdp, stun
 from media.congestion import ArrivalLog
 from media.rtp import RtpError, build, mid_extension, read, readdress, repaired
-from recordings import depacketize, journal
-from tests.support.offers import CHROMIUM_OFFER
+from recordings import depacketize, fmp4, journal
+from recordings import h264 as pictures
+from recordings.container import Block, ParameterSets, Shape
+from tests.support.offers import BASELINE, CHROMIUM_OFFER, h264_only
 
 PASSWORD = b"0123456789abcdef01234567"
 
@@ -35,7 +37,7 @@ def a_packet(data: bytes) -> None:
         packet = read(data)
         for identifier in range(1, 16):
             packet.extension(identifier)
-        for judge in (layers.starts_picture, layers.starts_keyframe, layers.picture_id):
+        for judge in (layers.starts_picture, layers.starts_keyframe, layers.picture_id, h264.starts_keyframe):
             judge(packet.payload)
         layers.nothing_between(packet.body, packet.body)
         sent = read(readdress(packet, 1, 96, mid_extension(4, "v0")))
@@ -98,6 +100,37 @@ def a_stream(data: bytes) -> None:
         frames.flush()
 
 
+def an_h264_stream(data: bytes) -> None:
+    """H.264 from a journal: pieces of the input as packets, three bytes before each for size, time and what is missing.
+    Every picture comes out as whole units, keyframes with what decodes them, and a fragment takes them as they are.
+    """
+    order, frames, at, now_ns, sequence, timestamp = depacketize.Reorder(), pictures.H264Frames(), 0, 0, 0, 0
+    found: list[depacketize.Frame | depacketize.LostFrame] = []
+    while at + 3 <= len(data):
+        size, steps = data[at] << 2 | data[at + 1] & 3, data[at + 2]
+        payload = data[at + 3 : at + 3 + size]
+        at += 3 + size
+        now_ns += 20_000_000
+        sequence += 1 + (steps & 3 == 3)
+        timestamp += 3000 * (steps >> 2 & 1)
+        packet = depacketize.Rtp(sequence & 0xFFFF, timestamp, bool(steps & 0x80), payload)
+        for item in order.push(packet, now_ns):
+            found += frames.push(item)
+    for item in order.flush(now_ns):
+        found += frames.push(item)
+    whole = [each for each in found + frames.flush() if isinstance(each, depacketize.Frame)]
+    assert not whole or whole[0].keyframe
+    for frame in whole:
+        assert b"".join(len(unit).to_bytes(4, "big") + unit for unit in pictures.units_of(frame.data)) == frame.data
+        assert not frame.keyframe or (frame.width and pictures.parameter_sets(frame.data))
+    if whole:
+        sets = pictures.parameter_sets(whole[0].data)
+        assert isinstance(sets, ParameterSets)
+        assert len(fmp4.head(Shape(False, True, whole[0].width, whole[0].height, 1, b"", "H264", sets))) == 2048
+        blocks = [Block("video", n, frame.keyframe, frame.data) for n, frame in enumerate(whole)]
+        assert fmp4.cluster(0, blocks, len(blocks)).endswith(b"".join(frame.data for frame in whole))
+
+
 def some_arrivals(data: bytes) -> None:
     """Transport-wide numbers in any order: feedback never exceeds a datagram."""
     log = ArrivalLog()
@@ -109,7 +142,7 @@ def some_arrivals(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (a_check, a_packet, a_report, an_offer, a_request, a_journal, a_stream, some_arrivals)
+    for target in (a_check, a_packet, a_report, an_offer, a_request, a_journal, a_stream, an_h264_stream, some_arrivals)
 }
 
 
@@ -124,12 +157,21 @@ def seeds() -> dict[str, list[bytes]]:
         "a_check": [stun.binding_request(b"t" * 12, "ufrag:me", PASSWORD, use_candidate=True)],
         "a_packet": [picture, build(97, 7, 0, 9, b"\0\7" + b"again", padding=4)],
         "a_report": [reports, rtcp.receiver_report(rtcp.ReceiverReport(1, (block, block)))],
-        "an_offer": [CHROMIUM_OFFER.encode()],
+        "an_offer": [CHROMIUM_OFFER.encode(), h264_only(BASELINE).encode()],
         "a_request": [contract.encode(request), contract.encode(contract.CloseSession("call_1"))],
         "a_journal": [_a_journal(picture)],
         "a_stream": [b"".join(len(packet).to_bytes(2, "big") + packet for packet in [picture] * 4)],
+        "an_h264_stream": [_an_h264_stream()],
         "some_arrivals": [bytes(range(64)), b"\xff\xfe\xff\xff\x00\x00\x00\x01" * 8],
     }
+
+
+def _an_h264_stream() -> bytes:
+    """Parameter sets of 640 × 360 in one packet, an IDR picture, a fragmented picture."""
+    sets = bytes.fromhex("6742c01eda0280bfe584000003000400000300ca3c58ba80"), bytes.fromhex("68ce3c80")
+    together = b"\x78" + b"".join(len(unit).to_bytes(2, "big") + unit for unit in sets)
+    sent = [(together, 0), (b"\x65\x88\x84", 0x80), (b"\x5c\x81\x9a", 4), (b"\x5c\x41\x01", 0x80)]
+    return b"".join(bytes((len(payload) >> 2, len(payload) & 3, steps)) + payload for payload, steps in sent)
 
 
 def _a_journal(packet: bytes) -> bytes:

@@ -12,6 +12,7 @@ from media import contract
 from media.worker import MediaWorker
 from recordings import journal
 from tests.support.media_worker import Node, running_worker
+from tests.support.offers import CHROMIUM_OFFER
 from tests.support.rtp_client import RtpClient
 from tests.support.waiting import until
 
@@ -29,18 +30,20 @@ class Call:
     spool: Path
     clients: list[RtpClient] = field(default_factory=list)
 
-    async def publisher(self, leg: str = "leg_a", *, tcp: bool = False) -> RtpClient:
+    async def publisher(self, leg: str = "leg_a", *, tcp: bool = False, offer: str = CHROMIUM_OFFER) -> RtpClient:
         client = self._client()
-        answer = await self.node.publish(leg, client.offer(), TRACKS)
+        answer = await self.node.publish(leg, client.offer(offer), TRACKS)
         await client.connect(answer, tcp=tcp)
         await self.node.hears(contract.LegUp, leg=leg, direction="publish")
         return client
 
-    async def viewer(self, leg: str = "leg_b", *, tcp: bool = False) -> RtpClient:
+    async def viewer(self, leg: str = "leg_b", *, tcp: bool = False, without: str = "") -> RtpClient:
+        """A viewer whose browser does not know the payload type ``without``."""
         client = self._client()
         offer = await self.node.subscribe(leg)
         await self.node.done(contract.AssignSlots(self.node.session, leg, SLOTS))
-        await self.node.done(contract.SubscribeAnswer(self.node.session, leg, client.answer(offer)))
+        answer = client.answer(offer.replace(f"SAVPF 96 {without}\r", "SAVPF 96\r") if without else offer)
+        await self.node.done(contract.SubscribeAnswer(self.node.session, leg, answer))
         await client.connect(offer, tcp=tcp)
         await self.node.hears(contract.LegUp, leg=leg, direction="subscribe")
         return client

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -92,8 +93,10 @@ async def open_record(conn: AsyncConnection, record: str, at: datetime, place: s
     await office.insert_record(conn, record, case, matter_version=1, scheduled_at=at, at=at)
 
 
-async def hold_call(means: Means, db: Database, clock: ManualClock, spool: Path, record: str) -> None:
-    """A call of six seconds, a photograph, the result; packaged to its end."""
+async def hold_call(
+    means: Means, db: Database, clock: ManualClock, spool: Path, record: str, phone: ModuleType = rtp_source
+) -> None:
+    """A call of six seconds from this phone, a photograph, the result; packaged to its end."""
     picture = io.BytesIO()
     Image.new("RGB", (640, 480), (90, 120, 80)).save(picture, "JPEG")
     photo = await means.objects.put(
@@ -103,8 +106,8 @@ async def hold_call(means: Means, db: Database, clock: ManualClock, spool: Path,
     async with db.begin() as conn:
         await told(conn, record, clock, ("applicant:person:joined", "inv_1", joined))
         await told(conn, record, clock, ("officer:call:started", "stf_1", {"call": f"call_{record}"}))
-    head = rtp_source.header(epoch=f"ep_{record}"[:40], record=record)
-    await asyncio.to_thread(rtp_source.write_journal, spool, head, rtp_source.call(SECONDS))
+    head = phone.header(epoch=f"ep_{record}"[:40], record=record)
+    await asyncio.to_thread(rtp_source.write_journal, spool, head, phone.call(SECONDS))
     clock.advance(3)
     async with db.begin() as conn:
         body = {"photo": "pho_1", "sha256": photo.sha256, "item": "fc-01"}

@@ -11,7 +11,7 @@ from media import sdp
 from media.contract import SLOT_MIDS
 from media.dtls import Fingerprint
 from media.negotiation import Refusal, read_answer, read_offer, read_restart
-from tests.support.offers import CHROMIUM_OFFER, FINGERPRINT
+from tests.support.offers import BASELINE, CHROMIUM_OFFER, FINGERPRINT, h264_only
 
 LOCAL = sdp.Local("ufrag123", "password-of-24-characters", Fingerprint("sha-256", FINGERPRINT), ["192.0.2.1"], 8490)
 KINDS = {"0": "audio", "1": "camera"}
@@ -73,7 +73,9 @@ def test_the_one_offer_has_every_slot_and_names_no_stream() -> None:
 
 
 def test_an_answer_to_the_one_offer_is_taken() -> None:
-    transport = read_answer(chosen(sdp.subscribe_offer(LOCAL)))
+    told = read_answer(chosen(sdp.subscribe_offer(LOCAL)))
+    transport = told.transport
+    assert told.codecs == {"opus", "VP8", "H264"}
     assert transport.setup == "active" and transport.fingerprints[0].value == FINGERPRINT
 
 
@@ -81,7 +83,7 @@ def test_an_answer_to_the_one_offer_is_taken() -> None:
     "change",
     [
         lambda a: a.replace("a=mid:a3", "a=mid:b3"),
-        lambda a: a.replace("m=video 8490 UDP/TLS/RTP/SAVPF 96", "m=video 8490 UDP/TLS/RTP/SAVPF 98"),
+        lambda a: a.replace("m=video 8490 UDP/TLS/RTP/SAVPF 96 102", "m=video 8490 UDP/TLS/RTP/SAVPF 98"),
         lambda a: a.replace("a=setup:active", "a=setup:actpass"),
         lambda a: a.replace(f"a=extmap:4 {sdp.MID_URI}\r\n", ""),
         lambda a: a.replace(f"a=fingerprint:sha-256 {FINGERPRINT}\r\n", ""),
@@ -138,6 +140,63 @@ def test_a_restart_must_be_the_same_browser_with_the_same_tracks() -> None:
         assert refusal.value.code == code
 
 
+def test_a_browser_with_vp8_and_h264_is_asked_for_vp8() -> None:
+    offer = CHROMIUM_OFFER.replace(
+        "a=rtpmap:102 H264/90000\r\n", f"a=rtpmap:102 H264/90000\r\na=fmtp:102 {BASELINE}\r\n"
+    )
+    assert [line.codec for line in read_offer(offer, KINDS).lines] == ["opus", "VP8"]  # type: ignore[arg-type]
+
+
+def test_a_browser_that_has_only_h264_is_taken_with_its_repair_stream() -> None:
+    taken = read_offer(h264_only(BASELINE), KINDS)  # type: ignore[arg-type]
+    video = taken.lines[1]
+    assert (video.codec, video.payload_type, video.repair_type) == ("H264", 100, 97)
+    answer = taken.answer(LOCAL)
+    assert "m=video 8490 UDP/TLS/RTP/SAVPF 100 97\r\n" in answer and "VP8" not in answer
+    told = sdp.parse(answer)[1].codecs[100]
+    assert told.name == "H264" and "nack pli" in told.feedback
+    assert told.parameters == {
+        "level-asymmetry-allowed": "1",
+        "packetization-mode": "1",
+        "profile-level-id": "42e01f",
+    }
+
+
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [
+        (("packetization-mode=1;profile-level-id=42001f", BASELINE), 102),
+        (("packetization-mode=1;profile-level-id=640c1f", BASELINE), 102),
+        (("packetization-mode=0;profile-level-id=42e01f", "packetization-mode=1;profile-level-id=42C02A"), 102),
+        (("packetization-mode=1;profile-level-id=42001f",), 100),
+        (("packetization-mode=1;profile-level-id=4de01f",), 100),
+        (("packetization-mode=1",), 100),
+        (("packetization-mode=1;profile-level-id=640c1f",), None),
+        (("packetization-mode=1;profile-level-id=4d401f",), None),
+        (("packetization-mode=0;profile-level-id=42e01f",), None),
+        (("profile-level-id=42e01f",), None),
+        (("packetization-mode=1;profile-level-id=42e0",), None),
+        (("packetization-mode=1;profile-level-id=zze01f",), None),
+    ],
+)
+def test_of_h264_what_every_viewer_decodes_is_taken(offered: tuple[str, ...], taken: int | None) -> None:
+    if taken is not None:
+        assert read_offer(h264_only(*offered), KINDS).lines[1].payload_type == taken  # type: ignore[arg-type]
+        return
+    with pytest.raises(Refusal) as refusal:
+        read_offer(h264_only(*offered), KINDS)  # type: ignore[arg-type]
+    assert refusal.value.code == "no_codec"
+
+
+def test_a_viewer_is_sent_only_what_its_answer_takes() -> None:
+    offer = chosen(sdp.subscribe_offer(LOCAL))
+    assert "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" in offer
+    without = offer.replace("SAVPF 96 102", "SAVPF 96")
+    assert read_answer(without).codecs == {"opus", "VP8"}
+    assert read_answer(offer.replace("SAVPF 96 102", "SAVPF 102")).codecs == {"opus", "H264"}
+    assert read_answer(offer.replace("SAVPF 96 102", "SAVPF 96", 1)).codecs == {"opus", "VP8"}
+
+
 @given(st.text(max_size=300))
 def test_arbitrary_text_raises_nothing_but_our_own_error(text: str) -> None:
     for candidate in (text, "v=0\r\n" + text):
@@ -147,7 +206,7 @@ def test_arbitrary_text_raises_nothing_but_our_own_error(text: str) -> None:
 
 @given(st.data())
 def test_a_damaged_offer_is_read_or_refused(data: st.DataObject) -> None:
-    lines = CHROMIUM_OFFER.split("\r\n")
+    lines = data.draw(st.sampled_from([CHROMIUM_OFFER, h264_only(BASELINE, BASELINE)])).split("\r\n")
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(lines) - 1))
         cut = data.draw(st.integers(0, 40))

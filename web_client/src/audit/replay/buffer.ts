@@ -1,7 +1,7 @@
 /**
  * What to fetch, append and throw away so that a leg plays at a position.
  *
- * Theory of operation. A leg is a row of epochs; an epoch is one WebM: an init segment and clusters
+ * Theory of operation. A leg is a row of epochs; an epoch is one WebM or MP4: an init segment and clusters
  * of at most a second, listed with their times in the Timeline. MediaSource takes them in any order
  * as long as each run starts with a keyframe. The plan around the play head is therefore a matter of
  * numbers alone: the run starts at the newest keyframe at or before the head, goes on to `AHEAD_MS`

@@ -115,7 +115,7 @@ export class LegPlayer {
     const { buffered } = this.video
     const second = head / 1000
     for (let i = 0; i < buffered.length; i += 1) {
-      // 0.12 s: WebM rounds to milliseconds and an epoch's first picture comes a little after its first sound.
+      // 0.12 s: our files round to milliseconds and an epoch's first picture comes a little after its first sound.
       if (buffered.start(i) - 0.12 <= second && second <= buffered.end(i)) return true
     }
     // The last frame of an epoch stands a moment past the end of its data.

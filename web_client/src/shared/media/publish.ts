@@ -196,6 +196,7 @@ export class Publisher extends Link {
   }
 }
 
+/** VP8 first. Where a browser has none, its H.264 is offered as it stands and the server takes the constrained baseline. */
 function preferVp8(transceiver: RTCRtpTransceiver): void {
   const codecs = RTCRtpSender.getCapabilities?.('video')?.codecs ?? []
   const vp8 = codecs.filter((codec) => codec.mimeType === 'video/VP8')
