@@ -4,6 +4,8 @@ Everything is measured on small copies, because advice needs no more and the sma
 wide for smear, 320 for cells and sameness, 32 × 18 for movement.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,9 @@ CELLS = 16, 9
 _TINY = 32, 18
 _BLACK, _WHITE = 16.0, 235.0  # VP8's luma is of limited range (RFC 6386 §5 gives the decoder no other)
 _CELL_SPREAD = 2.5  # standard deviation within a cell that is more than what an encoder leaves of a sensor's noise
-_EDGE = 2.0  # differences below are noise and the encoder's, not edges
+_EDGE = 1  # differences below are noise and the encoder's, not edges
 _BLUR_SPAN = 9  # pixels: as in the paper
+_FINE = 6  # bits behind the point: 16-bit whole numbers are four times as fast as floats
 _PLAIN = 0.4  # mean difference between neighbours below which a picture has too few edges to call it smeared
 
 
@@ -81,19 +84,24 @@ def _blur(wide: Luma) -> float:
     """The blur effect of Crete and others, of the worse direction: how little a further smear takes from the edges.
     0 where there are no edges to judge by.
     """
-    values = wide.astype(np.float32)
+    values = np.left_shift(wide, _FINE, dtype=np.uint16)
     return max(_smear(values, 0), _smear(values, 1))
 
 
-def _smear(values: npt.NDArray[np.float32], axis: int) -> float:
+def _smear(values: npt.NDArray[np.uint16], axis: int) -> float:
     if values.shape[axis] <= _BLUR_SPAN:
         return 0.0
-    span = (1, _BLUR_SPAN) if axis == 0 else (_BLUR_SPAN, 1)
-    smeared = cv2.blur(values, span)
-    edges = np.abs(np.diff(values, axis=axis))
-    left = np.abs(np.diff(smeared, axis=axis))
-    edges[edges < _EDGE] = 0
-    if float(edges.mean()) < _PLAIN:
+    smeared = cv2.blur(values, (1, _BLUR_SPAN) if axis == 0 else (_BLUR_SPAN, 1))
+    edges = _steps(values, axis)
+    edges = cv2.threshold(edges, int(_EDGE) << _FINE, 0, cv2.THRESH_TOZERO)[1]
+    total = cv2.sumElems(edges)[0]
+    if total < edges.size * _PLAIN * (1 << _FINE):
         return 0.0
-    gone = np.maximum(edges - left, 0)
-    return float(1 - gone.sum() / edges.sum())
+    gone = cv2.subtract(edges, _steps(smeared, axis))  # never below 0
+    return float(1 - cv2.sumElems(gone)[0] / total)
+
+
+def _steps(values: Any, axis: int) -> Any:
+    """How much neighbours differ."""
+    first, second = (values[1:], values[:-1]) if axis == 0 else (values[:, 1:], values[:, :-1])
+    return cv2.absdiff(first, second)
