@@ -87,7 +87,7 @@ class Lookout:
         self._reader = Reader()
         self._thread = ThreadPoolExecutor(1, "pictures")
         self._cameras: dict[tuple[str, str], _Camera] = {}
-        self._lines: dict[tuple[str, str, Direction], _Verdict] = {}
+        self._lines: dict[str, dict[tuple[str, Direction], _Verdict]] = {}  # by session
         self._due: deque[tuple[str, str, Source]] = deque()
         self._busy = False
         self._closed = False
@@ -124,14 +124,12 @@ class Lookout:
 
     def interval(self, session: str, stats: Iterable[LegStats], now_ns: int) -> None:
         """Every two seconds, for each session: what its lines did."""
+        known, there = self._lines.get(session, {}), {}
         for each in stats:
-            key = session, each.leg, each.direction
             if not each.connected:
-                self._lines.pop(key, None)
                 continue
-            verdict = self._lines.get(key)
-            if verdict is None:
-                verdict = self._lines[key] = _Verdict(since_ns=self._wall_ns())
+            key = each.leg, each.direction
+            verdict = there[key] = known.get(key) or _Verdict(since_ns=self._wall_ns())
             changed = verdict.line.interval(each, camera=self._sees(session, each.leg))
             if changed:
                 verdict.since_ns = self._wall_ns()
@@ -139,15 +137,17 @@ class Lookout:
                 verdict.told_ns = now_ns
                 judged = contract.LineJudged(session, each.leg, each.direction, verdict.line.weak, verdict.since_ns)
                 self._emit(session, judged)
+        self._lines[session] = there
 
     def forget(self, session: str) -> None:
         """This session is over."""
-        self._lines = {key: verdict for key, verdict in self._lines.items() if key[0] != session}
+        self._lines.pop(session, None)
 
     async def close(self) -> None:
         """End the sandbox and its thread."""
         self._closed = True
         self._due.clear()
+        self._reader.interrupt()  # whoever stops a worker does not wait for a picture
         await asyncio.get_running_loop().run_in_executor(self._thread, self._reader.close)
         self._thread.shutdown(wait=False)
 
@@ -193,7 +193,7 @@ class Lookout:
         elif (seen := done.result()) is None:
             outcome = "unreadable"
         elif self._cameras.get((session, leg)) is camera:
-            camera.seen = True
+            camera.seen, camera.shun_ns = True, SHUN_NS
             if camera.standing.look(seen):
                 self._changed(session, leg, camera, now_ns)
         self._looks.labels(self._worker, outcome).inc()

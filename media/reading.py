@@ -42,7 +42,7 @@ class Resting(Exception):
 
 
 class Reader:
-    """One sandbox at a time. Not thread-safe: one thread calls it."""
+    """One sandbox at a time. Not thread-safe: one thread calls it, but for `interrupt`."""
 
     def __init__(self, answer_s: float = ANSWER_S) -> None:
         self._answer_s = answer_s
@@ -80,6 +80,12 @@ class Reader:
             raise self._died(ValueError("figures that no picture has"))
         self._pause_s = PAUSE_S
         return seen
+
+    def interrupt(self) -> None:
+        """End what `read` waits for; the one method that another thread may call."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the sandbox, if there is one."""

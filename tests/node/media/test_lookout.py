@@ -144,6 +144,44 @@ async def test_whose_picture_killed_the_sandbox_is_left_alone_for_a_minute(call:
     await film(call, sender, DARK, "dark")
 
 
+async def test_a_sandbox_that_hangs_is_waited_for_by_nobody(call: Call) -> None:
+    lookout = call.worker._lookout
+    sender, viewer = Sender(await watched(call), call.clock), await call.viewer()
+    publisher = Sender(await call.publisher(), call.clock)
+    await film(call, sender, DARK, "dark")
+    assert lookout._reader.pid is not None
+    os.kill(lookout._reader.pid, signal.SIGSTOP)
+    await deliver(call, sender, LIT[0])
+    await pass_by(call, sender, "leg_w", 2)
+    await until(lambda: None if lookout._busy else "nobody looks")
+    seen = len(viewer.packets)
+    for frame in LIT:
+        await deliver(call, publisher, frame, "leg_a")
+    await until(lambda: None if len(viewer.packets) > seen + 4 else "nothing was forwarded")
+    await deliver(call, sender, LIT[1])
+    assert call.node.heard(contract.PictureJudged, leg="leg_w")[-1].finding == "dark"
+    # It is killed when its time is up, and only then is its place taken.
+    await until(lambda: None if looks(call, "died") == 1 else "it hangs", 30)
+
+
+async def test_all_cameras_get_their_turn(call: Call) -> None:
+    senders = {leg: Sender(await watched(call, leg), call.clock) for leg in ("leg_1", "leg_2", "leg_3", "leg_4")}
+
+    def unseen() -> set[str]:
+        dark = {event.leg for event in call.node.heard(contract.PictureJudged, finding="dark")}
+        return set(senders) - dark
+
+    for frame in itertools.islice(itertools.cycle(DARK), 12):
+        for leg, sender in senders.items():
+            await deliver(call, sender, frame, leg)
+        call.clock.advance(1)
+        for leg, sender in senders.items():
+            await deliver(call, sender, MOVED, leg)
+        call.clock.advance(1)
+        await asyncio.sleep(0.5)
+    await until(lambda: f"nothing was said of {unseen()}" if unseen() else None)
+
+
 async def test_a_worker_that_is_told_not_to_looks_at_nothing(call: Call) -> None:
     call.worker._watches = False
     sender = Sender(await watched(call), call.clock)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_sandbox_that_hangs_is_killed() -> None:
     assert reader.pid is None
     assert not Path(f"/proc/{pid}").exists()
     reader.close()
+
+
+def test_a_read_that_waits_can_be_ended_from_outside(reader: Reader) -> None:
+    reader.read(1, GOOD)
+    assert reader.pid is not None
+    os.kill(reader.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(reader.read, 1, GOOD)
+        reader.interrupt()
+        with pytest.raises(SandboxDied):
+            waiting.result()
 
 
 def test_who_dies_again_and_again_rests_longer(monkeypatch: pytest.MonkeyPatch) -> None:
