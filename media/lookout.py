@@ -74,7 +74,7 @@ def keyframe_of(source: Source) -> bytes | None:
         if parsed is not None:  # a packet of mere padding may lie between
             parts.append(parsed.data)
         if packet.marker and packet.payload_bytes:
-            return b"".join(parts)
+            return b"".join(parts) or None
     return None
 
 
