@@ -55,5 +55,7 @@ async def test_what_the_camera_shows_is_told(finding: PictureFinding, bus: Bus, 
         read = worker._lookout._looks.labels("w1", "read")._value
         await until(lambda: None if read.get() >= 4 else f"{read.get()} pictures were looked at", 60)
         told = {event.finding for event in node.heard(contract.PictureJudged)}
-        assert told == {"good", finding}, f"{told}: it was good until it was looked at, and nothing else since"
+        # A swing that comes round to the same place between two looks is smeared and seems not to have moved.
+        allowed = {"good", finding, "blurred"} if finding == "fast" else {"good", finding}
+        assert finding in told and told <= allowed, told
         await browser.close()
