@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     media_public_addresses: tuple[str, ...] = Field(
         (), description="Addresses browsers reach the media worker at, as a JSON list. Empty: the one it binds."
     )
+    media_watch_pictures: bool = Field(
+        True,
+        description="Look at an applicant's picture every few seconds, in a process without any rights, and say when "
+        "it is dark, covered, smeared or still. Off: only lines are judged.",
+    )
     turn_urls: tuple[str, ...] = Field(
         (),
         description="Relays for networks that let neither UDP nor the media port's TCP through, as a JSON list: "

@@ -181,6 +181,16 @@ class InterruptionView(Struct, frozen=True, kw_only=True):
     leg: str
 
 
+class FindingView(Struct, frozen=True, kw_only=True):
+    """What is wrong now with a leg's picture (covered, dark, fast, blurred, still), or with the line on which it sends
+    or receives (weak)."""
+
+    leg: str
+    about: str
+    finding: str
+    since: datetime
+
+
 class ReasonView(Struct, frozen=True, kw_only=True):
     """Why no concluding result yet; `params` let a client say it in its own words."""
 
@@ -238,6 +248,7 @@ class View(Struct, frozen=True, kw_only=True):
     device: DeviceView | None
     wait_message: MessageView | None
     interruptions: tuple[InterruptionView, ...]
+    quality: tuple[FindingView, ...]
     mask: Mapping[str, bool]
     may_close: bool
     close_reasons: tuple[ReasonView, ...]

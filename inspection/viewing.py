@@ -15,6 +15,7 @@ from inspection.view import (
     ConflictView,
     ConsentView,
     DeviceView,
+    FindingView,
     InterruptionView,
     ItemView,
     MatterView,
@@ -80,6 +81,7 @@ def view(state: InspectionState, party: Party, now: datetime, queue: Queue | Non
         interruptions=tuple(
             InterruptionView(from_=gap.start, to=gap.end, cause=gap.cause, leg=gap.leg) for gap in session.gaps
         ),
+        quality=_quality(state, party),
         mask={person.leg: person.leg in session.masks for person in session.people.values()},
         may_close=officer and in_call and not reasons,
         close_reasons=tuple(_reason(reason) for reason in reasons) if in_call else (),
@@ -255,6 +257,17 @@ def _place(state: InspectionState) -> PlaceView | None:
         return None
     return PlaceView(
         lat=place.lat, lon=place.lon, accuracy_m=place.accuracy_m, distance_m=place.distance_m, at=place.at
+    )
+
+
+def _quality(state: InspectionState, party: Party) -> tuple[FindingView, ...]:
+    """Officers see everybody's, others their own."""
+    person = state.session.people.get(party.id)
+    own = person.leg if person is not None else None
+    return tuple(
+        FindingView(leg=each.leg, about=each.about, finding=each.finding, since=each.since)
+        for each in state.session.findings
+        if each.finding != "good" and (party.role in OFFICERS or each.leg == own)
     )
 
 

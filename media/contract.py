@@ -11,6 +11,7 @@ import msgspec
 
 Kind = Literal["audio", "camera", "screen"]
 Direction = Literal["publish", "subscribe"]
+PictureFinding = Literal["good", "covered", "dark", "fast", "blurred", "still"]
 
 AUDIO_SLOTS = 6  # a call seats six people
 VIDEO_SLOTS = 12  # each with a camera and a screen
@@ -40,12 +41,14 @@ class SlotSpec(msgspec.Struct, frozen=True):
 
 
 class OpenLeg(_Message, frozen=True):
-    """Admit a participant to a session; the first leg opens the session."""
+    """Admit a participant to a session; the first leg opens the session. ``watched``: what its camera shows is looked
+    at, for advice."""
 
     session: str
     record: str
     leg: str
     recorded: bool
+    watched: bool = False
 
 
 class Publish(_Message, frozen=True):
@@ -277,6 +280,26 @@ class Quality(_Message, frozen=True):
     kbps: float
 
 
+class PictureJudged(_Message, frozen=True):
+    """What is to be said of a watched leg's camera since ``at_ns``, good included: when it changes, and again every
+    20 s for nodes that did not hear."""
+
+    session: str
+    leg: str
+    finding: PictureFinding
+    at_ns: int
+
+
+class LineJudged(_Message, frozen=True):
+    """Whether a direction of a leg is too weak to inspect by since ``at_ns``; told as often."""
+
+    session: str
+    leg: str
+    direction: Direction
+    weak: bool
+    at_ns: int
+
+
 class Disk(msgspec.Struct, frozen=True):
     """A folder of journals: its number in the settings (0 is the first), free space of its disk as a share of 1, and
     what is wrong with it, if anything."""
@@ -313,6 +336,8 @@ Event = (
     | RecordingFault
     | RecordingResumed
     | Quality
+    | PictureJudged
+    | LineJudged
 )
 
 _encoder = msgspec.json.Encoder()

@@ -34,12 +34,12 @@ class Session:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def open_leg(self, leg: str, *, recorded: bool) -> None:
+    def open_leg(self, leg: str, *, recorded: bool, watched: bool = False) -> None:
         """Admit a participant; doing so again changes nothing."""
         if leg not in self.legs:
             if len(self.legs) >= LEGS_MAX:
                 raise Refusal("session_full", f"more than {LEGS_MAX} legs")
-            self.legs[leg] = Leg(self, self._engine, leg, recorded=recorded)
+            self.legs[leg] = Leg(self, self._engine, leg, recorded=recorded, watched=watched)
 
     def publish(self, leg_id: str, offer_sdp: str, tracks: Sequence[contract.TrackSpec]) -> str:
         """Take a publisher's offer; returns the answer. An earlier connection of the leg is replaced."""
@@ -219,11 +219,13 @@ class Session:
             if leg.publication is not None:
                 leg.publication.second(now_ns)
 
-    def quality(self, now_ns: int) -> None:
-        """Every two seconds: tell how each connection has been."""
-        for s in self.stats(now_ns):
+    def quality(self, now_ns: int) -> list[contract.LegStats]:
+        """Every two seconds: tell how each connection has been, and return the same."""
+        stats = self.stats(now_ns)
+        for s in stats:
             if s.connected:
                 self._engine.emit(self.id, contract.Quality(self.id, s.leg, s.direction, s.loss, s.rtt_ms, s.kbps))
+        return stats
 
     def stats(self, now_ns: int | None = None) -> list[contract.LegStats]:
         """Figures of all connections; with a time, those per interval are taken anew."""

@@ -50,9 +50,10 @@ class Room(Protocol):
 class Leg:
     """The audience of its connections (publication.Audience, viewer.Audience)."""
 
-    def __init__(self, room: Room, engine: Engine, leg: str, *, recorded: bool) -> None:
+    def __init__(self, room: Room, engine: Engine, leg: str, *, recorded: bool, watched: bool = False) -> None:
         self.id = leg
         self.recorded = recorded
+        self.watched = watched
         self.publication: Publication | None = None
         self.viewer: Viewer | None = None
         self.closed_gates: set[Kind] = set()

@@ -56,6 +56,7 @@ class Source:
         self.jumped = False  # the RTP clock and time have parted: the epoch must end
         self.received = 0
         self.first_index: int | None = None
+        self.keyframe_index: int | None = None  # of the first packet of the newest (media.lookout)
         self.last_report: rtcp.SenderReport | None = None
         self._last_report_ns = 0
         self._unwrapper = SequenceUnwrapper()
@@ -88,6 +89,7 @@ class Source:
             self.keyframes.wish(now_ns)
         if self.is_video and self._starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
+            self.keyframe_index = index
         return True
 
     def _note_time(self, timestamp: int, now_ns: int) -> None:
@@ -118,6 +120,11 @@ class Source:
         """The packet with this 16-bit number, if it is still there."""
         packet = self._cache[self._index_of(seq) & CACHE_PACKETS - 1]
         return packet if packet is not None and packet.seq == seq else None
+
+    def at(self, index: int) -> Packet | None:
+        """The packet with this index, if it is still there."""
+        packet = self._cache[index & CACHE_PACKETS - 1]
+        return packet if packet is not None and packet.index == index else None
 
     def lost_nothing(self, index: int) -> bool:
         """True when what lies around a missing packet shows that it carried no picture."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from media import contract
 from media.dtls import Identity
 from media.forwarder import Session
 from media.leg import Engine
+from media.lookout import Lookout
 from media.negotiation import Refusal
 from media.recorder import Recorder
 from media.socket import MediaSocket, own_address
@@ -39,7 +41,8 @@ class MediaWorker:
     """One worker. ``start`` binds the port and listens to the bus; ``stop`` ends every session in good order.
 
     Without ``public_addresses`` browsers are told the address it binds, or that of the default route if it binds all.
-    Of several folders of ``spool`` the first that can be written to is used.
+    Of several folders of ``spool`` the first that can be written to is used. ``watch_pictures``: look at what watched
+    legs' cameras show.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class MediaWorker:
         spool: Path | Sequence[Path],
         clock: Clock,
         metrics: Metrics,
+        watch_pictures: bool = True,
     ) -> None:
         self.worker_id = worker_id
+        self._watches = watch_pictures
         self._bus = bus
         self._host = host
         self._bind_port = port
@@ -63,6 +68,7 @@ class MediaWorker:
         self._clock_ns: Callable[[], int] = clock.monotonic_ns
         self._socket = MediaSocket(self._clock_ns)
         self._recorder = Recorder([spool] if isinstance(spool, Path) else spool, worker_id, self)
+        self._lookout = Lookout(worker_id, self._emit, self._wall_ns, metrics)
         self._sessions: dict[str, Session] = {}
         self._events: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_EVENTS_MAX)
         self._subscriptions: list[Subscription] = []
@@ -139,6 +145,7 @@ class MediaWorker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lookout.close()
         await self._recorder.stop()
         while not self._events.empty():
             await self._publish(*self._events.get_nowait())
@@ -166,11 +173,13 @@ class MediaWorker:
 
     def _carry_out(self, request: contract.Request) -> contract.Reply:
         if isinstance(request, contract.OpenLeg):
-            self._open(request).open_leg(request.leg, recorded=request.recorded)
+            watched = request.watched and self._watches
+            self._open(request).open_leg(request.leg, recorded=request.recorded, watched=watched)
             return contract.Done()
         if isinstance(request, contract.CloseSession):
             closing = self._sessions.pop(request.session, None)
             self._recorder.forget(request.session)
+            self._lookout.forget(request.session)
             return contract.SessionClosed(closing.close() if closing is not None else [])
         session = self._sessions.get(request.session)
         if session is None:
@@ -265,14 +274,22 @@ class MediaWorker:
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             ticks += 1
             now_ns = self._clock_ns()
+            if ticks % _TICKS_PER_SECOND == 0:
+                self._guarded(self._look_out, now_ns)  # before the sources forget what they no longer need
             for session in list(self._sessions.values()):
                 self._guarded(session.tick, now_ns)
                 if ticks % _TICKS_PER_SECOND == 0:
                     self._guarded(session.second, now_ns)
                 if ticks % (2 * _TICKS_PER_SECOND) == 0:
-                    self._guarded(session.quality, now_ns)
+                    self._guarded(partial(self._weigh, session), now_ns)
             if ticks % _TICKS_PER_SECOND == 0:
                 await self._beat(self._measure_load())
+
+    def _weigh(self, session: Session, now_ns: int) -> None:
+        self._lookout.interval(session.id, session.quality(now_ns), now_ns)
+
+    def _look_out(self, now_ns: int) -> None:
+        self._lookout.second(((session.id, session.legs.values()) for session in self._sessions.values()), now_ns)
 
     @staticmethod
     def _guarded(work: Callable[[int], Any], now_ns: int) -> None:

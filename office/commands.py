@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from office.findings import About
+
 Line = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=1000)]
 """A message or note: what a person types in one go."""
@@ -187,6 +189,15 @@ class RecordingBack(Command, frozen=True, kw_only=True, tag="recording.back"):
     leg: Id
 
 
+class QualityNote(Command, frozen=True, kw_only=True, tag="quality.note"):
+    """What the worker finds of a leg's picture, or of the line on which it sends or receives, since `at`."""
+
+    leg: Id
+    about: About
+    finding: Literal["good", "covered", "dark", "fast", "blurred", "still", "weak"]
+    at: datetime
+
+
 class PointerMoved(Command, frozen=True, kw_only=True, tag="pointer.moved"):
     """Where an officer pointed, at most one event a second; x, y as shares of the picture."""
 
@@ -270,6 +281,7 @@ SystemCommand = (
     | MediaResumed
     | RecordingLost
     | RecordingBack
+    | QualityNote
     | PointerMoved
     | PhotoTaken
     | ReportBuilt

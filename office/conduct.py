@@ -8,6 +8,7 @@ import msgspec
 
 from office import commands as c
 from office.events import NewEvent
+from office.findings import find
 from office.person import distance_m
 from office.session import (
     ANYONE,
@@ -47,6 +48,7 @@ SYSTEM_RULES: Mapping[type[Command], Rule] = {
     c.MediaResumed: Rule(_SYSTEM, _ALWAYS),
     c.RecordingLost: Rule(_SYSTEM, _ALWAYS),
     c.RecordingBack: Rule(_SYSTEM, _ALWAYS),
+    c.QualityNote: Rule(_SYSTEM, _ALWAYS),
     c.PointerMoved: Rule(OFFICERS, IN_CALL | {"closing"}),
     # A photograph taken before the end may arrive after it: the phone keeps it until the network is back.
     c.PhotoTaken: Rule(APPLICANT, IN_CALL | {"waiting", "closing"}),
@@ -69,6 +71,7 @@ _PASSING = frozenset(
         c.MediaResumed,
         c.RecordingLost,
         c.RecordingBack,
+        c.QualityNote,
     }
 )
 
@@ -272,6 +275,19 @@ def _recording_back(state: SessionState, command: c.RecordingBack, actor: Party,
     return NOTHING if known else say(actor, "worker:recording:resumed", fields(command))
 
 
+def _quality(state: SessionState, command: c.QualityNote, actor: Party, now: datetime) -> Outcome:
+    """Several nodes hear the worker, one after another: what is older than what stands is no news."""
+    stands = find(state.findings, command.leg, command.about)
+    person = state.person_of(command.leg)
+    if state.call is None or person is None or (stands is not None and command.at <= stands.at):
+        return NOTHING
+    if command.finding == (stands.finding if stands is not None else "good"):
+        return NOTHING
+    if command.about == "picture" and person.muted_video and command.finding != "good":
+        return NOTHING  # a camera that its owner has switched off sends black
+    return say(actor, "worker:quality:changed", fields(command))
+
+
 def _written(tag: str) -> Decide:
     """A command that only becomes its event."""
 
@@ -306,6 +322,7 @@ _DECIDE: Mapping[type[Command], Decide] = {
     c.MediaResumed: _written("worker:media:resumed"),
     c.RecordingLost: _recording_lost,
     c.RecordingBack: _recording_back,
+    c.QualityNote: _quality,
     c.PointerMoved: _written("officer:pointer:moved"),
     c.PhotoTaken: _written("applicant:photo:taken"),
     c.ReportBuilt: _report,

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from office.events import Event, StoredEvent
+from office.findings import judged
 from office.session import BEFORE, IN_CALL, TRANSITIONS, Cue
 from office.state import Consent, Device, Gap, Message, Officer, Person, Place, Request, SessionState, Signer
 
@@ -59,7 +60,8 @@ def evolve(state: SessionState, event: Event) -> SessionState:
         after = _close_gap(after, event)
     if phase == "closing" and after.settled and after.call is None:
         phase = TRANSITIONS[phase, "settled"]
-    return replace(after, seq=event.seq, phase=phase)
+    findings = after.findings if erased else judged(after.findings, event)
+    return replace(after, seq=event.seq, phase=phase, findings=findings)
 
 
 def _open_gap(state: SessionState, event: Event) -> SessionState:

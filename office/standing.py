@@ -30,7 +30,7 @@ def advance(state: SessionState, event: Event) -> SessionState:
     """The standing after one more event: the shared fold without what only a live view needs."""
     after = evolve(state, event)
     gaps = after.gaps[-1:] if after.gap is not None else ()
-    return replace(after, messages=(), wait_message=None, requests={}, gaps=gaps, place=None)
+    return replace(after, messages=(), wait_message=None, requests={}, gaps=gaps, place=None, findings=())
 
 
 def columns(state: SessionState) -> dict[str, Any]:

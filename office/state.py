@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from office.findings import Findings
 from office.session import OFFICERS, Phase
 
 
@@ -112,6 +113,7 @@ class SessionState(Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...] = ()
     masks: frozenset[str] = frozenset()
     unrecorded: frozenset[str] = frozenset()
+    findings: Findings = ()
     result: str | None = None
     concluded_at: datetime | None = None
     signers: tuple[Signer, ...] = ()

@@ -47,6 +47,17 @@ CAUSES: dict[str, Pair] = {
     "other": ("原因不明", "for an unknown reason"),
 }
 
+# What is wrong with a picture or a line (media.quality), for the desk's sign and the replay; the phone says what to do.
+FINDINGS: dict[str, Pair] = {
+    "good": ("恢复正常", "well again"),
+    "covered": ("镜头被挡住", "Lens covered"),
+    "dark": ("偏暗", "Dim"),
+    "fast": ("移动太快", "Moving too fast"),
+    "blurred": ("画面模糊", "Blurred"),
+    "still": ("画面不动", "Nothing moves"),
+    "weak": ("网络偏弱", "Weak network"),
+}
+
 VALUES: dict[str, Pair] = {
     "conforms": ("符合", "conforms"),
     "fails": ("不符合", "does not conform"),
@@ -106,6 +117,7 @@ WORDS: dict[str, Pair] = {
     "signature:refused": ("{who}不签名：{text}", "{who} refused to sign: {text}"),
     "recording:lost": ("录音录像中断：{cause}", "Recording interrupted: {cause}"),
     "recording:resumed": ("录音录像恢复", "Recording goes on"),
+    "quality:changed": ("画面和网络：{finding}", "Picture and network: {finding}"),
     "seal:made": ("机关盖章", "Office seal"),
     "record:sealed": ("案卷已封存", "Record sealed"),
 }

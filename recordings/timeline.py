@@ -9,7 +9,8 @@ import msgspec
 from office.events import StoredEvent
 from recordings.coverage import Segment
 from recordings.manifest import LegEntry, Manifest
-from recordings.mark_words import CAUSES, RESULTS, ROLES, STEPS, VALUES, WORDS
+from recordings.mark_words import CAUSES, FINDINGS, RESULTS, ROLES, STEPS, VALUES, WORDS
+from recordings.stretches import QualityStretch, stretches
 
 Kind = Literal["answer", "photo", "step", "signature", "gap", "message", "call"]
 
@@ -44,6 +45,7 @@ class LegLine(msgspec.Struct, frozen=True):
     role: str
     epochs: list[EpochLine]
     strip: tuple[Segment, ...]
+    quality: tuple[QualityStretch, ...] = ()
 
 
 class MarkLine(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ def timeline(
 ) -> Timeline:
     """The time line; `items` gives the words of a checklist item by its id ("7 冷藏柜温度")."""
     origin = manifest.origin or manifest.cut_at
+    poor = stretches(events, origin, manifest.length_ms)
     legs: list[LegLine] = []
     for leg in manifest.legs:
         for kind in ("camera", "screen"):
@@ -98,7 +101,8 @@ def timeline(
                 if epoch.leg in leg.legs and epoch.kind == kind
             ]
             if kind == "camera":
-                legs.append(LegLine(leg.leg, leg.name, leg.role, lines, leg.segments))
+                quality = tuple(stretch for whose, stretch in poor if whose in leg.legs)
+                legs.append(LegLine(leg.leg, leg.name, leg.role, lines, leg.segments, quality))
             elif lines:
                 legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, ()))
     marks = [mark for event in events if (mark := _mark(event, origin, items or {})) is not None]
@@ -116,11 +120,25 @@ def timeline(
     )
 
 
+# Gaps are drawn from the manifest and poor quality as stretches: both know how long they were.
+_DRAWN = frozenset(
+    {
+        "pointer:moved",
+        "leg:up",
+        "leg:down",
+        "media:interrupted",
+        "media:resumed",
+        "recording:resumed",
+        "quality:changed",
+    }
+)
+
+
 def _kind(tag: str) -> Kind | None:
     what = tag.partition(":")[2]
     subject = what.partition(":")[0]
-    if what in ("pointer:moved", "leg:up", "leg:down", "media:interrupted", "media:resumed", "recording:resumed"):
-        return None  # gaps are drawn from the manifest, which knows how long they were
+    if what in _DRAWN:
+        return None
     kinds: dict[str, Kind] = {
         "answer": "answer",
         "photo": "photo",
@@ -164,6 +182,7 @@ def words(event: StoredEvent, items: Mapping[str, str]) -> tuple[str, str]:
     step = STEPS.get(str(body.get("step")), (str(body.get("step", "")),) * 2)
     result = RESULTS.get(str(body.get("result")), (str(body.get("result", "")),) * 2)
     cause = CAUSES.get(str(body.get("cause")), CAUSES["other"])
+    finding = FINDINGS.get(str(body.get("finding")), ("", ""))
     text = str(body.get("text") or body.get("note") or body.get("reason") or body.get("remark") or "")
     name = str(body.get("name") or "")
 
@@ -175,6 +194,7 @@ def words(event: StoredEvent, items: Mapping[str, str]) -> tuple[str, str]:
             "step": step[lang],
             "result": result[lang],
             "cause": cause[lang],
+            "finding": finding[lang],
             "text": text,
             "name": name,
         }

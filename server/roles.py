@@ -78,6 +78,7 @@ async def run_media(settings: Settings) -> None:
             spool=settings.spools,
             clock=SystemClock(),
             metrics=Metrics(),
+            watch_pictures=settings.media_watch_pictures,
         )
         try:
             await worker.start()

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from recordings.mark_words import CAUSES
+from recordings.mark_words import CAUSES, FINDINGS, Pair
 
 TARGET = Path(__file__).resolve().parent.parent / "web_client" / "src" / "schemas" / "api.ts"
 CAUSES_TARGET = TARGET.with_name("causes.ts")
@@ -92,12 +92,16 @@ def _type(schema: dict[str, Any], names: dict[str, str]) -> str:
 
 
 def causes() -> str:
-    """The words for why something is missing: one table, so that no page says it differently."""
+    """The words for why something is missing and for what is wrong: one table, so that no page says it differently."""
+    return f"{HEAD}\n{_words('CAUSES', CAUSES)}\n{_words('FINDINGS', FINDINGS)}"
+
+
+def _words(name: str, table: dict[str, Pair]) -> str:
     rows = (
-        f"  {cause}: {{ zh: {json.dumps(zh, ensure_ascii=False)}, en: {json.dumps(en)} }},\n"
-        for cause, (zh, en) in CAUSES.items()
+        f"  {word}: {{ zh: {json.dumps(zh, ensure_ascii=False)}, en: {json.dumps(en)} }},\n"
+        for word, (zh, en) in table.items()
     )
-    return f"{HEAD}\nexport const CAUSES: Record<string, {{ zh: string; en: string }}> = {{\n{''.join(rows)}}}\n"
+    return f"export const {name}: Record<string, {{ zh: string; en: string }}> = {{\n{''.join(rows)}}}\n"
 
 
 def main() -> None:

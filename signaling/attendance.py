@@ -26,9 +26,11 @@ from office.commands import (
     MediaResumed,
     PersonJoin,
     PersonLeave,
+    QualityNote,
     RecordingBack,
     RecordingLost,
 )
+from office.findings import About, find
 from office.session import SYSTEM, Party
 from signaling import store
 from signaling.calls import time_of
@@ -199,6 +201,19 @@ class Attendance:
 
         await room.carry_out(plan)
 
+    async def judged(self, room: Room, event: contract.PictureJudged | contract.LineJudged) -> None:
+        """How good a leg's picture or line is: on the record when it changes, and from there in every view."""
+        at = time_of(event.at_ns, self._clock.now())
+        about, finding = _judgement(event)
+        stands = find(room.shared.findings, event.leg, about)
+        if finding == (stands.finding if stands is not None else "good"):
+            return  # the worker repeats itself for those who did not hear
+
+        async def plan(_conn: AsyncConnection) -> Sequence[Proposal]:
+            return [(QualityNote(leg=event.leg, about=about, finding=finding, at=at), SYSTEM)]
+
+        await room.carry_out(plan)
+
     async def media_down(self, room: Room, event: contract.LegDown) -> None:
         """A connection of a leg has ended; one that a newer connection replaced means nothing."""
         leg = room.leg(event.leg)
@@ -218,6 +233,12 @@ class Attendance:
             return [(LegDown(leg=leg.leg, direction="publish", cause=event.cause), SYSTEM)]
 
         await room.carry_out(plan)
+
+
+def _judgement(event: contract.PictureJudged | contract.LineJudged) -> tuple[About, Any]:
+    if isinstance(event, contract.PictureJudged):
+        return "picture", event.finding
+    return "sending" if event.direction == "publish" else "receiving", "weak" if event.weak else "good"
 
 
 _NO_MEDIA: dict[str, Any] = {"tracks": [], "publishing": False, "subscribed": False, "stalled": False}

@@ -112,7 +112,7 @@ class Calls:
         at = await self._where(room)
         tracks = [contract.TrackSpec(track.mid, track.kind) for track in message.tracks]
         asked = self._clock.now()
-        await self._link.ask(at.worker, contract.OpenLeg(at.call, room.record, leg, recorded=True), contract.Done)
+        await self._open_leg(room, at, leg)
         # The cover first: not one frame of somebody covered may slip through between two requests.
         await self._gate(room, at, leg, leg in room.shared.masks)
         request = contract.Publish(at.call, leg, message.offer, tracks, room.record)
@@ -123,10 +123,17 @@ class Calls:
             say_after_commit(conn, changed_subject(room.record))
         return reply.answer
 
+    async def _open_leg(self, room: Room, at: Placement, leg: str) -> None:
+        """What the inspection looks at is what the applicant shows: of that alone the worker says how good it is."""
+        row = room.leg(leg)
+        watched = row is not None and row.role == "applicant"
+        request = contract.OpenLeg(at.call, room.record, leg, recorded=True, watched=watched)
+        await self._link.ask(at.worker, request, contract.Done)
+
     async def subscribe(self, room: Room, leg: str) -> str:
         """The server's one offer with all slots."""
         at = await self._where(room)
-        await self._link.ask(at.worker, contract.OpenLeg(at.call, room.record, leg, recorded=True), contract.Done)
+        await self._open_leg(room, at, leg)
         reply = await self._link.ask(at.worker, contract.Subscribe(at.call, leg, room.record), contract.Offered)
         return reply.offer
 

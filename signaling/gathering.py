@@ -36,9 +36,6 @@ from signaling.websocket import Socket
 
 POINTER_EVENT_EVERY_S = 1.0
 """A pointer is a gesture, not a statement: the record gets one event a second of it."""
-WEAK_LOSS = 0.1
-"""Share of packets lost from which a person is told that the network is weak; at 5 % nobody notices."""
-WEAK_AGAIN_S = 30.0
 STOP_WITHIN_S = 6.0
 """Longer than a worker is given for a reply."""
 
@@ -82,7 +79,6 @@ class Gathering:
         self._placed: Placement | None = room.placement
         self._covered: dict[str, bool] = {}
         self._pointed_s = float("-inf")
-        self._weak_s: dict[str, float] = {}
         self._log = log.get("signaling.gathering")
 
     # -- what clients ask (websocket.Host)
@@ -332,8 +328,8 @@ class Gathering:
             case contract.EpochOpened():
                 # As good as the word that it is recorded again, should that have been lost.
                 await self._attendance.recording_back(self.room, event.leg)
-            case contract.Quality():
-                self._tell_weak(event)
+            case contract.PictureJudged() | contract.LineJudged():
+                await self._attendance.judged(self.room, event)
 
     def _name(self, leg: str) -> str:
         person = self.room.shared.person_of(leg)
@@ -348,15 +344,6 @@ class Gathering:
         person = self.room.shared.person_of(event.leg)
         if event.kind == "camera" and person is not None and not person.muted_video:
             self._tell_officers("M07", "warning", name=person.name)
-
-    def _tell_weak(self, event: contract.Quality) -> None:
-        now_s = self._clock.monotonic_ns() / 1e9
-        if event.loss < WEAK_LOSS or now_s - self._weak_s.get(event.leg, float("-inf")) < WEAK_AGAIN_S:
-            return
-        self._weak_s[event.leg] = now_s
-        for socket in self.sockets.values():
-            if socket.leg == event.leg:
-                socket.notify("N01", "warning")
 
     # -- housekeeping
 

@@ -110,6 +110,7 @@ async def kill(worker: MediaWorker) -> None:
         if epoch._writer is not None and not epoch._writer.closed:
             os.close(epoch._writer._fd)  # with the process its locks go
             epoch._writer._fd = -1
+    await worker._lookout.close()  # its sandbox ends with its last word
     worker._socket.close()
     worker._sessions.clear()
     worker.stop = _nothing  # type: ignore[method-assign]

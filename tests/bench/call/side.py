@@ -102,11 +102,13 @@ def memory_bytes(pid: int) -> int:
 
 
 def family(pid: int) -> list[int]:
-    """The process and its living descendants: a worker's nanny forks the one that serves."""
+    """The process and its living descendants: a worker's nanny forks the one that serves, a thread of that one starts
+    the one that looks at pictures."""
     found = [pid]
     for one in found:
         try:
-            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+            for thread in Path(f"/proc/{one}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found

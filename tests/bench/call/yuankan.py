@@ -81,7 +81,9 @@ class Yuankan:
         room = Room(node, new_id("rec"))
         self.records.append(room.record)
         for person in range(people):
-            reply = await node.ask(contract.OpenLeg(node.session, room.record, f"leg_{person}", recorded=True))
+            # One of them is the applicant, whose pictures are looked at.
+            request = contract.OpenLeg(node.session, room.record, f"leg_{person}", recorded=True, watched=person == 0)
+            reply = await node.ask(request)
             assert reply == contract.Done(), reply
         return room
 

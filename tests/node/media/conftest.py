@@ -53,16 +53,16 @@ class Call:
         self.clients.append(client)
         return client
 
-    async def stats(self, direction: str = "publish") -> contract.LegStats:
+    async def stats(self, direction: str = "publish", leg: str | None = None) -> contract.LegStats:
         reply = await self.node.ask(contract.Probe(self.node.session))
         assert isinstance(reply, contract.SessionStats), reply
-        return next(leg for leg in reply.legs if leg.direction == direction)
+        return next(row for row in reply.legs if row.direction == direction and leg in (None, row.leg))
 
-    async def received(self, count: int) -> None:
+    async def received(self, count: int, leg: str = "leg_a") -> None:
         """Wait until the worker has this many packets from the publisher."""
 
         async def why_not() -> str | None:
-            packets = (await self.stats()).packets
+            packets = (await self.stats(leg=leg)).packets
             return None if packets >= count else f"{packets} of {count} packets"
 
         await until(why_not)

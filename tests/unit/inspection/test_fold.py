@@ -80,6 +80,13 @@ COMMANDS = st.one_of(
     st.builds(c.MediaInterrupted, leg=LEGS, cause=st.just("network")),
     st.builds(c.MediaResumed, leg=LEGS),
     st.builds(
+        c.QualityNote,
+        leg=LEGS,
+        about=st.sampled_from(["picture", "sending", "receiving"]),
+        finding=st.sampled_from(["good", "dark", "weak"]),
+        at=st.integers(0, 100).map(lambda seconds: START + timedelta(seconds=seconds)),
+    ),
+    st.builds(
         c.PhotoTaken,
         photo=st.sampled_from(["pho_1", "pho_2"]),
         sha256=st.just(HASH),

@@ -4,7 +4,7 @@ import { answerSign, mainLeg, markBefore, markId, neighbour, partAt, stillUntil,
 
 const mark = (at_ms: number, seq = 1, text_zh = ''): Mark => ({ at_ms, seq, tag: '', kind: 'answer', text_zh, text_en: '' })
 const part = (from_ms: number, to_ms: number, kind: StripPart['class']): StripPart => ({ from_ms, to_ms, class: kind, cause: '' })
-const leg = (role: string, ...strip: StripPart[]): TimelineLeg => ({ leg: role, name: role, role, epochs: [], strip })
+const leg = (role: string, ...strip: StripPart[]): TimelineLeg => ({ leg: role, name: role, role, epochs: [], strip, quality: [] })
 
 test('marks are stepped through; pressing back again walks on', () => {
   const marks = [mark(1000), mark(5000), mark(9000)]

@@ -160,6 +160,14 @@ export interface FactView {
   unit: string
 }
 
+/** What is wrong now with a leg's picture (covered, dark, fast, blurred, still), or with the line on which it sends     or receives (weak). */
+export interface FindingView {
+  leg: string
+  about: string
+  finding: string
+  since: string
+}
+
 /** One record in the list. `coverage` in percent; `views` counts who looked before. */
 export interface Found {
   record: string
@@ -327,6 +335,7 @@ export interface LegLine {
   role: string
   epochs: EpochLine[]
   strip: Segment[]
+  quality: QualityStretch[]
 }
 
 export interface LoginRequest {
@@ -562,6 +571,14 @@ export interface PreparedItem {
   photos_required: number
 }
 
+/** From `from_ms` to `to_ms` of the session clock the leg's picture was covered, dark, fast, blurred or still, or     the line on which it sent or received was weak. */
+export interface QualityStretch {
+  from_ms: number
+  to_ms: number
+  about: string
+  finding: string
+}
+
 /** A waiting applicant's place. Minutes are None while no officer is on duty. */
 export interface Queue {
   ahead: number
@@ -773,6 +790,7 @@ export interface View {
   device: DeviceView | null
   wait_message: MessageView | null
   interruptions: InterruptionView[]
+  quality: FindingView[]
   mask: Record<string, boolean>
   may_close: boolean
   close_reasons: ReasonView[]

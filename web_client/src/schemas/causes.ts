@@ -30,3 +30,13 @@ export const CAUSES: Record<string, { zh: string; en: string }> = {
   write_failed: { zh: "没有录上：写入失败", en: "was not recorded: writing failed" },
   other: { zh: "原因不明", en: "for an unknown reason" },
 }
+
+export const FINDINGS: Record<string, { zh: string; en: string }> = {
+  good: { zh: "恢复正常", en: "well again" },
+  covered: { zh: "镜头被挡住", en: "Lens covered" },
+  dark: { zh: "偏暗", en: "Dim" },
+  fast: { zh: "移动太快", en: "Moving too fast" },
+  blurred: { zh: "画面模糊", en: "Blurred" },
+  still: { zh: "画面不动", en: "Nothing moves" },
+  weak: { zh: "网络偏弱", en: "Weak network" },
+}

@@ -152,6 +152,7 @@ export default {
   'ask.slower': 'slower',
   'advice.dark': 'Too dark: torch',
   'advice.slow': 'Slower',
+  'advice.blurred': 'Blurred: hold still',
   'advice.covered': 'Lens covered?',
   'advice.muted': 'Muted: officers cannot hear you',
   'advice.expert': '{name} (expert) joined, watching',

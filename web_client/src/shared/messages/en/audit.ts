@@ -79,6 +79,8 @@ export default {
   'lane.steps': 'Steps',
   'lane.talk': 'Messages',
   'lane.gaps': 'Gaps',
+  'lane.quality': 'Quality',
+  'lane.quality.is': '{time} {what}, {length}',
   'lane.signatures': 'Signatures',
   'lane.zoom.in': 'Zoom in',
   'lane.zoom.out': 'Zoom out',

@@ -170,6 +170,7 @@ export default {
   'case.critical': 'Critical',
   'case.photo': 'Photo required',
   'live.title': 'Inspection',
+  'live.torch': 'Torch ({key})',
   'live.still': 'Picture still for {length}',
   'live.recording': 'Recording {length}',
   'live.notrecording': 'Not recording',

@@ -160,6 +160,7 @@ export default {
   'ask.slower': '慢一点',
   'advice.dark': '太暗了，可以开手电',
   'advice.slow': '请慢一点',
+  'advice.blurred': '画面模糊，请拿稳',
   'advice.covered': '镜头被挡住了吗？',
   'advice.muted': '已静音，勘验人员听不到您',
   'advice.expert': '{name}（专家）已加入，只看不说',

@@ -79,6 +79,8 @@ export default {
   'lane.steps': '步骤',
   'lane.talk': '说话',
   'lane.gaps': '中断',
+  'lane.quality': '画面网络',
+  'lane.quality.is': '{time} {what} {length}',
   'lane.signatures': '签名',
   'lane.zoom.in': '放大时间轴',
   'lane.zoom.out': '缩小时间轴',

@@ -170,6 +170,7 @@ export default {
   'case.critical': '关键项',
   'case.photo': '必拍',
   'live.title': '勘验',
+  'live.torch': '开手电({key})',
   'live.still': '画面静止{length}',
   'live.recording': '录制中{length}',
   'live.notrecording': '未录制',
