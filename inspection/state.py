@@ -150,6 +150,22 @@ def _consented(state: InspectionState, event: Event) -> InspectionState:
     return replace(state, steps={**state.steps, "consent_to_recording": done})
 
 
+def given_of(event: Event) -> Given:
+    """The answer that an event sets."""
+    body = event.body
+    return Given(
+        value=body.get("value"),
+        measured=body.get("measured"),
+        choice=body.get("choice"),
+        text=body.get("text"),
+        note=body.get("note", ""),
+        by=body.get("name", ""),
+        by_id=event.actor,
+        at=event.at,
+        seq=event.seq,
+    )
+
+
 def _answered(state: InspectionState, event: Event) -> InspectionState:
     body = event.body
     item, before = body["item"], state.answers.get(body["item"])
@@ -163,19 +179,7 @@ def _answered(state: InspectionState, event: Event) -> InspectionState:
             choice=before.choice,
             seq=before.seq,
         )
-    given = Given(
-        value=body.get("value"),
-        measured=body.get("measured"),
-        choice=body.get("choice"),
-        text=body.get("text"),
-        note=body.get("note", ""),
-        by=body.get("name", ""),
-        by_id=event.actor,
-        at=event.at,
-        seq=event.seq,
-        conflict=conflict,
-    )
-    return replace(state, answers={**state.answers, item: given})
+    return replace(state, answers={**state.answers, item: replace(given_of(event), conflict=conflict)})
 
 
 def _photographed(state: InspectionState, event: Event) -> InspectionState:

@@ -5,7 +5,6 @@ before the result stands; nobody but officers sees why a result is not possible 
 from datetime import datetime
 
 from inspection.checklist import Facts, ItemStanding, suggest
-from inspection.findings import should_be
 from inspection.procedure import Reason, close_reasons
 from inspection.state import CONCLUDING_STEPS, STEPS, InspectionState
 from inspection.view import (
@@ -34,6 +33,7 @@ from inspection.view import (
     StepView,
     View,
 )
+from inspection.wording import should_be
 from office.matter import Answer
 from office.person import mask_name
 from office.queue import Queue

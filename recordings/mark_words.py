@@ -58,13 +58,6 @@ FINDINGS: dict[str, Pair] = {
     "weak": ("网络偏弱", "Weak network"),
 }
 
-VALUES: dict[str, Pair] = {
-    "conforms": ("符合", "conforms"),
-    "fails": ("不符合", "does not conform"),
-    "not_applicable": ("不适用", "not applicable"),
-    "not_seen": ("未看到", "not seen"),
-}
-
 STEPS: dict[str, Pair] = {
     "identity": ("核对身份", "identity checked"),
     "show_credentials": ("出示执法证件", "credentials shown"),

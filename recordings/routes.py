@@ -22,15 +22,15 @@ from recordings.container import media_type
 from recordings.jobs import VERIFY_JOB
 from recordings.replay import Purpose
 from recordings.search import Found
-from recordings.timeline import ClusterMark, Timeline
+from recordings.timeline import ClusterMark, Timeline, Wording
 from signing.means import Means
 
 VIEW_LASTS = timedelta(hours=12)  # a working day's look; tomorrow's is another one
 MOST_NOTE = 500
 ResourceOf = Callable[[str], Awaitable[Resource]]
 """The record as access sees it. Raises `Problem("S404")` where there is none."""
-ItemWords = Callable[[str], Awaitable[dict[str, str]]]
-"""Words of a record's checklist items by id; the kind of record knows them."""
+WordingOf = Callable[[str], Awaitable[Wording]]
+"""How a record speaks of its items; its kind knows."""
 
 
 class FoundList(msgspec.Struct, frozen=True):
@@ -50,13 +50,9 @@ class JobBegun(msgspec.Struct, frozen=True):
     job: str
 
 
-async def no_items(_record: str) -> dict[str, str]:
-    return {}
-
-
-def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_items) -> list[Route]:
+def routes(means: Means, resource_of: ResourceOf, wording_of: WordingOf) -> list[Route]:
     """All routes of this folder."""
-    api = _Api(means, resource_of, item_words)
+    api = _Api(means, resource_of, wording_of)
     return [
         Route(
             "GET",
@@ -143,8 +139,8 @@ def routes(means: Means, resource_of: ResourceOf, item_words: ItemWords = no_ite
 class _Api:
     """The handlers, each thin: decode, ask, answer."""
 
-    def __init__(self, means: Means, resource_of: ResourceOf, item_words: ItemWords) -> None:
-        self._means, self._resource_of, self._item_words = means, resource_of, item_words
+    def __init__(self, means: Means, resource_of: ResourceOf, wording_of: WordingOf) -> None:
+        self._means, self._resource_of, self._wording_of = means, resource_of, wording_of
 
     async def record(self, call: Call) -> Resource:
         return await self._resource_of(call.path["record"])
@@ -203,8 +199,8 @@ class _Api:
                 ]
                 for epoch in made.epochs
             }
-        items = await self._item_words(record)
-        return timelines.timeline(made, events, marks, live=row.call is not None, items=items)
+        wording = await self._wording_of(record)
+        return timelines.timeline(made, events, marks, live=row.call is not None, wording=wording)
 
     async def init(self, call: Call) -> web.Response:
         row = await self._epoch(call)

@@ -26,6 +26,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     business_name: str
     office: str
     office_name: str
+    office_gloss: str
     lead: str
     scheduled_at: datetime
     started_at: datetime | None
@@ -91,6 +92,7 @@ async def find(conn: AsyncConnection, query: Query, office_codes: Sequence[str])
             cases.c.business_name,
             records.c.office,
             offices.c.name.label("office_name"),
+            offices.c.gloss.label("office_gloss"),
             func.coalesce(staff.c.name, "").label("lead"),
             records.c.scheduled_at,
             started.label("started_at"),

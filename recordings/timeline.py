@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 import msgspec
 
 from office.events import StoredEvent
 from recordings.coverage import Segment
 from recordings.manifest import LegEntry, Manifest
-from recordings.mark_words import CAUSES, FINDINGS, RESULTS, ROLES, STEPS, VALUES, WORDS
+from recordings.mark_words import CAUSES, FINDINGS, RESULTS, ROLES, STEPS, WORDS, Pair
 from recordings.stretches import QualityStretch, stretches
 
 Kind = Literal["answer", "photo", "step", "signature", "gap", "message", "call"]
+
+
+class Wording(Protocol):
+    """How a kind of record names its items and answers; pairs are (Chinese, English)."""
+
+    def item(self, item: str) -> Pair: ...
+
+    def answer(self, event: StoredEvent) -> tuple[str | None, Pair]: ...
 
 
 class ClusterMark(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +57,7 @@ class LegLine(msgspec.Struct, frozen=True):
 
 
 class MarkLine(msgspec.Struct, frozen=True):
-    """One place to jump to."""
+    """One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open."""
 
     at_ms: int
     seq: int
@@ -59,6 +67,7 @@ class MarkLine(msgspec.Struct, frozen=True):
     text_en: str
     item: str | None = None
     photo: str | None = None
+    verdict: str | None = None
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -79,9 +88,9 @@ def timeline(
     clusters: Mapping[str, list[ClusterMark]],
     *,
     live: bool,
-    items: Mapping[str, str] | None = None,
+    wording: Wording,
 ) -> Timeline:
-    """The time line; `items` gives the words of a checklist item by its id ("7 冷藏柜温度")."""
+    """The time line of what is on record, in the words of its kind."""
     origin = manifest.origin or manifest.cut_at
     poor = stretches(events, origin, manifest.length_ms)
     legs: list[LegLine] = []
@@ -105,7 +114,7 @@ def timeline(
                 legs.append(LegLine(leg.leg, leg.name, leg.role, lines, leg.segments, quality))
             elif lines:
                 legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, ()))
-    marks = [mark for event in events if (mark := _mark(event, origin, items or {})) is not None]
+    marks = [mark for event in events if (mark := _mark(event, origin, wording)) is not None]
     marks += [
         _gap(leg, segment) for leg in manifest.legs for segment in leg.segments if segment.class_ == "interrupted"
     ]
@@ -157,57 +166,59 @@ def _kind(tag: str) -> Kind | None:
     return kinds.get(subject, "call")
 
 
-def _mark(event: StoredEvent, origin: datetime, items: Mapping[str, str]) -> MarkLine | None:
+def _mark(event: StoredEvent, origin: datetime, wording: Wording) -> MarkLine | None:
     kind = _kind(event.tag)
     if kind is None:
         return None
-    zh, en = words(event, items)
+    zh, en = words(event, wording)
     at_ms = int((event.at - origin).total_seconds() * 1000)
     item, photo = event.body.get("item"), event.body.get("photo")
     return MarkLine(
-        at_ms, event.seq, event.tag, kind, zh, en, str(item) if item else None, str(photo) if photo else None
+        at_ms,
+        event.seq,
+        event.tag,
+        kind,
+        zh,
+        en,
+        str(item) if item else None,
+        str(photo) if photo else None,
+        wording.answer(event)[0] if kind == "answer" else None,
     )
 
 
-def words(event: StoredEvent, items: Mapping[str, str]) -> tuple[str, str]:
-    """(Chinese, English) of one event, for marks and for the package's reading copy."""
+def words(event: StoredEvent, wording: Wording) -> Pair:
+    """(Chinese, English) of one event."""
     source, _, what = event.tag.partition(":")
     body = event.body
     who = ROLES.get(str(body.get("role") or source), ROLES["system"])
     pair = WORDS.get(what)
     if pair is None:
         return f"{who[0]}：{what}", f"{who[1]}: {what}"
-    item = items.get(str(body.get("item")), str(body.get("item") or ""))
-    values = _value(body)
+    item = wording.item(str(body.get("item") or ""))
+    values = wording.answer(event)[1]
     step = STEPS.get(str(body.get("step")), (str(body.get("step", "")),) * 2)
     result = RESULTS.get(str(body.get("result")), (str(body.get("result", "")),) * 2)
     cause = CAUSES.get(str(body.get("cause")), CAUSES["other"])
     finding = FINDINGS.get(str(body.get("finding")), ("", ""))
-    text = str(body.get("text") or body.get("note") or body.get("reason") or body.get("remark") or "")
+    written = str(body.get("text") or body.get("note") or body.get("reason") or body.get("remark") or "")
+    # A photograph is asked for by naming its item; the item says it in the reader's language.
+    text = (written, written) if written else item
     name = str(body.get("name") or "")
 
     def fields(lang: int) -> dict[str, str]:
         return {
             "who": who[lang],
-            "item": item,
+            "item": item[lang],
             "value": values[lang],
             "step": step[lang],
             "result": result[lang],
             "cause": cause[lang],
             "finding": finding[lang],
-            "text": text,
+            "text": text[lang],
             "name": name,
         }
 
     return pair[0].format(**fields(0)).rstrip("：: "), pair[1].format(**fields(1)).rstrip("：: ")
-
-
-def _value(body: Mapping[str, Any]) -> tuple[str, str]:
-    value = VALUES.get(str(body.get("value")), ("撤回", "withdrawn"))
-    measured = body.get("measured")
-    if measured is None:
-        return value
-    return f"{value[0]}，实测{measured:g}", f"{value[1]}, measured {measured:g}"
 
 
 def _gap(leg: LegEntry, segment: Segment) -> MarkLine:

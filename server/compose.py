@@ -10,19 +10,34 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, time
 
 from inspection.checklist import ItemStanding
-from inspection.findings import measured_text
 from inspection.state import STEP_WORDS, InspectionState
+from inspection.wording import measured_text
 from office.events import StoredEvent
 from office.matter import Basis as MatterBasis
 from signing import report as sheet
 
-# What each result means for the applicant, as the sheet says it.
+# What each result means for the applicant: as the sheet says it, and in English for who reads it on a page.
 CONSEQUENCES = {
-    "pass": "勘验通过，转入审批，依法作出决定。",
-    "rectify_and_reinspect": "请在期限前完成整改并按要求补充照片或视频，之后复验。",
-    "go_on_site": "本次远程视频勘验不作结论，改为现场勘验，工作人员将与您约定时间。",
-    "fail": "勘验不通过，将依法作出决定并告知理由和救济途径。",
-    "suspend": "本次勘验中止，已有记录保留，另行约定时间。",
+    "pass": (
+        "勘验通过，转入审批，依法作出决定。",
+        "The inspection is passed. The case goes on to approval and is decided by law.",
+    ),
+    "rectify_and_reinspect": (
+        "请在期限前完成整改并按要求补充照片或视频，之后复验。",
+        "Put everything right in time and send photos or films as asked; then it is inspected again.",
+    ),
+    "go_on_site": (
+        "本次远程视频勘验不作结论，改为现场勘验，工作人员将与您约定时间。",
+        "This remote inspection ends without a conclusion. Officers will come instead and agree a time with you.",
+    ),
+    "fail": (
+        "勘验不通过，将依法作出决定并告知理由和救济途径。",
+        "The inspection is not passed. The office decides by law and tells you its reasons and how to appeal.",
+    ),
+    "suspend": (
+        "本次勘验中止，已有记录保留，另行约定时间。",
+        "The inspection is suspended. What is recorded is kept; another time will be agreed.",
+    ),
 }
 IDENTITY_WORDS = {
     "": "未记录核对方式",
@@ -198,6 +213,7 @@ def _item(
     moment_ms: Callable[[datetime], int | None],
 ) -> sheet.Item:
     item, given = standing.item, standing.given
+    measured = measured_text(item.answer, given) if given else ("", "")
     return sheet.Item(
         id=item.id,
         number=standing.number,
@@ -206,7 +222,8 @@ def _item(
         basis=tuple(_basis(state, each) for each in item.basis),
         critical=item.critical,
         finding=standing.verdict,
-        measured=measured_text(item.answer, given)[0] if given else "",
+        measured=measured[0],
+        measured_gloss=measured[1],
         note=given.note if given else "",
         by=given.by if given else "",
         at=given.at if given else None,
@@ -232,7 +249,8 @@ def _result(state: InspectionState) -> sheet.Result:
     due = state.rectify_by
     return sheet.Result(
         key=key,  # type: ignore[arg-type]  # a member of ResultKey since the procedure accepted it
-        consequence=CONSEQUENCES[key],
+        consequence=CONSEQUENCES[key][0],
+        consequence_gloss=CONSEQUENCES[key][1],
         note=state.result_note,
         rectify_by=datetime.combine(due, time(23, 59, 59), sheet.BEIJING) if due else None,
         at=state.session.concluded_at,

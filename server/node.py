@@ -21,6 +21,7 @@ from inspection import photo_routes
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
 from inspection.photos import Photos
+from inspection.wording import ChecklistWords, checklist_words
 from office import invitations
 from office import routes as office_routes
 from office.commands import Command
@@ -82,10 +83,9 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
     async def displaced(record: str, _invitation: str) -> None:
         await signaling.announce(record)
 
-    async def item_words(record: str) -> dict[str, str]:
+    async def wording_of(record: str) -> ChecklistWords:
         async with db.read() as conn:
-            facts = await INSPECTION.load(conn, record)
-        return {item.id: item.text for item in facts.matter.items}
+            return checklist_words(await INSPECTION.load(conn, record))
 
     keys = RecordKeys(db, parts.keyring, clock)
     means = await signing_means(parts, KINDS, on_effect)
@@ -106,7 +106,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
-        *recordings_routes.routes(means, services.record_resource, item_words),
+        *recordings_routes.routes(means, services.record_resource, wording_of),
         *job_routes(db),
         *signaling.routes(),
         *(await asyncio.to_thread(pages.routes, dist) if dist else []),

@@ -136,6 +136,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     critical: bool = False
     finding: Finding | None = None
     measured: str = ""
+    measured_gloss: str = ""
     note: str = ""
     provenance: Provenance = "live"
     by: str = ""
@@ -185,6 +186,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     key: ResultKey
     consequence: str
+    consequence_gloss: str = ""
     note: str = ""
     rectify_by: datetime | None = None
     at: datetime | None = None

@@ -20,17 +20,21 @@ from foundation.db import Database
 from foundation.http import build_app
 from foundation.jobs import JobRunner
 from foundation.routes import job_routes
+from inspection.wording import checklist_words
 from recordings import jobs, routes
 from recordings.package_verdict import PackageVerdict
+from recordings.timeline import Wording
 from recordings.verify import verify_package
 from signing.means import Means
 from tests.node.recordings.conftest import SECONDS, Sealed, open_means
 from tests.support import rtp_source
 from tests.support.http import Serve, Served
 from tests.support.people import ELSEWHERE, staff
+from tests.unit.inspection.acting import facts
 from tests.unit.signing.samples import RECORD
 
 AUDITOR = staff("auditor", id="stf_audit")
+WORDS = checklist_words(facts("food-catering"))
 STRANGER = staff("auditor", id="stf_far", office=ELSEWHERE)
 
 
@@ -55,10 +59,10 @@ async def desk(sealed: Sealed, tmp_path: Path, serve: Serve) -> AsyncIterator[De
     async def actors(_request: web.Request) -> Actor:
         return made.actor
 
-    async def items(_record: str) -> dict[str, str]:
-        return {"fc-01": "1 执照"}
+    async def words(_record: str) -> Wording:
+        return WORDS
 
-    app = build_app([*routes.routes(means, resource_of, items), *job_routes(db)], actors=actors)
+    app = build_app([*routes.routes(means, resource_of, words), *job_routes(db)], actors=actors)
     runner = JobRunner(db, clock, jobs.handlers(means, tmp_path / "work"), None)
     made = Desk(await serve(app), means, runner, AUDITOR)
     yield made

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inspection.checklist import Given, applies, complete_facts, fault, standings, suggest, verdict
-from inspection.findings import findings, measured_text, should_be
+from inspection.commands import AnswerSet
+from inspection.wording import checklist_words, measured_text, should_be
 from office.demo import DATA
 from office.matter import Item, Matter
 from tests.unit.inspection.acting import LEAD, Session, matter
@@ -168,13 +170,28 @@ def test_limits_and_measures_are_told_in_words() -> None:
     assert should_be(item("food-catering", "fc-02").answer, {}) == ("", "")
 
 
-def test_findings_are_what_fails_or_was_not_seen_with_its_measure_and_photographs() -> None:
+def test_an_item_and_its_answer_have_a_name_in_each_language() -> None:
     session = Session("food-catering")
     session.call()
-    session.answer_all(failing=frozenset({"fc-14"}))
-    from inspection.commands import AnswerSet
+    words = checklist_words(session.state.facts)
 
-    session.done(LEAD, AnswerSet(item="fc-27", measured=12.0, note="面板显示12"))
-    found = {each.item: each for each in findings(session.state)}
-    assert set(found) == {"fc-14", "fc-27"}
-    assert found["fc-27"].measured == ("12.0℃", "12.0 ℃") and len(found["fc-27"].photos) == 1
+    def said(**answer: Any) -> tuple[str | None, tuple[str, str]]:
+        session.done(LEAD, AnswerSet(**answer))
+        return words.answer(session.chain[-1])
+
+    number = next(each.number for each in session.state.standings() if each.item.id == "fc-27")
+    fridge = item("food-catering", "fc-27")
+    assert words.item("fc-27") == (f"{number} {fridge.text}", f"{number} {fridge.gloss}")
+    # A limit that is exceeded fails whatever was ticked, and is told so.
+    assert said(item="fc-27", measured=12.0) == ("fails", ("不符合，实测12.0℃", "does not conform, measured 12.0 ℃"))
+    assert said(item="fc-14", value="not_applicable") == ("na", ("不适用", "not applicable"))
+    assert said(item="fc-14") == (None, ("撤回", "withdrawn"))
+    assert words.item("gone") == ("gone", "gone")
+
+
+def test_an_item_without_english_keeps_its_chinese_name() -> None:
+    known = Session("food-catering").state.facts
+    bare = tuple(replace(each, gloss="") for each in known.matter.items)
+    words = checklist_words(replace(known, matter=replace(known.matter, items=bare)))
+    zh, en = words.item("fc-27")
+    assert zh == en

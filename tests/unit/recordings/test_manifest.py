@@ -1,16 +1,21 @@
 """The manifest from a record's events and epochs; the final one extends the one of the cut."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from inspection.wording import checklist_words
 from office.events import NewEvent, StoredEvent, seal
 from recordings.chain import Chain
 from recordings.entries import unpackaged_legs
 from recordings.manifest import EpochEntry, extends, from_json, manifest_up_to, to_json
 from recordings.timeline import ClusterMark, timeline
+from tests.unit.inspection.acting import facts
 
+CHINESE = re.compile(r"[\u3400-\u9fff]")
+WORDS = checklist_words(facts("food-catering"))
 START = datetime(2025, 11, 24, 6, 30, tzinfo=UTC)
 
 
@@ -58,7 +63,7 @@ CALL = [
     joined(-60, "inv_1", "applicant", "leg_1"),
     joined(-5, "stf_1", "lead", "leg_2", "王敏"),
     (0, "stf_1", "officer:call:started", {"call": "call_1"}),
-    (10, "stf_1", "officer:answer:set", {"item": "cold_storage", "value": "fails", "measured": 12.0}),
+    (10, "stf_1", "officer:answer:set", {"item": "fc-27", "value": "fails", "measured": 12.0}),
     (20, "system", "worker:media:interrupted", {"leg": "leg_1", "cause": "network"}),
     joined(22, "inv_1", "applicant", "leg_3"),
     (24, "system", "worker:media:resumed", {"leg": "leg_3"}),
@@ -103,7 +108,7 @@ def test_what_our_own_disk_failed_to_record_is_a_gap_with_that_cause() -> None:
         (20_000, 29_400, "interrupted", "disk_full"),
         (29_400, 60_000, "live", ""),
     ]
-    marks = timeline(manifest, chain(*told), {}, live=False).marks
+    marks = timeline(manifest, chain(*told), {}, live=False, wording=WORDS).marks
     assert "中断9秒：申请人没有录上：磁盘已满" in [mark.text_zh for mark in marks]
     assert "录音录像中断：没有录上：磁盘已满" in [mark.text_zh for mark in marks]
 
@@ -153,15 +158,19 @@ def test_somebody_who_left_on_purpose_is_not_missing_but_the_applicant_is() -> N
 
 
 def test_the_timeline_marks_answers_gaps_and_results_in_both_languages() -> None:
-    events = chain(*CALL)
+    asking = (12, "stf_1", "officer:photo:asked", {"request": "ask_1", "item": "fc-27", "text": ""})
+    events = chain(*CALL[:4], asking, *CALL[4:])
     manifest = manifest_up_to("rec_1", events, EPOCHS, START + timedelta(seconds=100), final=True)
-    line = timeline(manifest, events, {"ep_1": [ClusterMark(0, 0, 960, 4000, 1)]}, live=False)
+    line = timeline(manifest, events, {"ep_1": [ClusterMark(0, 0, 960, 4000, 1)]}, live=False, wording=WORDS)
     assert line.length_ms == 100_000 and line.coverage_percent == 96.0
     assert [leg.role for leg in line.legs] == ["applicant", "lead"]
     assert line.legs[0].epochs[0].clusters == [ClusterMark(0, 0, 960, 4000, 1)]
     answer = next(mark for mark in line.marks if mark.kind == "answer")
-    assert (answer.at_ms, answer.item) == (10_000, "cold_storage")
-    assert "不符合" in answer.text_zh and "does not conform" in answer.text_en
+    assert (answer.at_ms, answer.item) == (10_000, "fc-27")
+    assert answer.verdict == "fails" and answer.text_zh.endswith("冷藏柜显示温度 不符合，实测12.0℃")
+    assert answer.text_en.endswith(", measured 12.0 ℃") and not CHINESE.search(answer.text_en)
+    asked = next(mark for mark in line.marks if mark.tag == "officer:photo:asked")
+    assert asked.text_zh.endswith("冷藏柜显示温度") and not CHINESE.search(asked.text_en)
     gap = next(mark for mark in line.marks if mark.kind == "gap")
     assert gap.at_ms == 20_000 and gap.text_zh == "中断4秒：申请人接听来电"
     assert all(mark.text_zh and mark.text_en for mark in line.marks)

@@ -8,7 +8,7 @@ import msgspec
 from recordings.manifest import manifest_up_to
 from recordings.stretches import QualityStretch, stretches
 from recordings.timeline import timeline, words
-from tests.unit.recordings.test_manifest import CALL, START, chain, epoch
+from tests.unit.recordings.test_manifest import CALL, START, WORDS, chain, epoch
 
 
 def changed(
@@ -45,13 +45,13 @@ def test_an_erased_word_is_no_word() -> None:
 def test_the_time_line_has_them_beside_the_persons_strip_and_no_mark_of_them() -> None:
     events = chain(*CALL[:3], changed(5, "dark"), changed(9, "good"))
     manifest = manifest_up_to("rec_1", events, [epoch("ep_1", 0, 20)], START + timedelta(seconds=20))
-    line = timeline(manifest, events, {}, live=False)
+    line = timeline(manifest, events, {}, live=False, wording=WORDS)
     assert [(leg.leg, leg.quality) for leg in line.legs if leg.quality] == [
         ("leg_1", (QualityStretch(5000, 9000, "picture", "dark"),))
     ]
     assert not [mark for mark in line.marks if "quality" in mark.tag]
 
 
-def test_the_reading_copy_has_words_for_it() -> None:
+def test_an_event_has_words_for_it() -> None:
     event = chain(*CALL[:3], changed(5, "dark"))[-1]
-    assert words(event, {}) == ("画面和网络：偏暗", "Picture and network: Dim")
+    assert words(event, WORDS) == ("画面和网络：偏暗", "Picture and network: Dim")

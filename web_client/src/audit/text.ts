@@ -1,4 +1,4 @@
-import { defineText, lang } from '../shared/i18n'
+import { defineText } from '../shared/i18n'
 import en from '../shared/messages/en/audit'
 import zh from '../shared/messages/zh/audit'
 
@@ -9,9 +9,4 @@ export const t = defineText(zh, en)
 export function tOf(prefix: string, value: string | null | undefined, otherwise = ''): string {
   const key = `${prefix}${value ?? ''}`
   return key in zh ? t(key as AuditKey) : otherwise || (value ?? '')
-}
-
-/** Of two sentences that came with the data, the reader's. */
-export function ofTwo(zhText: string, enText: string | null | undefined): string {
-  return lang.value === 'en' && enText ? enText : zhText
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { answerSign, mainLeg, markBefore, markId, neighbour, partAt, stillUntil, type Mark, type StripPart, type TimelineLeg } from './timeline'
 
-const mark = (at_ms: number, seq = 1, text_zh = ''): Mark => ({ at_ms, seq, tag: '', kind: 'answer', text_zh, text_en: '' })
+const mark = (at_ms: number, seq = 1, verdict: string | null = null): Mark => ({ at_ms, seq, tag: '', kind: 'answer', text_zh: '', text_en: '', verdict })
 const part = (from_ms: number, to_ms: number, kind: StripPart['class']): StripPart => ({ from_ms, to_ms, class: kind, cause: '' })
 const leg = (role: string, ...strip: StripPart[]): TimelineLeg => ({ leg: role, name: role, role, epochs: [], strip, quality: [] })
 
@@ -18,8 +18,8 @@ test('a gap has a name of its own', () => {
   expect([markId(mark(700, 12)), markId(mark(700, 0))]).toEqual(['12', 'gap-700'])
 })
 
-test('“does not conform” is not read as “conforms”', () => {
-  expect(['符合', '不符合', '不适用', '未见到', '撤回'].map((text) => answerSign(mark(0, 1, text)))).toEqual(['✓', '✕', '–', '?', '○'])
+test('each verdict has a sign of its own, and so has an item that is open again', () => {
+  expect(['conforms', 'fails', 'na', 'not_seen', null].map((verdict) => answerSign(mark(0, 1, verdict)))).toEqual(['✓', '✕', '–', '?', '○'])
 })
 
 test('a stretch is still only when nobody is to be seen', () => {

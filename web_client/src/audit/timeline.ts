@@ -10,7 +10,7 @@ export type Epoch = EpochLine
 export type TimelineLeg = LegLine
 export type MarkKind = MarkLine['kind']
 /** What is on the page; only marks that come from an item or a photo name one. */
-export type Mark = Omit<MarkLine, 'item' | 'photo'> & Partial<Pick<MarkLine, 'item' | 'photo'>>
+export type Mark = Omit<MarkLine, 'item' | 'photo' | 'verdict'> & Partial<Pick<MarkLine, 'item' | 'photo' | 'verdict'>>
 
 /** The part of a strip that holds `at`, or null outside it. */
 export function partAt(strip: readonly StripPart[], at: number): StripPart | null {
@@ -33,12 +33,11 @@ export function neighbour(marks: readonly Mark[], at: number, direction: 1 | -1)
   return earlier[earlier.length - 1] ?? null
 }
 
-/** The sign of an answer, beside its words: the words come from the record (recordings/mark_words.py). */
-export function answerSign(mark: Mark): '✓' | '✕' | '–' | '?' | '○' {
-  if (/不符合|does not conform/.test(mark.text_zh)) return '✕'
-  if (/不适用/.test(mark.text_zh)) return '–'
-  if (/未看到|未见到/.test(mark.text_zh)) return '?'
-  return /撤回/.test(mark.text_zh) ? '○' : '✓'
+const SIGN: Readonly<Record<string, string>> = { conforms: '✓', fails: '✕', na: '–', not_seen: '?' }
+
+/** The sign of an answer, beside its words; a ring where the item is open again. */
+export function answerSign(mark: Mark): string {
+  return SIGN[mark.verdict ?? ''] ?? '○'
 }
 
 /** A mark's stable name on the page. Gaps come from the manifest, not from an event, and have no number of their own. */

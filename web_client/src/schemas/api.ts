@@ -179,6 +179,7 @@ export interface Found {
   business_name: string
   office: string
   office_name: string
+  office_gloss: string
   lead: string
   scheduled_at: string
   started_at: string | null
@@ -244,6 +245,7 @@ export interface Item {
   critical: boolean
   finding: "conforms" | "fails" | "na" | "not_seen" | null
   measured: string
+  measured_gloss: string
   note: string
   provenance: "live" | "self_shot" | "supplement"
   by: string
@@ -343,7 +345,7 @@ export interface LoginRequest {
   password: string
 }
 
-/** One place to jump to. */
+/** One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open. */
 export interface MarkLine {
   at_ms: number
   seq: number
@@ -353,6 +355,7 @@ export interface MarkLine {
   text_en: string
   item: string | null
   photo: string | null
+  verdict: string | null
 }
 
 export interface MatterCard {
@@ -648,6 +651,7 @@ export interface RequestView {
 export interface Result {
   key: "fail" | "go_on_site" | "pass" | "rectify_and_reinspect" | "suspend"
   consequence: string
+  consequence_gloss: string
   note: string
   rectify_by: string | null
   at: string | null

@@ -44,7 +44,19 @@ export function defineText<T extends Record<string, string>>(
   return (key, params) => fill(lang.value === 'zh' ? zh[key]! : en[key], params)
 }
 
-/** The name in the reader's language where data carry both: `name` and its English `gloss`. */
-export function named(of: { name: string; gloss?: string | null | undefined }): string {
-  return lang.value === 'en' && of.gloss ? of.gloss : of.name
+/** Of two sentences that came with the data, the reader's; the Chinese one where there is no other. */
+export function ofTwo(zhText: string, enText: string | null | undefined): string {
+  return lang.value === 'en' && enText ? enText : zhText
+}
+
+type Glossed = { gloss?: string | null | undefined } & ({ name: string } | { text: string } | { title: string } | { label: string })
+
+/** What a thing is called in the reader's language where data carry both: its own word and an English `gloss`. */
+export function named(of: Glossed): string {
+  return ofTwo('name' in of ? of.name : 'text' in of ? of.text : 'title' in of ? of.title : of.label, of.gloss)
+}
+
+/** For `lang` on words that came with the data: what is Chinese is read out and set as Chinese on an English page too. */
+export function langOf(text: string): 'zh-CN' | 'en' {
+  return /[\u3400-\u9fff]/.test(text) ? 'zh-CN' : 'en'
 }

@@ -1,5 +1,4 @@
 /** What the keyboard and the rail do on the live page: the same acts, whichever hand is free. */
-import { lang } from '../../shared/i18n'
 import { DESK_KEYS, useKeys, type DeskKeyName } from '../keys'
 import { t } from '../text'
 import { neighbourOf, nextOpen } from './checklist'
@@ -26,9 +25,7 @@ export interface Page {
 
 export function useActs(room: Room, page: Page): { tool: (name: DeskKeyName) => boolean; askPhoto: (id: string | null) => void } {
   function askPhoto(id: string | null): void {
-    const asked = page.items.value.find((entry) => entry.id === id)
-    const text = asked ? (lang.value === 'en' && asked.gloss ? asked.gloss : asked.text) : ''
-    void room.act({ do: 'photo.ask', item: id ?? '', text: text.slice(0, 200) }).then((done) => {
+    void room.act({ do: 'photo.ask', item: id, text: '' }).then((done) => {
       if (done) room.say(t('answer.photo.sent'))
     })
   }
