@@ -59,12 +59,12 @@ FINDINGS: dict[str, Pair] = {
 }
 
 STEPS: dict[str, Pair] = {
-    "identity": ("核对身份", "identity checked"),
-    "show_credentials": ("出示执法证件", "credentials shown"),
-    "tell_rights": ("告知权利义务", "rights told"),
-    "consent_to_recording": ("同意录音录像", "recording agreed to"),
-    "walk_round": ("全景走一圈", "walk-round"),
-    "read_back": ("核对记录", "record read back"),
+    "identity": ("核对身份", "Identity checked"),
+    "show_credentials": ("出示执法证件", "Credentials shown"),
+    "tell_rights": ("告知权利义务", "Rights told"),
+    "consent_to_recording": ("同意录音录像", "Recording agreed to"),
+    "walk_round": ("全景走一圈", "Walk-round"),
+    "read_back": ("核对记录", "Record read back"),
 }
 
 RESULTS: dict[str, Pair] = {
@@ -98,7 +98,7 @@ WORDS: dict[str, Pair] = {
     "mask:on": ("{who}开始遮挡画面", "{who} covered the picture"),
     "mask:off": ("{who}取消遮挡", "{who} uncovered the picture"),
     "step:done": ("{step}", "{step}"),
-    "answer:set": ("{item} {value}", "{item} {value}"),
+    "answer:set": ("{item} {value}", "{item}: {value}"),
     "photo:asked": ("{who}请拍照：{text}", "{who} asked for a photo: {text}"),
     "photo:taken": ("照片 {item}", "Photo {item}"),
     "photo:refused": ("{who}没有拍照：{text}", "{who} did not take the photo: {text}"),

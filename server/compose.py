@@ -18,25 +18,22 @@ from signing import report as sheet
 
 # What each result means for the applicant: as the sheet says it, and in English for who reads it on a page.
 CONSEQUENCES = {
-    "pass": (
-        "勘验通过，转入审批，依法作出决定。",
-        "The inspection is passed. The case goes on to approval and is decided by law.",
-    ),
+    "pass": ("勘验通过，转入审批，依法作出决定。", "The case goes on to approval and is decided by law."),
     "rectify_and_reinspect": (
         "请在期限前完成整改并按要求补充照片或视频，之后复验。",
         "Put everything right in time and send photos or films as asked; then it is inspected again.",
     ),
     "go_on_site": (
         "本次远程视频勘验不作结论，改为现场勘验，工作人员将与您约定时间。",
-        "This remote inspection ends without a conclusion. Officers will come instead and agree a time with you.",
+        "This remote inspection has no conclusion. Officers come to you instead and agree a time first.",
     ),
     "fail": (
         "勘验不通过，将依法作出决定并告知理由和救济途径。",
-        "The inspection is not passed. The office decides by law and tells you its reasons and how to appeal.",
+        "The office decides by law and tells you its reasons and how to appeal.",
     ),
     "suspend": (
         "本次勘验中止，已有记录保留，另行约定时间。",
-        "The inspection is suspended. What is recorded is kept; another time will be agreed.",
+        "What is recorded is kept; another time will be agreed.",
     ),
 }
 IDENTITY_WORDS = {

@@ -22,7 +22,7 @@ export function gapSentence(leg: TimelineLeg, at: number, start: number): { text
         : `${tOf('class.', part.class)} ${length}`
   const cause = causeWords(part.cause)
   return {
-    text: cause ? t('gap.cause', { what, cause }) : what,
+    text: cause ? t('gap.cause', { what, name: leg.name, cause }) : what,
     until: t('gap.until', { time: formatClock(start + part.to_ms) }),
   }
 }

@@ -71,7 +71,7 @@ export default {
   'gap.interrupted': 'Interrupted {length}',
   'gap.no_signal': 'No signal {length}',
   'gap.until': 'until {time}',
-  'gap.cause': '{what}: {cause}',
+  'gap.cause': '{what}: {name} {cause}',
   'gap.before': '{name} has not joined yet',
   'gap.after': '{name} has left',
   'lane.answers': 'Answers',

@@ -71,7 +71,7 @@ export default {
   'gap.interrupted': '中断{length}',
   'gap.no_signal': '无信号{length}',
   'gap.until': '到{time}恢复',
-  'gap.cause': '{what}：{cause}',
+  'gap.cause': '{what}：{name}{cause}',
   'gap.before': '{name}还没有加入',
   'gap.after': '{name}已离开',
   'lane.answers': '答案',
