@@ -310,7 +310,8 @@ def tid(where: Page | Locator, name: str) -> Locator:
 
 async def playing(video: Locator) -> None:
     """Until the element shows moving pictures: two different moments of its own clock."""
-    await expect(video).to_be_visible()
+    # Slots are told and filled one after the other, which takes long where all runs on one busy machine.
+    await expect(video).to_be_visible(timeout=60_000)
     await video.evaluate(
         """async (video) => {
              const until = performance.now() + 20000
