@@ -1,4 +1,4 @@
-"""A Debian with python3 and nothing else, made by debootstrap, in which commands run as on a machine of its own.
+"""A Debian or Ubuntu with python3 and nothing else, from debootstrap, where commands run as on a machine of their own.
 
 It shares this machine's kernel, network and clock, and none of its programs. What it takes to fetch packages from here
 (mirror, indexes, proxies, certificates) is handed in as found; nothing of it stands in the repository. Each command
@@ -17,9 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SUITE = "bookworm"
-# Kept between runs, because making it takes minutes; delete it for a new one.
-KEPT = ROOT / "build" / "deep" / f"{SUITE}.tar"
+SCRIPTS = Path("/usr/share/debootstrap/scripts")
 # How this machine reaches mirrors and indexes.
 PASSED = ("PIP_", "NPM_CONFIG_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "NODE_EXTRA_CA_", "REQUESTS_CA_")
 COPIED = (
@@ -29,9 +27,32 @@ COPIED = (
 
 
 @dataclass(frozen=True)
+class Release:
+    """What debootstrap makes. ``python`` is its python3; ``like`` names a script for a debootstrap older than it."""
+
+    origin: str
+    codename: str
+    python: str
+    components: str
+    like: str
+    archive: str
+
+    @property
+    def kept(self) -> Path:
+        """Kept between runs, because making it takes minutes; delete it for a new one."""
+        return ROOT / "build" / "deep" / f"{self.codename}.tar"
+
+
+DEBIAN = Release("Debian", "bookworm", "3.11", "main", "sid", "http://deb.debian.org/debian")
+# Ubuntu keeps python3-venv in universe. Debian has none of its keys to check it with, so it comes over TLS.
+UBUNTU = Release("Ubuntu", "noble", "3.12", "main,universe", "gutsy", "https://archive.ubuntu.com/ubuntu")
+
+
+@dataclass(frozen=True)
 class BareRoot:
     """``folder`` is its `/`; ``lent`` are folders of this machine that package tools are told to look into."""
 
+    release: Release
     folder: Path
     environment: Mapping[str, str]
     lent: Sequence[str]
@@ -65,19 +86,21 @@ class BareRoot:
         return found
 
 
-def make_bare_root(folder: Path) -> BareRoot:
+def make_bare_root(release: Release, folder: Path) -> BareRoot:
     """Make one in ``folder``. Root only; takes minutes the first time. Raises CalledProcessError with what was said."""
-    if not KEPT.exists():
-        KEPT.parent.mkdir(parents=True, exist_ok=True)
+    if not release.kept.exists():
+        release.kept.parent.mkdir(parents=True, exist_ok=True)
         fresh = folder.parent / f"{folder.name}-fresh"
-        command = ["debootstrap", "--variant=minbase", "--include=python3,ca-certificates", SUITE, str(fresh), mirror()]
+        script = SCRIPTS / (release.codename if (SCRIPTS / release.codename).exists() else release.like)
+        options = ["--variant=minbase", "--include=python3,ca-certificates", f"--components={release.components}"]
+        command = ["debootstrap", *options, release.codename, str(fresh), mirror(release), str(script)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        unfinished = KEPT.with_suffix(".part")
+        unfinished = release.kept.with_suffix(".part")
         subprocess.run(["tar", "-C", str(fresh), "-cf", str(unfinished), "."], check=True)
-        unfinished.rename(KEPT)
+        unfinished.rename(release.kept)
         shutil.rmtree(fresh)
     folder.mkdir(parents=True)
-    subprocess.run(["tar", "-C", str(folder), "-xpf", str(KEPT)], check=True)
+    subprocess.run(["tar", "-C", str(folder), "-xpf", str(release.kept)], check=True)
     for name in COPIED:
         copy_in(folder, Path(name).expanduser())
     (folder / "etc/apt/apt.conf.d/99fetch").write_text(fetching())
@@ -86,20 +109,19 @@ def make_bare_root(folder: Path) -> BareRoot:
         (folder / one.removeprefix("/")).mkdir(parents=True, exist_ok=True)
     passed = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED)}
     clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-    return BareRoot(folder, {**passed, **clean}, lent)
+    return BareRoot(release, folder, {**passed, **clean}, lent)
 
 
-def mirror() -> str:
-    """The archive this machine installs Debian packages from."""
+def mirror(release: Release) -> str:
+    """The archive that this machine itself installs from, else everybody's."""
     known = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN) $(CODENAME) $(REPO_URI)"], stdout=subprocess.PIPE, text=True
     )
     for line in known.stdout.splitlines():
         origin, codename, address = line.rsplit(" ", 2)
-        if (origin, codename) == ("Debian", SUITE):
+        if (origin, codename) == (release.origin, release.codename):
             return address
-    # debootstrap then takes its own default.
-    return ""
+    return release.archive
 
 
 def fetching() -> str:

@@ -1,4 +1,4 @@
-"""The one command on a Debian that has python3 and nothing else: no pip, no venv, no Node, no git."""
+"""The one command on a Debian and an Ubuntu that have python3 and nothing else: no pip, no venv, no Node, no git."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy
 import pytest
 
 from tests.rehearsal.installation import free_port
-from tests.support.bare_root import ROOT, BareRoot, make_bare_root
+from tests.support.bare_root import DEBIAN, ROOT, UBUNTU, BareRoot, make_bare_root
 from tests.support.serving import UP, Serving
 
 RUN = "cd /opt/yuankan && exec ./run"
@@ -23,12 +23,12 @@ RUN = "cd /opt/yuankan && exec ./run"
 FIRST_START_S, SECOND_START_S = 1500.0, 60.0
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareRoot]:
+@pytest.fixture(scope="module", params=(DEBIAN, UBUNTU), ids=("debian", "ubuntu"))
+def bare(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareRoot]:
     """The committed files, and nothing that this machine made of them."""
     if os.geteuid() or not shutil.which("debootstrap"):
         pytest.skip("a root of its own needs root and debootstrap")
-    root = make_bare_root(tmp_path_factory.mktemp("bare") / "root")
+    root = make_bare_root(request.param, tmp_path_factory.mktemp("bare") / "root")
     there = root.folder / "opt" / "yuankan"
     there.mkdir(parents=True)
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
@@ -89,7 +89,7 @@ def test_without_venv_an_ordinary_user_is_told_the_one_command(bare: BareRoot) -
     refused = bare.start(RUN, user="nobody:nogroup")
     said, _ = refused.communicate(timeout=60)
     assert refused.returncode == 1
-    assert "Please run: sudo apt-get install" in said and "python3.11-venv" in said
+    assert "Please run: sudo apt-get install" in said and f"python{bare.release.python}-venv" in said
     assert "Traceback" not in said
 
 
