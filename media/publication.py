@@ -12,7 +12,7 @@ from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
-from media.rtp import Packet, RtpError, read, repaired
+from media.rtp import Packet, read, repaired
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -110,11 +110,7 @@ class Publication:
         self.finish(cause)
         self._audience.publishing_ended(self, cause)
 
-    def take_rtp(self, raw: bytes, now_ns: int) -> None:
-        try:
-            packet = read(raw)
-        except RtpError:
-            return
+    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
         source = self._sources.get(packet.ssrc)
         if source is None:
             line = self._line_of(packet)
@@ -125,7 +121,7 @@ class Publication:
             if source is None:
                 return
         self._note_arrival(packet, now_ns)
-        self._take(source, packet, raw, now_ns)
+        self._take(source, packet, now_ns, forwarded)
 
     def _note_arrival(self, packet: Packet, now_ns: int) -> None:
         if self._transport_cc_id:
@@ -147,16 +143,17 @@ class Publication:
             return
         again = read(raw)
         if source.lacks(again.seq):  # a late one of a stream that has ended must not be taken for this one's
-            self._take(source, again, raw, now_ns)
+            self._take(source, again, now_ns, False)
 
-    def _take(self, source: Source, packet: Packet, raw: bytes, now_ns: int) -> None:
-        if packet.payload_type != source.payload_type or not source.take(packet, now_ns):
+    def _take(self, source: Source, packet: Packet, now_ns: int, forwarded: bool) -> None:
+        if packet.payload_type != source.payload_type or not source.take(packet, now_ns, forwarded):
             return
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
         epoch = self.epoch
         if epoch is not None and epoch.recorder is not None:
             # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
+            raw = packet.raw
             kept = raw if packet.payload_bytes else b"\x80" + raw[1:12]
             epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
         if source.stalled:
@@ -225,6 +222,7 @@ class Publication:
             now_ns,
             self._recorder is not None,
             line.codec,
+            self.peer.lane.stream(ssrc, line.payload_type) if self.peer.lane is not None else None,
         )
         epoch.sources[line.mid] = source
         self._sources[ssrc] = source
@@ -279,7 +277,7 @@ class Publication:
         for source in epoch.sources.values():
             self._sources.pop(source.ssrc, None)
             self._socket.silent(source.ssrc, self.peer)
-            source.sinks.clear()
+            source.end()
         self._past = self.totals(epoch)
         if epoch.recorder is not None:
             epoch.recorder.close(reason, now_ns)

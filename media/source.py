@@ -1,11 +1,12 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from media import h264, layers, rtcp
 from media.contract import Kind
 from media.drift import ClockWatch
+from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
 from media.nack import Arrival, GapList
 from media.rtp import Packet, SequenceUnwrapper, build, read
@@ -17,6 +18,9 @@ CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. On
 
 class Sink(Protocol):
     """Somebody who gets the stream: a viewer's slot."""
+
+    target: Any
+    """Itself on the fast path, where there is one."""
 
     def forward(self, packet: Packet) -> None: ...
     def report(self, report: rtcp.SenderReport) -> None: ...
@@ -36,6 +40,7 @@ class Source:
         now_ns: int,
         recorded: bool,
         codec: Codec,
+        stream: Stream | None = None,
     ) -> None:
         self.leg = leg
         self.codec: Codec = codec
@@ -48,7 +53,8 @@ class Source:
         self.payload_type = payload_type
         self.is_video = kind != "audio"
         self.open = True
-        self.sinks: list[Sink] = []
+        self._sinks: list[Sink] = []
+        self._stream = stream
         self.gaps = GapList()
         self.keyframes = KeyframeRequests(now_ns, recorded=recorded)
         self.last_ns = now_ns
@@ -69,8 +75,37 @@ class Source:
         self._timestamp = -1  # of the newest packet
         self._reported = (0, 0)  # expected, received at the last report
 
-    def take(self, packet: Packet, now_ns: int) -> bool:
-        """Note a packet and pass it on; False when it is one too many (a duplicate, or older than the cache)."""
+    def add(self, sink: Sink) -> None:
+        """One more who gets the stream."""
+        self._sinks.append(sink)
+        self._off_board()
+
+    def remove(self, sink: Sink) -> None:
+        """One who gets it no longer, if so far."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+            self._off_board()
+
+    def end(self) -> None:
+        """The stream is over: nobody gets it any more."""
+        self._sinks.clear()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end()
+
+    def _off_board(self) -> None:
+        if self._stream is not None:
+            self._stream.leave()
+
+    def _send_on(self, packet: Packet) -> None:
+        if self.open:
+            for sink in self._sinks:
+                sink.forward(packet)
+
+    def take(self, packet: Packet, now_ns: int, forwarded: bool = False) -> bool:
+        """Note a packet, and pass it on if the fast path has not; False when it is one too many (a duplicate, or older
+        than the cache).
+        """
         packet.index = index = self._unwrapper.unwrap(packet.seq)
         arrival = self.gaps.arrived(index, now_ns)
         if arrival is Arrival.DUPLICATE:
@@ -80,9 +115,10 @@ class Source:
         if self.first_index is None or index < self.first_index:
             self.first_index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
-        if self.open:
-            for sink in self.sinks:
-                sink.forward(packet)
+        if not forwarded:
+            self._send_on(packet)
+            if self._stream is not None:
+                self._stream.board(self._sinks, self.gaps.highest or 0)
         if packet.timestamp != self._timestamp and arrival is not Arrival.RECOVERED:
             self._note_time(packet.timestamp, now_ns)  # the packets of a picture leave together: one tells the time
         if arrival is Arrival.JUMP and self.is_video:
@@ -145,9 +181,7 @@ class Source:
         packet = read(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
         packet.index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
-        if self.open:
-            for sink in self.sinks:
-                sink.forward(packet)
+        self._send_on(packet)
 
     def _neighbour(self, index: int, step: int) -> Packet | None:
         """The nearest packet with media before (-1) or after (1) an index."""
@@ -166,7 +200,7 @@ class Source:
         self.last_report, self._last_report_ns = report, now_ns
         self._watch.reported(report.ntp, report.rtp_timestamp, now_ns)
         if self.open:
-            for sink in self.sinks:
+            for sink in self._sinks:
                 sink.report(report)
 
     @property
