@@ -7,7 +7,7 @@ from typing import Protocol
 
 from foundation.ids import new_id
 from media import rtcp
-from media.congestion import ArrivalLog
+from media.congestion import INTERVAL_NS, ArrivalLog
 from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
@@ -20,6 +20,7 @@ from recordings.journal import JournalHeader, Track
 _EPOCH_MIN_NS = 2_000_000_000  # a sender that changes its SSRC all the time does not fill the disk with epochs
 _SSRCS_MAX = 64  # each costs the SRTP library a stream: more is not a browser
 _STALL_NS = 2_000_000_000
+_TICK_SLACK_NS = 25_000_000  # a tick that is a little early is not put off to the next
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Publication:
         self._foreign: set[int] = set()
         self._repairs: set[int] = set()  # SSRCs of RTX streams
         self._arrivals = ArrivalLog()
+        self._fed_back_ns = 0
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
         self._silent: set[str] = set()  # mids told to be stalled before their first packet
@@ -327,13 +329,15 @@ class Publication:
                 self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
 
     def tick(self, now_ns: int) -> None:
-        """Every 50 ms: congestion feedback, keyframes, stalls."""
+        """Every 50 ms: congestion feedback when it is due, keyframes, stalls."""
         self.peer.tick(now_ns)
         if self.peer.state != "up":
             return
         media = next(iter(self._sources), 0)
-        for body in self._arrivals.feedback(now_ns):
-            self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
+        if now_ns - self._fed_back_ns >= INTERVAL_NS - _TICK_SLACK_NS:
+            self._fed_back_ns = now_ns
+            for body in self._arrivals.feedback(now_ns):
+                self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
         self.ask_keyframes(now_ns)
         self._watch_flow(now_ns)
 

@@ -119,14 +119,22 @@ class Source:
             self._send_on(packet)
             if self._stream is not None:
                 self._stream.board(self._sinks, self.gaps.highest or 0)
+        # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
+        if packet.timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
+            self._note_beginning(packet, index, arrival, now_ns)
+        return True
+
+    def _note_beginning(self, packet: Packet, index: int, arrival: Arrival, now_ns: int) -> None:
+        """A packet that may be the first of a picture."""
         if packet.timestamp != self._timestamp and arrival is not Arrival.RECOVERED:
             self._note_time(packet.timestamp, now_ns)  # the packets of a picture leave together: one tells the time
-        if arrival is Arrival.JUMP and self.is_video:
+        if not self.is_video:
+            return
+        if arrival is Arrival.JUMP:
             self.keyframes.wish(now_ns)
-        if self.is_video and self._starts_keyframe(packet.body):
+        if self._starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
             self.keyframe_index = index
-        return True
 
     def _note_time(self, timestamp: int, now_ns: int) -> None:
         first, self._timestamp = self._timestamp < 0, timestamp
@@ -145,12 +153,15 @@ class Source:
 
     def forget(self) -> None:
         """Let go of what is older than a second; call it every second. Nobody asks for it again (nack.AGE_MAX_NS)."""
-        bound, self._newest_before = self._newest_before, self.gaps.highest or 0
-        for index in range(max(self._forgotten, bound - CACHE_PACKETS), bound):
-            packet = self._cache[index & CACHE_PACKETS - 1]
-            if packet is not None and packet.index <= bound:
-                self._cache[index & CACHE_PACKETS - 1] = None
+        highest = self.gaps.highest or 0
+        bound, self._newest_before = self._newest_before, highest
+        start = max(self._forgotten, highest - CACHE_PACKETS + 1)  # before it newer ones have taken the places
         self._forgotten = bound
+        while start < bound:
+            place = start & CACHE_PACKETS - 1
+            count = min(bound - start, CACHE_PACKETS - place)
+            self._cache[place : place + count] = [None] * count
+            start += count
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
