@@ -30,9 +30,11 @@ struct fp_target { struct fp_lane *lane; uint32_t ssrc; uint8_t payload_type, ex
     uint64_t packets, octets; };
 struct fp_stream { struct fp_target **targets; uint32_t count, ssrc; uint16_t highest;
     uint8_t payload_type, boarded; };
+struct fp_arrivals { int64_t newest, unreported; uint32_t ticks[1024]; uint8_t came[1024];
+    uint8_t extension, begun, pending, count; };
 struct fp_lane { void *opening, *sealing; int64_t packets_left, bytes_left;
     uint64_t received_bytes, sent_packets, sent_bytes; uint32_t id, name_size;
-    uint8_t name[28]; struct fp_stream streams[8]; };
+    uint8_t name[28]; struct fp_stream streams[8]; struct fp_arrivals arrivals; };
 struct fp_entry { int64_t arrival_ns; uint32_t lane, timestamp, ssrc;
     uint16_t size, seq, body_at, payload_bytes, profile, extension_at, extension_end;
     uint8_t first, marker_type, kind, spare[3]; };
@@ -41,6 +43,9 @@ struct fp_port { int32_t fd; uint32_t count, urgent, leaving, routes; uint64_t r
 struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp);
 void fp_free(struct fp_port *port);
 int fp_header(const uint8_t *raw, int size, struct fp_entry *out);
+int fp_transport_number(const uint8_t *raw, int size, int wanted);
+void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns);
+int fp_feedback(struct fp_arrivals *log, uint8_t *out);
 void fp_flush(struct fp_port *port);
 void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t *name, int name_size);
 void fp_take(struct fp_port *port, struct fp_lane *lane, const uint8_t *data, int size, int64_t now_ns);

@@ -30,6 +30,8 @@
 #define ROUTES 4096
 #define STREAMS 8       /* of one connection; a further one goes the slow path */
 #define AHEAD_MAX 500   /* as nack._JUMP: a larger step is a sender that began anew */
+#define LOGGED 1024     /* arrivals of one connection: two seconds and more */
+#define SPAN_MAX 400    /* as congestion._SPAN_MAX: statuses in one feedback */
 
 typedef int (*srtp_step)(void *session, void *packet, int *size);
 
@@ -51,6 +53,14 @@ struct fp_stream {
     uint8_t payload_type, boarded;
 };
 
+/* When the packets of one connection came, by their transport-wide numbers without wraps. */
+struct fp_arrivals {
+    int64_t newest, unreported; /* unreported: the first that the next feedback tells of */
+    uint32_t ticks[LOGGED];     /* of 250 us */
+    uint8_t came[LOGGED];
+    uint8_t extension, begun, pending, count; /* the header extension that carries the number; 0: none */
+};
+
 /* One connection. */
 struct fp_lane {
     void *opening, *sealing; /* SRTP sessions; NULL: no keys */
@@ -59,6 +69,7 @@ struct fp_lane {
     uint32_t id, name_size; /* of the address that packets go to; 0: none, or TCP */
     uint8_t name[NAME];
     struct fp_stream streams[STREAMS];
+    struct fp_arrivals arrivals;
 };
 
 enum { DATAGRAM, FORWARDED, SLOW, CONTROL };
@@ -151,6 +162,120 @@ int fp_header(const uint8_t *raw, int size, struct fp_entry *out) {
     out->body_at = (uint16_t)at;
     out->payload_bytes = (uint16_t)(size - at - padding);
     return 0;
+}
+
+/* As rtp.Packet.extension, for a value of two bytes; -1: there is none. */
+static int transport_number(const uint8_t *raw, const struct fp_entry *head, uint8_t wanted) {
+    int at = head->extension_at, end = head->extension_end;
+    int one_byte = head->profile == 0xBEDE, two_byte = (head->profile & 0xFFF0) == 0x1000; /* RFC 8285 4.2, 4.3 */
+    while ((one_byte && at < end) || (two_byte && at + 1 < end)) {
+        int name = one_byte ? raw[at] >> 4 : raw[at], size = one_byte ? (raw[at] & 15) + 1 : raw[at + 1];
+        if (one_byte ? raw[at] == 0 : name == 0) { /* padding between elements */
+            at++;
+            continue;
+        }
+        if (one_byte && name == 15)
+            return -1;
+        at += one_byte ? 1 : 2;
+        if (name == wanted)
+            return size == 2 && at + 2 <= end ? be16(raw + at) : -1;
+        at += size;
+    }
+    return -1;
+}
+
+/* The same for a packet that is not yet read, for tests. */
+int fp_transport_number(const uint8_t *raw, int size, int wanted) {
+    struct fp_entry head = {0};
+    return fp_header(raw, size, &head) == 0 ? transport_number(raw, &head, (uint8_t)wanted) : -1;
+}
+
+/* --- congestion feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), as congestion.ArrivalLog ------------- */
+
+/* The packet with this number came. */
+void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns) {
+    if (!log->begun) {
+        log->begun = 1;
+        log->newest = 0x10000 + (int64_t)number - 1;
+        log->unreported = log->newest + 1;
+    }
+    int64_t index = log->newest + (int16_t)(number - (uint16_t)log->newest);
+    if (index <= log->newest - LOGGED)
+        return;
+    for (int64_t step = 0; log->newest < index; step++) {
+        if (step == LOGGED) {
+            log->newest = index;
+            break;
+        }
+        log->came[++log->newest % LOGGED] = 0;
+    }
+    if (log->came[index % LOGGED])
+        return;
+    log->came[index % LOGGED] = 1;
+    log->ticks[index % LOGGED] = (uint32_t)(now_ns / 250000);
+    log->pending = 1;
+    if (index < log->unreported)
+        log->unreported = index;
+}
+
+static uint8_t *put16(uint8_t *at, uint32_t value) {
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+    return at + 2;
+}
+
+/* The next feedback body, at most 8 + 3 * SPAN_MAX bytes; its size, 0 when all has been told. */
+int fp_feedback(struct fp_arrivals *log, uint8_t *out) {
+    uint8_t symbols[SPAN_MAX], deltas[2 * SPAN_MAX], *delta = deltas, *at = out + 8;
+    int64_t start = log->unreported, oldest = log->newest - LOGGED + 1;
+    int count = 0;
+    if (!log->pending)
+        return 0;
+    if (start < oldest)
+        start = oldest; /* after a long silence the lost ones are news to nobody */
+    int64_t first = start;
+    while (first < log->newest && !log->came[first % LOGGED])
+        first++;
+    if (first - start >= SPAN_MAX) /* it may begin with lost packets, but must hold one that came */
+        start = first;
+    uint32_t reference = log->ticks[first % LOGGED] >> 8, previous = reference << 8;
+    for (int64_t index = start; index <= log->newest && count < SPAN_MAX; index++, count++) {
+        if (!log->came[index % LOGGED]) {
+            symbols[count] = 0;
+            continue;
+        }
+        int32_t step = (int32_t)(log->ticks[index % LOGGED] - previous);
+        if (step < -0x8000 || step > 0x7FFF)
+            break; /* more than 8 s apart: the next feedback has a reference of its own */
+        previous += (uint32_t)step;
+        symbols[count] = step >= 0 && step <= 255 ? 1 : 2;
+        if (symbols[count] == 2)
+            *delta++ = (uint8_t)(step >> 8);
+        *delta++ = (uint8_t)step;
+    }
+    put16(put16(out, (uint32_t)start), (uint32_t)count);
+    out[4] = (uint8_t)(reference >> 16);
+    put16(out + 5, reference);
+    out[7] = log->count++;
+    for (int i = 0; i < count;) { /* runs where they are longer than a vector of seven */
+        int run = 1;
+        while (i + run < count && symbols[i + run] == symbols[i])
+            run++;
+        if (run > 7 || i + run == count) {
+            at = put16(at, (uint32_t)(symbols[i] << 13 | run));
+            i += run;
+            continue;
+        }
+        uint32_t word = 0xC000;
+        for (int place = 0; place < 7 && i < count; place++, i++)
+            word |= (uint32_t)symbols[i] << (12 - 2 * place);
+        at = put16(at, word);
+    }
+    memcpy(at, deltas, (size_t)(delta - deltas));
+    log->unreported = start + count;
+    if (log->unreported > log->newest)
+        log->pending = 0;
+    return (int)(at - out) + (int)(delta - deltas);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -276,6 +401,11 @@ static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int 
     lane->received_bytes += received;
     if (fp_header(data, size, &head) != 0)
         return;
+    if (lane->arrivals.extension) {
+        int number = transport_number(data, &head, lane->arrivals.extension);
+        if (number >= 0)
+            fp_arrived(&lane->arrivals, (uint16_t)number, now_ns);
+    }
     head.kind = SLOW;
     struct fp_stream *stream = stream_of(lane, head.ssrc);
     if (stream && (head.marker_type & 0x7f) == stream->payload_type) {

@@ -19,7 +19,7 @@ from media.rtp import Packet
 from media.srtp import SrtpReceiver, SrtpSender
 
 SETTLE_S = 0.02  # a request for a missing packet waits 10 ms anyway, and gaps are told at once
-_NAME, _STREAMS = 28, 8
+_NAME, _STREAMS, _FEEDBACK_MAX = 28, 8, 8 + 3 * 400
 _DATAGRAM, _FORWARDED, _CONTROL = 0, 1, 3
 ENTRY = struct.Struct("=q3I7H3B3x")
 """``struct fp_entry``; the header's fields stand in the order of ``rtp.Packet``, but for the size."""
@@ -146,6 +146,14 @@ class Lane:
                 return stream
         return None
 
+    def log_arrivals(self, extension: int) -> None:
+        """Note when packets come that carry a transport-wide number in this header extension; 0: none do."""
+        self.counts.arrivals.extension = extension
+
+    def feedback(self, now_ns: int) -> list[bytes]:
+        """As congestion.ArrivalLog.feedback."""
+        return feedback(self.library, self.library.ffi.addressof(self.counts, "arrivals"))
+
     def release(self, stream: Stream) -> None:
         """The stream's place is free."""
         self._streams[self._streams.index(stream)] = None
@@ -164,6 +172,15 @@ class Lane:
         self.counts.opening = self.counts.sealing = self.library.ffi.NULL
         self._keys = None
         self._port.forget(self._number)
+
+
+def feedback(library: Library, arrivals: Any) -> list[bytes]:
+    """All feedback bodies that are due for these arrivals (``struct fp_arrivals``)."""
+    bodies = []
+    body = library.ffi.new("uint8_t[]", _FEEDBACK_MAX)
+    while size := library.lib.fp_feedback(arrivals, body):
+        bodies.append(bytes(library.ffi.buffer(body, size)))
+    return bodies
 
 
 class FastPort:

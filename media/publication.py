@@ -106,6 +106,8 @@ class Publication:
 
     def up(self) -> None:
         self._up_ns = self._clock_ns()
+        if self.peer.lane is not None:
+            self.peer.lane.log_arrivals(self._transport_cc_id)
         self._audience.publishing()
 
     def down(self, cause: str) -> None:
@@ -122,7 +124,8 @@ class Publication:
             source = self._admit(packet, line, now_ns)
             if source is None:
                 return
-        self._note_arrival(packet, now_ns)
+        if self.peer.lane is None:
+            self._note_arrival(packet, now_ns)
         self._take(source, packet, now_ns, forwarded)
 
     def _note_arrival(self, packet: Packet, now_ns: int) -> None:
@@ -136,7 +139,8 @@ class Publication:
         if packet.ssrc not in self._repairs:
             self._repairs.add(packet.ssrc)
             self._check_sources()
-        self._note_arrival(packet, now_ns)
+        if self.peer.lane is None:
+            self._note_arrival(packet, now_ns)
         source = self.epoch.sources.get(line.mid) if self.epoch is not None else None
         if source is None:
             return
@@ -148,7 +152,7 @@ class Publication:
             self._take(source, again, now_ns, False)
 
     def _take(self, source: Source, packet: Packet, now_ns: int, forwarded: bool) -> None:
-        if packet.payload_type != source.payload_type or not source.take(packet, now_ns, forwarded):
+        if packet.marker_type & 0x7F != source.payload_type or not source.take(packet, now_ns, forwarded):
             return
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
@@ -336,7 +340,7 @@ class Publication:
         media = next(iter(self._sources), 0)
         if now_ns - self._fed_back_ns >= INTERVAL_NS - _TICK_SLACK_NS:
             self._fed_back_ns = now_ns
-            for body in self._arrivals.feedback(now_ns):
+            for body in (self.peer.lane or self._arrivals).feedback(now_ns):
                 self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
         self.ask_keyframes(now_ns)
         self._watch_flow(now_ns)

@@ -11,6 +11,8 @@ import msgspec
 HEADER_BYTES = 12
 PACKET_MAX = 1500  # what SRTP can take in; longer datagrams are dropped before
 
+FIRST_INDEX = 0x10000
+"""What is added to a stream's first sequence number to give its index: those that come late are not negative."""
 _HEADER = struct.Struct("!BBHLL")
 _EXTENSION = struct.Struct("!HH")
 _ONE_BYTE = 0xBEDE  # RFC 8285 §4.2
@@ -131,7 +133,7 @@ class SequenceUnwrapper:
         """
         last = self._last
         if last is None:
-            self._last = index = 0x10000 + seq
+            self._last = index = FIRST_INDEX + seq
             return index
         index = last + ((seq - last + 0x8000) & 0xFFFF) - 0x8000
         if index > last:

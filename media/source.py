@@ -1,5 +1,6 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from media.drift import ClockWatch
 from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
 from media.nack import Arrival, GapList
-from media.rtp import Packet, SequenceUnwrapper, build, read
+from media.rtp import FIRST_INDEX, Packet, build, read
 from recordings.journal import Codec
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
@@ -61,11 +62,10 @@ class Source:
         self.stalled = False
         self.jumped = False  # the RTP clock and time have parted: the epoch must end
         self.received = 0
-        self.first_index: int | None = None
+        self.first_index: float = math.inf
         self.keyframe_index: int | None = None  # of the first packet of the newest (media.lookout)
         self.last_report: rtcp.SenderReport | None = None
         self._last_report_ns = 0
-        self._unwrapper = SequenceUnwrapper()
         self._watch = ClockWatch(clock_rate)
         self._cache: list[Packet | None] = [None] * CACHE_PACKETS
         self._forgotten = self._newest_before = 0  # index up to which nothing is kept; the newest a second ago
@@ -106,13 +106,18 @@ class Source:
         """Note a packet, and pass it on if the fast path has not; False when it is one too many (a duplicate, or older
         than the cache).
         """
-        packet.index = index = self._unwrapper.unwrap(packet.seq)
-        arrival = self.gaps.arrived(index, now_ns)
-        if arrival is Arrival.DUPLICATE:
-            return False
+        highest, arrival = self.gaps.highest, Arrival.NEW
+        if highest is not None and packet.seq == highest + 1 & 0xFFFF:  # nearly always
+            self.gaps.highest = index = highest + 1
+        else:
+            index = FIRST_INDEX + packet.seq if highest is None else self._index_of(packet.seq)
+            arrival = self.gaps.arrived(index, now_ns)
+            if arrival is Arrival.DUPLICATE:
+                return False
+        packet.index = index
         self.last_ns = now_ns
         self.received += 1
-        if self.first_index is None or index < self.first_index:
+        if index < self.first_index:
             self.first_index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
         if not forwarded:
@@ -218,7 +223,7 @@ class Source:
     def expected(self) -> int:
         """Packets that should have come so far."""
         highest = self.gaps.highest
-        return 0 if highest is None or self.first_index is None else highest - self.first_index + 1
+        return 0 if highest is None else highest - int(self.first_index) + 1
 
     @property
     def lost(self) -> int:

@@ -75,6 +75,7 @@ int main(int count, char **arguments) {
             lane->sealing = dice(4) ? lane : NULL;
             lane->name_size = dice(6) ? sizeof there : 0;
             memcpy(lane->name, name, sizeof name);
+            lane->arrivals.extension = (uint8_t)dice(16);
             break;
         case 1: /* a stream gets other viewers */
             for (uint32_t i = 0; i < 16; i++) {
@@ -119,6 +120,13 @@ int main(int count, char **arguments) {
             while (recv(other, data, sizeof data, MSG_DONTWAIT) >= 0) {
             }
             break;
+        case 7: {
+            uint8_t body[8 + 3 * SPAN_MAX];
+            fp_arrived(&lane->arrivals, (uint16_t)dice(dice(9) ? 2000 : 0x10000), (int64_t)round * dice(1000000));
+            while (fp_feedback(&lane->arrivals, body)) {
+            }
+            break;
+        }
         default: { /* over TCP */
             fp_take(port, lane, data, random_packet(data), round);
             assert(port->count <= ENTRIES);

@@ -1,5 +1,7 @@
 """The compiled code reads what Python reads, whatever it is given."""
 
+import struct
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +53,14 @@ def test_a_damaged_packet_is_read_alike_or_refused_alike(raw: bytes, flipped: in
     damaged = bytearray(raw)
     damaged[flipped // 8 % len(raw)] ^= 1 << flipped % 8
     assert compiled(bytes(damaged[:cut])) == python(bytes(damaged[:cut]))
+
+
+@given(packets, st.integers(1, 14), st.binary(max_size=40), st.sampled_from([0xBEDE, 0x1000, 0x1007, 0x1234]))
+def test_a_transport_wide_number_is_found_alike(raw: bytes, wanted: int, values: bytes, profile: int) -> None:
+    assert LIBRARY is not None
+    values += bytes(-len(values) & 3)
+    extended = bytes([raw[0] | 0x10]) + raw[1:12] + struct.pack("!HH", profile, len(values) // 4) + values + raw[12:]
+    packet = python(extended)
+    number = packet.extension(wanted) if packet is not None else None
+    expected = int.from_bytes(number, "big") if number is not None and len(number) == 2 else -1
+    assert LIBRARY.lib.fp_transport_number(extended, len(extended), wanted) == expected
