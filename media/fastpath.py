@@ -1,4 +1,4 @@
-"""What Python decides for the fast path (``fastpath.c``), and how it is told what came.
+"""What Python decides for the fast path (``native/fastpath.c``), and how it is told what came.
 
 A ``FastPort`` is the media port's UDP half. Each connection has a ``Lane``, each stream of a publisher a ``Stream`` of
 that lane. A stream boards with its first packet, and again whenever its viewers have changed: the packet between goes
@@ -19,8 +19,7 @@ from media.rtp import Packet
 from media.srtp import SrtpReceiver, SrtpSender
 
 SETTLE_S = 0.02  # a request for a missing packet waits 10 ms anyway, and gaps are told at once
-_NAME, _STREAMS, _FEEDBACK_MAX = 28, 8, 8 + 3 * 400
-_DATAGRAM, _FORWARDED, _CONTROL = 0, 1, 3
+_NAME = 28
 ENTRY = struct.Struct("=q3I7H3B3x")
 """``struct fp_entry``; the header's fields stand in the order of ``rtp.Packet``, but for the size."""
 
@@ -108,7 +107,7 @@ class Lane:
         self._number = number
         self._port = port
         self._keys: tuple[SrtpReceiver, SrtpSender] | None = None
-        self._streams: list[Stream | None] = [None] * _STREAMS
+        self._streams: list[Stream | None] = [None] * self.library.lib.STREAMS
 
     def open(self, receiver: SrtpReceiver, sender: SrtpSender, packets: Allowance, octets: Allowance) -> None:
         """Keys are there; the allowances are counted down here from now on."""
@@ -177,7 +176,7 @@ class Lane:
 def feedback(library: Library, arrivals: Any) -> list[bytes]:
     """All feedback bodies that are due for these arrivals (``struct fp_arrivals``)."""
     bodies = []
-    body = library.ffi.new("uint8_t[]", _FEEDBACK_MAX)
+    body = library.ffi.new("uint8_t[]", library.lib.FEEDBACK_MAX)
     while size := library.lib.fp_feedback(arrivals, body):
         bodies.append(bytes(library.ffi.buffer(body, size)))
     return bodies
@@ -191,6 +190,7 @@ class FastPort:
         self.socket = socket
         lib, ffi = library.lib, library.ffi
         self._lib = lib
+        self._kinds = lib.DATAGRAM, lib.FORWARDED, lib.CONTROL
         self._port = ffi.gc(lib.fp_new(socket.fileno(), *library.steps), lib.fp_free)
         if not self._port:
             raise MemoryError
@@ -276,23 +276,24 @@ class FastPort:
 
     def _tell(self, start: int, end: int) -> None:
         lanes, datas, reader = self._lanes, self._datas, self._reader
+        datagram, forwarded, control = self._kinds
         entries = self._entries[start * ENTRY.size : end * ENTRY.size]
         for place, entry in enumerate(ENTRY.iter_unpack(entries), start):
             at_ns, number, timestamp, ssrc, size, seq, body_at, octets, profile, extends_at, ends, first, mark, kind = (
                 entry
             )
             data = datas[place][:size]
-            if kind == _DATAGRAM:
+            if kind == datagram:
                 reader.udp_received(data, self._names[place * _NAME : (place + 1) * _NAME])
             elif (lane := lanes.get(number)) is not None:
                 try:
-                    if kind == _CONTROL:
+                    if kind == control:
                         lane.take_rtcp(data, at_ns)
                     else:
                         packet = Packet(
                             data, timestamp, ssrc, seq, body_at, octets, profile, extends_at, ends, first, mark
                         )
-                        lane.take_rtp(packet, at_ns, kind == _FORWARDED)
+                        lane.take_rtp(packet, at_ns, kind == forwarded)
                 except Exception:
                     reader.failed()
 

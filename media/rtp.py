@@ -1,7 +1,7 @@
 """RTP packets (RFC 3550 §5.1, RFC 8285) read where they lie and given a new header for each viewer.
 
 Payloads are never copied apart: a packet is cut once into the few facts forwarding needs, and each viewer's packet is a
-fresh header in front of the same bytes. What Python does here is the rule; ``fastpath.c`` does the same, faster.
+fresh header in front of the same bytes. What Python does here is the rule; ``native/`` does the same, faster.
 """
 
 import struct
@@ -28,7 +28,7 @@ class Packet(msgspec.Struct, gc=False):
 
     ``body`` is what follows CSRCs and extensions; it still holds the padding, if any, which ``payload_bytes`` does not
     count. ``index`` is the sequence number without its wraps, set by the source that received the packet. The fields
-    stand in the order of ``fastpath.c``.
+    stand in the order of ``struct fp_entry``.
     """
 
     raw: bytes

@@ -1,7 +1,7 @@
 /* The fast path under the sanitizers: random packets, routes, streams and viewers; SRTP is a stub that adds or takes off
  * sixteen bytes and refuses one packet in thirty. What must hold is asserted, and the sanitizers see the rest.
  * Arguments: seed, rounds. */
-#include "../../../media/fastpath.c"
+#include "../../../media/native/fastpath.c"
 #include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -121,7 +121,7 @@ int main(int count, char **arguments) {
             }
             break;
         case 7: {
-            uint8_t body[8 + 3 * SPAN_MAX];
+            uint8_t body[FEEDBACK_MAX];
             fp_arrived(&lane->arrivals, (uint16_t)dice(dice(9) ? 2000 : 0x10000), (int64_t)round * dice(1000000));
             while (fp_feedback(&lane->arrivals, body)) {
             }

@@ -15,7 +15,7 @@ MS = 1_000_000
 
 
 class CompiledLog:
-    """The same in compiled code (fastpath.c)."""
+    """The same in compiled code (native/feedback.c)."""
 
     def __init__(self) -> None:
         assert LIBRARY is not None

@@ -63,4 +63,7 @@ def test_a_transport_wide_number_is_found_alike(raw: bytes, wanted: int, values:
     packet = python(extended)
     number = packet.extension(wanted) if packet is not None else None
     expected = int.from_bytes(number, "big") if number is not None and len(number) == 2 else -1
-    assert LIBRARY.lib.fp_transport_number(extended, len(extended), wanted) == expected
+    entry = LIBRARY.ffi.new("struct fp_entry *")
+    readable = LIBRARY.lib.fp_header(extended, len(extended), entry) == 0
+    assert readable == (packet is not None)
+    assert not readable or LIBRARY.lib.fp_transport_number(extended, entry, wanted) == expected
