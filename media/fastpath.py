@@ -207,6 +207,11 @@ class FastPort:
         self._loop.add_reader(socket.fileno(), self._readable)
 
     @property
+    def waiting(self) -> int:
+        """What has come and is not yet told."""
+        return int(self._port.count)
+
+    @property
     def refused(self) -> int:
         """Datagrams that were empty, too long, beyond an allowance or not authentic."""
         return int(self._port.refused)
@@ -262,7 +267,7 @@ class FastPort:
     def settle(self) -> None:
         """Tell all that has come so far."""
         port = self._port
-        if self._settling or not port.count:
+        if self._settling or not self.waiting:
             return
         self._settling, done = True, 0
         try:

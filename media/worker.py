@@ -141,6 +141,7 @@ class MediaWorker:
         self._draining = True
         for subscription in self._subscriptions:
             await subscription.close()
+        self._socket.settle()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
@@ -165,6 +166,7 @@ class MediaWorker:
 
     def handle(self, request: contract.Request) -> contract.Reply:
         """Carry out one request; never raises."""
+        self._socket.settle()  # what came before it belongs to the time before it
         try:
             return self._carry_out(request)
         except Refusal as refusal:

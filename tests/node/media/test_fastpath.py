@@ -1,5 +1,6 @@
 """With and without the compiled fast path a call is the same call."""
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 
 from foundation.bus import Bus
 from foundation.clock import ManualClock
+from media import contract
 from media.compiled import Library
-from media.rtp import build
+from media.rtp import build, read
 from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.media_worker import LIBRARY, Node, running_worker
@@ -82,3 +84,28 @@ async def test_a_bad_network_comes_to_the_same(bus: Bus, tmp_path: Path, clock: 
     slow = await played(bus, tmp_path / "slow", clock, None, seed)
     assert fast == slow
     assert len(fast[0]) > 150
+
+
+async def test_what_came_before_a_request_is_recorded_before_it_is_carried_out(
+    bus: Bus, tmp_path: Path, clock: ManualClock
+) -> None:
+    async with running_worker(bus, tmp_path, clock=clock) as worker:
+        node = Node(bus, worker.worker_id, "call_1")
+        await node.listen()
+        await node.open_leg("leg_a")
+        call = Call(worker, node, clock, tmp_path)
+        publisher = await call.publisher()
+        publisher.sound(1)
+        await call.received(1)
+        seq, waiting, fast = 1, 0, worker._socket.fast
+        assert fast is not None
+        while not (waiting := fast.waiting):
+            seq += 1
+            publisher.sound(seq)
+            await asyncio.sleep(0)
+        before = seq - waiting
+        closed = worker.handle(contract.CloseSession("call_1"))
+        assert isinstance(closed, contract.SessionClosed)
+        packets = [r for r in await call.journal(closed.epochs[0]) if isinstance(r, journal.Packet)]
+        assert [read(packet.rtp).seq for packet in packets][-waiting:] == [*range(before + 1, seq + 1)][:waiting]
+        publisher.close()
