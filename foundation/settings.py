@@ -50,6 +50,11 @@ class Settings(BaseSettings):
         description="Look at an applicant's picture every few seconds, in a process without any rights, and say when "
         "it is dark, covered, smeared or still. Off: only lines are judged.",
     )
+    media_fast_path: bool = Field(
+        True,
+        description="Forward packets in compiled code, built at the first start where a C compiler is. Off: in Python, "
+        "at more than twice the processor time.",
+    )
     turn_urls: tuple[str, ...] = Field(
         (),
         description="Relays for networks that let neither UDP nor the media port's TCP through, as a JSON list: "

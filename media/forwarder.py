@@ -200,6 +200,7 @@ class Session:
 
     def _ask_missing(self) -> None:
         self._timer = None
+        self._engine.socket.settle()
         now_ns = self._engine.clock_ns()
         self._lossy = {publication for publication in self._lossy if publication.ask_missing(now_ns)}
         if self._lossy:

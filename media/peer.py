@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from foundation import log
 from media.dtls import DtlsEndpoint, Fingerprint, Identity, Role
 from media.limits import Allowance, TokenBucket
+from media.rtp import Packet, RtpError, read
 from media.socket import MediaSocket, Path
 from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 
@@ -39,8 +40,8 @@ class Handler(Protocol):
         """The connection has ended by itself; called once, never after ``Peer.close``."""
         ...
 
-    def take_rtp(self, packet: bytes, now_ns: int) -> None:
-        """An authenticated RTP packet, decrypted."""
+    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
+        """An authenticated RTP packet, decrypted; ``forwarded``: the fast path has sent it to all viewers."""
         ...
 
     def take_rtcp(self, packet: bytes, now_ns: int) -> None:
@@ -66,13 +67,12 @@ class Peer:
         self._packets = Allowance(_PACKETS_PER_S, 2 * _PACKETS_PER_S, self._born_ns)
         self._bytes = Allowance(_BYTES_PER_S, 2 * _BYTES_PER_S, self._born_ns)
         self._old_ufrag = ""
+        self.lane = socket.lane(handler)
         self.strangers = TokenBucket(_CHECKS_PER_S, 2 * _CHECKS_PER_S)
         self.remote: tuple[Fingerprint, ...] = ()
         self.state: State = "new"
         self.ufrag = self.password = ""
-        self.unauthentic = 0  # SRTP that failed its check: counted, never a reason to hang up
-        self.over_limit = 0
-        self.sent_packets = self.sent_bytes = self.received_bytes = 0
+        self._sent_packets = self._sent_bytes = self._received_bytes = 0
         self.renew()
 
     def renew(self) -> None:
@@ -110,6 +110,8 @@ class Peer:
         if nominated or self._path is None:
             first = self._path is None
             self._path = path
+            if self.lane is not None:
+                self.lane.reach(path)
             if first and self._dtls is not None:
                 self._send_all(self._dtls.start(), path)
 
@@ -123,6 +125,8 @@ class Peer:
         if self._dtls.state == "connected" and self.state == "new":
             assert self._dtls.keys is not None
             self._receiving, self._sending = SrtpReceiver(self._dtls.keys), SrtpSender(self._dtls.keys)
+            if self.lane is not None:
+                self.lane.open(self._receiving, self._sending, self._packets, self._bytes)
             self.state = "up"
             self._handler.up()
         elif self._dtls.state == "closed":
@@ -132,13 +136,16 @@ class Peer:
             self.end("dtls_failed")
 
     def srtp(self, data: bytes) -> None:
-        """An SRTP or SRTCP packet, authenticated here."""
+        """An SRTP or SRTCP packet, authenticated here; with a fast path it is told when the port settles."""
+        if self.lane is not None:
+            self.lane.take(data, self._clock_ns())
+            return
         session, size = self._receiving, len(data)
         if session is None or size < 12:
             return
         packets, octets = self._packets, self._bytes
         if packets.left <= 0 or octets.left < size:
-            self.over_limit += 1
+            self._socket.refuse()
             return
         packets.left -= 1
         octets.left -= size
@@ -147,12 +154,16 @@ class Peer:
             if 192 <= data[1] <= 223:  # RFC 5761 §4
                 self._handler.take_rtcp(session.rtcp(data), now_ns)
                 return
-            packet = session.rtp(data)
+            raw = session.rtp(data)
         except SrtpError:
-            self.unauthentic += 1
+            self._socket.refuse()  # counted, never a reason to hang up
             return
-        self.received_bytes += size
-        self._handler.take_rtp(packet, now_ns)
+        self._received_bytes += size
+        try:
+            packet = read(raw)
+        except RtpError:
+            return
+        self._handler.take_rtp(packet, now_ns, False)
 
     # --- what the forwarder sends -------------------------------------------------------------------------------------
 
@@ -165,8 +176,8 @@ class Peer:
             path.send(session.rtp(packet))
         except (SrtpError, OSError):
             return False
-        self.sent_packets += 1
-        self.sent_bytes += len(packet)
+        self._sent_packets += 1
+        self._sent_bytes += len(packet)
         return True
 
     def send_rtcp(self, packet: bytes) -> bool:
@@ -180,12 +191,29 @@ class Peer:
             return False
         return True
 
+    # --- figures ------------------------------------------------------------------------------------------------------
+
+    @property
+    def sent_packets(self) -> int:
+        return self._sent_packets + (self.lane.counts.sent_packets if self.lane is not None else 0)
+
+    @property
+    def sent_bytes(self) -> int:
+        return self._sent_bytes + (self.lane.counts.sent_bytes if self.lane is not None else 0)
+
+    @property
+    def received_bytes(self) -> int:
+        return self._received_bytes + (self.lane.counts.received_bytes if self.lane is not None else 0)
+
     # --- time and the end ---------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
         """Allowances, retransmissions of DTLS, consent, and addresses gone silent; call it every 50 ms."""
-        self._packets.fill(now_ns)
-        self._bytes.fill(now_ns)
+        if self.lane is not None:
+            self.lane.refill(self._packets, self._bytes, now_ns)
+        else:
+            self._packets.fill(now_ns)
+            self._bytes.fill(now_ns)
         if self.state == "new":
             if self._dtls is not None and self._path is not None:
                 self._send_all(self._dtls.tick(), self._path)
@@ -206,6 +234,8 @@ class Peer:
         if self._dtls is not None and self._path is not None:
             self._send_all(self._dtls.close(), self._path)
         self._socket.detach(self)
+        if self.lane is not None:
+            self.lane.close()
         self._receiving = self._sending = self._path = self._dtls = None
         self._paths.clear()
         self._early.clear()

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from foundation.ids import new_id
 from media import rtcp
-from media.congestion import ArrivalLog
+from media.congestion import INTERVAL_NS, ArrivalLog
 from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
-from media.rtp import Packet, RtpError, read, repaired
+from media.rtp import Packet, read, repaired
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -20,6 +20,7 @@ from recordings.journal import JournalHeader, Track
 _EPOCH_MIN_NS = 2_000_000_000  # a sender that changes its SSRC all the time does not fill the disk with epochs
 _SSRCS_MAX = 64  # each costs the SRTP library a stream: more is not a browser
 _STALL_NS = 2_000_000_000
+_TICK_SLACK_NS = 25_000_000  # a tick that is a little early is not put off to the next
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Publication:
         self._foreign: set[int] = set()
         self._repairs: set[int] = set()  # SSRCs of RTX streams
         self._arrivals = ArrivalLog()
+        self._fed_back_ns = 0
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
         self._silent: set[str] = set()  # mids told to be stalled before their first packet
@@ -104,17 +106,15 @@ class Publication:
 
     def up(self) -> None:
         self._up_ns = self._clock_ns()
+        if self.peer.lane is not None:
+            self.peer.lane.log_arrivals(self._transport_cc_id)
         self._audience.publishing()
 
     def down(self, cause: str) -> None:
         self.finish(cause)
         self._audience.publishing_ended(self, cause)
 
-    def take_rtp(self, raw: bytes, now_ns: int) -> None:
-        try:
-            packet = read(raw)
-        except RtpError:
-            return
+    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
         source = self._sources.get(packet.ssrc)
         if source is None:
             line = self._line_of(packet)
@@ -124,8 +124,9 @@ class Publication:
             source = self._admit(packet, line, now_ns)
             if source is None:
                 return
-        self._note_arrival(packet, now_ns)
-        self._take(source, packet, raw, now_ns)
+        if self.peer.lane is None:
+            self._note_arrival(packet, now_ns)
+        self._take(source, packet, now_ns, forwarded)
 
     def _note_arrival(self, packet: Packet, now_ns: int) -> None:
         if self._transport_cc_id:
@@ -138,7 +139,8 @@ class Publication:
         if packet.ssrc not in self._repairs:
             self._repairs.add(packet.ssrc)
             self._check_sources()
-        self._note_arrival(packet, now_ns)
+        if self.peer.lane is None:
+            self._note_arrival(packet, now_ns)
         source = self.epoch.sources.get(line.mid) if self.epoch is not None else None
         if source is None:
             return
@@ -147,16 +149,17 @@ class Publication:
             return
         again = read(raw)
         if source.lacks(again.seq):  # a late one of a stream that has ended must not be taken for this one's
-            self._take(source, again, raw, now_ns)
+            self._take(source, again, now_ns, False)
 
-    def _take(self, source: Source, packet: Packet, raw: bytes, now_ns: int) -> None:
-        if packet.payload_type != source.payload_type or not source.take(packet, now_ns):
+    def _take(self, source: Source, packet: Packet, now_ns: int, forwarded: bool) -> None:
+        if packet.marker_type & 0x7F != source.payload_type or not source.take(packet, now_ns, forwarded):
             return
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
         epoch = self.epoch
         if epoch is not None and epoch.recorder is not None:
             # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
+            raw = packet.raw
             kept = raw if packet.payload_bytes else b"\x80" + raw[1:12]
             epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
         if source.stalled:
@@ -225,6 +228,7 @@ class Publication:
             now_ns,
             self._recorder is not None,
             line.codec,
+            self.peer.lane.stream(ssrc, line.payload_type) if self.peer.lane is not None else None,
         )
         epoch.sources[line.mid] = source
         self._sources[ssrc] = source
@@ -279,7 +283,7 @@ class Publication:
         for source in epoch.sources.values():
             self._sources.pop(source.ssrc, None)
             self._socket.silent(source.ssrc, self.peer)
-            source.sinks.clear()
+            source.end()
         self._past = self.totals(epoch)
         if epoch.recorder is not None:
             epoch.recorder.close(reason, now_ns)
@@ -329,13 +333,15 @@ class Publication:
                 self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
 
     def tick(self, now_ns: int) -> None:
-        """Every 50 ms: congestion feedback, keyframes, stalls."""
+        """Every 50 ms: congestion feedback when it is due, keyframes, stalls."""
         self.peer.tick(now_ns)
         if self.peer.state != "up":
             return
         media = next(iter(self._sources), 0)
-        for body in self._arrivals.feedback(now_ns):
-            self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
+        if now_ns - self._fed_back_ns >= INTERVAL_NS - _TICK_SLACK_NS:
+            self._fed_back_ns = now_ns
+            for body in (self.peer.lane or self._arrivals).feedback(now_ns):
+                self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
         self.ask_keyframes(now_ns)
         self._watch_flow(now_ns)
 

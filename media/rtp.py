@@ -1,7 +1,7 @@
 """RTP packets (RFC 3550 §5.1, RFC 8285) read where they lie and given a new header for each viewer.
 
 Payloads are never copied apart: a packet is cut once into the few facts forwarding needs, and each viewer's packet is a
-fresh header in front of the same bytes. What is written here in Python is the rule; ``packets.c`` does the same faster.
+fresh header in front of the same bytes. What Python does here is the rule; ``native/`` does the same, faster.
 """
 
 import struct
@@ -11,6 +11,8 @@ import msgspec
 HEADER_BYTES = 12
 PACKET_MAX = 1500  # what SRTP can take in; longer datagrams are dropped before
 
+FIRST_INDEX = 0x10000
+"""What is added to a stream's first sequence number to give its index: those that come late are not negative."""
 _HEADER = struct.Struct("!BBHLL")
 _EXTENSION = struct.Struct("!HH")
 _ONE_BYTE = 0xBEDE  # RFC 8285 §4.2
@@ -26,7 +28,7 @@ class Packet(msgspec.Struct, gc=False):
 
     ``body`` is what follows CSRCs and extensions; it still holds the padding, if any, which ``payload_bytes`` does not
     count. ``index`` is the sequence number without its wraps, set by the source that received the packet. The fields
-    stand in the order of ``native.HEADER``.
+    stand in the order of ``struct fp_entry``.
     """
 
     raw: bytes
@@ -131,7 +133,7 @@ class SequenceUnwrapper:
         """
         last = self._last
         if last is None:
-            self._last = index = 0x10000 + seq
+            self._last = index = FIRST_INDEX + seq
             return index
         index = last + ((seq - last + 0x8000) & 0xFFFF) - 0x8000
         if index > last:

@@ -7,7 +7,6 @@ media until the next check (SRTP authenticates it anyway). Where packets are sen
 """
 
 import asyncio
-import contextlib
 import socket as sockets
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +14,8 @@ from typing import Any, Protocol, cast
 
 from foundation import log
 from media import rtp, stun
+from media.compiled import Library
+from media.fastpath import FastPath, FastPort, Handler, Lane
 from media.limits import TokenBucket
 
 DATAGRAM_MAX = 1500  # what SRTP can take in; nothing larger comes out of a browser
@@ -48,6 +49,7 @@ class Endpoint(Protocol):
     """What the port needs of a connection (peer.Peer)."""
 
     strangers: TokenBucket
+    lane: Lane | None
 
     def checked(self, path: Path, *, nominated: bool) -> None: ...
     def dtls(self, data: bytes, path: Path) -> None: ...
@@ -69,7 +71,7 @@ class _UdpPath:
 class _UdpProtocol(asyncio.DatagramProtocol):
     def __init__(self, socket: "MediaSocket") -> None:
         self._socket = socket
-        self.datagram_received = socket.udp_received  # type: ignore[method-assign]
+        self.datagram_received = socket.udp_received  # type: ignore[method-assign, assignment]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket.udp = cast(asyncio.DatagramTransport, transport)  # the loops' classes are not all of that type
@@ -121,18 +123,20 @@ class _TcpPath(asyncio.Protocol):
 class MediaSocket:
     """The port and who is behind which address."""
 
-    def __init__(self, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, clock_ns: Callable[[], int], library: Library | None) -> None:
         self._clock_ns = clock_ns
+        self._library = library
+        self.fast: FastPort | None = None  # with a library, once open
         self._by_ufrag: dict[str, tuple[Endpoint, bytes]] = {}
         self._by_sender: dict[int, Endpoint] = {}
-        self._known: dict[Any, tuple[Path, Endpoint]] = {}  # by UDP address, or by TCP connection
+        self._known: dict[Any, tuple[Path, Endpoint]] = {}  # by UDP address (as the port has it), or TCP connection
         self._strangers: dict[_TcpPath, asyncio.TimerHandle] = {}
         self._trickle = TokenBucket(_TRICKLE_RATE, _TRICKLE_RATE)
         self._complaints = TokenBucket(0.2, 10)  # lines of log: whoever finds a fault must not fill the disk with it
         self.udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
         self.port = 0
-        self.refused = 0  # datagrams dropped by the filter
+        self._refused = 0
         self.errors = 0  # our own exceptions while handling one: always a fault of ours
 
     async def open(self, host: str, port: int) -> None:
@@ -145,20 +149,27 @@ class MediaSocket:
                 taken = error  # with 0, only TCP's number was the system's choice: UDP's may be somebody's
         else:
             raise taken
-        assert self.udp is not None
-        with contextlib.suppress(OSError):  # the system may grant less
-            raw = self.udp.get_extra_info("socket")
-            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)
 
     async def _bind(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
         self._tcp = await loop.create_server(lambda: _TcpPath(self), host, port)
         self.port = self._tcp.sockets[0].getsockname()[1]
+        udp: sockets.socket | None = None
         try:
-            await loop.create_datagram_endpoint(lambda: _UdpProtocol(self), local_addr=(host, self.port))
+            family, kind, _, _, address = (await loop.getaddrinfo(host, self.port, type=sockets.SOCK_DGRAM))[0]
+            udp = sockets.socket(family, kind)
+            udp.setblocking(False)
+            udp.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)  # the system may grant less
+            udp.bind(address)
         except OSError:
             self._tcp.close()
+            if udp is not None:
+                udp.close()
             raise
+        if self._library is not None:
+            self.fast = FastPort(self._library, udp, self, self._clock_ns)
+        else:
+            await loop.create_datagram_endpoint(lambda: _UdpProtocol(self), sock=udp)
 
     def close(self) -> None:
         """Stop receiving, at once."""
@@ -168,6 +179,26 @@ class MediaSocket:
             path.close()
         if self.udp is not None:
             self.udp.close()
+        if self.fast is not None:
+            self.fast.close()
+
+    @property
+    def refused(self) -> int:
+        """Datagrams dropped by the filter."""
+        return self._refused + (self.fast.refused if self.fast is not None else 0)
+
+    def refuse(self) -> None:
+        """Count one."""
+        self._refused += 1
+
+    def lane(self, handler: Handler) -> Lane | None:
+        """The fast path of a new connection, where there is one."""
+        return self.fast.lane(handler) if self.fast is not None else None
+
+    def settle(self) -> None:
+        """Deal with all that has come: whoever acts on what a stream has been through does so first."""
+        if self.fast is not None:
+            self.fast.settle()
 
     def attach(self, ufrag: str, password: bytes, endpoint: Endpoint) -> None:
         """From now on checks with these credentials are this connection's."""
@@ -185,42 +216,49 @@ class MediaSocket:
     def forget_path(self, path: Path) -> None:
         """The address is no longer known (its checks have stopped)."""
         for key in [key for key, (known, _) in self._known.items() if known is path]:
-            del self._known[key]
-        path.close()
+            self._forget(key)
 
     def detach(self, endpoint: Endpoint) -> None:
         """Forget everything about a connection."""
         self._by_ufrag = {k: v for k, v in self._by_ufrag.items() if v[0] is not endpoint}
         self._by_sender = {k: v for k, v in self._by_sender.items() if v is not endpoint}
         for key in [key for key, (_, owner) in self._known.items() if owner is endpoint]:
-            self._known.pop(key)[0].close()
+            self._forget(key)
+
+    def _forget(self, key: Any) -> None:
+        path, _ = self._known.pop(key)
+        if isinstance(path, FastPath) and self.fast is not None:
+            self.fast.route(key, None)
+        path.close()
 
     def retire(self, ufrag: str) -> None:
         """Checks with these credentials are no longer answered."""
         self._by_ufrag.pop(ufrag, None)
 
-    def udp_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+    def udp_received(self, data: bytes, key: Any) -> None:
         """One datagram from anybody."""
         try:
-            self._sort(data, addr, None)
+            self._sort(data, key, None)
         except Exception:
-            self._failed()
+            self.failed()
 
     def tcp_received(self, data: bytes, path: _TcpPath) -> None:
         """One framed packet from anybody."""
         try:
             self._sort(data, path, path)
         except Exception:
-            self._failed()
+            self.failed()
+        self.settle()
 
-    def _failed(self) -> None:
+    def failed(self) -> None:
+        """An exception of ours is being handled."""
         self.errors += 1
         if self._complaints.take(self._clock_ns()):
             _log.exception("a packet met a fault of ours")
 
     def _sort(self, data: bytes, key: Any, tcp: _TcpPath | None) -> None:
         if not 0 < len(data) <= DATAGRAM_MAX:
-            self.refused += 1
+            self._refused += 1
             return
         first = data[0]
         known = self._known.get(key)
@@ -234,12 +272,12 @@ class MediaSocket:
         elif known is not None and 20 <= first <= 63:
             known[1].dtls(data, known[0])
         else:
-            self.refused += 1
+            self._refused += 1
 
     def _unknown_sender(self, data: bytes) -> None:
         endpoint = self._by_sender.get(rtp.sender_of(data))
         if endpoint is None or not self._trickle.take(self._clock_ns()):
-            self.refused += 1
+            self._refused += 1
             return
         endpoint.srtp(data)
 
@@ -247,17 +285,17 @@ class MediaSocket:
         try:
             request = stun.parse_binding_request(data)
         except stun.StunError:
-            self.refused += 1
+            self._refused += 1
             return
         endpoint, password = self._by_ufrag.get(request.username.partition(":")[0], (None, b""))
         # The bucket is the connection's own: whoever does not know its name cannot use up its tokens, and whoever does
         # can only slow down new addresses of this one connection.
         unknown = known is None or known[1] is not endpoint
         if endpoint is None or (unknown and not endpoint.strangers.take(self._clock_ns())):
-            self.refused += 1
+            self._refused += 1
             return
         if not stun.verify_integrity(data, request, password):
-            self.refused += 1
+            self._refused += 1
             return
         path: Path
         if known is not None:
@@ -265,17 +303,24 @@ class MediaSocket:
         elif tcp is not None:
             path = tcp
         else:
-            assert self.udp is not None
-            path = _UdpPath(self.udp.sendto, key)
+            path = self._udp_path(key)
         if not request.controlling:
             path.send(stun.role_conflict_response(request.transaction, password))
             return
         path.send(stun.success_response(request.transaction, path.host, path.port, password))
         if unknown:
             self._known[key] = (path, endpoint)
+            if self.fast is not None and isinstance(path, FastPath):
+                self.fast.route(key, endpoint.lane)
             if tcp is not None and tcp in self._strangers:
                 self._strangers.pop(tcp).cancel()
         endpoint.checked(path, nominated=request.use_candidate)
+
+    def _udp_path(self, key: Any) -> Path:
+        if self.fast is not None:
+            return FastPath(self.fast, key)
+        assert self.udp is not None
+        return _UdpPath(self.udp.sendto, key)
 
     def tcp_opened(self, path: _TcpPath) -> None:
         """A stranger has connected: it must prove itself soon."""

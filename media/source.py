@@ -1,14 +1,16 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
+import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from media import h264, layers, rtcp
 from media.contract import Kind
 from media.drift import ClockWatch
+from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
 from media.nack import Arrival, GapList
-from media.rtp import Packet, SequenceUnwrapper, build, read
+from media.rtp import FIRST_INDEX, Packet, build, read
 from recordings.journal import Codec
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
@@ -17,6 +19,9 @@ CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. On
 
 class Sink(Protocol):
     """Somebody who gets the stream: a viewer's slot."""
+
+    target: Any
+    """Itself on the fast path, where there is one."""
 
     def forward(self, packet: Packet) -> None: ...
     def report(self, report: rtcp.SenderReport) -> None: ...
@@ -36,6 +41,7 @@ class Source:
         now_ns: int,
         recorded: bool,
         codec: Codec,
+        stream: Stream | None = None,
     ) -> None:
         self.leg = leg
         self.codec: Codec = codec
@@ -48,18 +54,18 @@ class Source:
         self.payload_type = payload_type
         self.is_video = kind != "audio"
         self.open = True
-        self.sinks: list[Sink] = []
+        self._sinks: list[Sink] = []
+        self._stream = stream
         self.gaps = GapList()
         self.keyframes = KeyframeRequests(now_ns, recorded=recorded)
         self.last_ns = now_ns
         self.stalled = False
         self.jumped = False  # the RTP clock and time have parted: the epoch must end
         self.received = 0
-        self.first_index: int | None = None
+        self.first_index: float = math.inf
         self.keyframe_index: int | None = None  # of the first packet of the newest (media.lookout)
         self.last_report: rtcp.SenderReport | None = None
         self._last_report_ns = 0
-        self._unwrapper = SequenceUnwrapper()
         self._watch = ClockWatch(clock_rate)
         self._cache: list[Packet | None] = [None] * CACHE_PACKETS
         self._forgotten = self._newest_before = 0  # index up to which nothing is kept; the newest a second ago
@@ -69,28 +75,71 @@ class Source:
         self._timestamp = -1  # of the newest packet
         self._reported = (0, 0)  # expected, received at the last report
 
-    def take(self, packet: Packet, now_ns: int) -> bool:
-        """Note a packet and pass it on; False when it is one too many (a duplicate, or older than the cache)."""
-        packet.index = index = self._unwrapper.unwrap(packet.seq)
-        arrival = self.gaps.arrived(index, now_ns)
-        if arrival is Arrival.DUPLICATE:
-            return False
+    def add(self, sink: Sink) -> None:
+        """One more who gets the stream."""
+        self._sinks.append(sink)
+        self._off_board()
+
+    def remove(self, sink: Sink) -> None:
+        """One who gets it no longer, if so far."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+            self._off_board()
+
+    def end(self) -> None:
+        """The stream is over: nobody gets it any more."""
+        self._sinks.clear()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.end()
+
+    def _off_board(self) -> None:
+        if self._stream is not None:
+            self._stream.leave()
+
+    def _send_on(self, packet: Packet) -> None:
+        if self.open:
+            for sink in self._sinks:
+                sink.forward(packet)
+
+    def take(self, packet: Packet, now_ns: int, forwarded: bool = False) -> bool:
+        """Note a packet, and pass it on if the fast path has not; False when it is one too many (a duplicate, or older
+        than the cache).
+        """
+        highest, arrival = self.gaps.highest, Arrival.NEW
+        if highest is not None and packet.seq == highest + 1 & 0xFFFF:  # nearly always
+            self.gaps.highest = index = highest + 1
+        else:
+            index = FIRST_INDEX + packet.seq if highest is None else self._index_of(packet.seq)
+            arrival = self.gaps.arrived(index, now_ns)
+            if arrival is Arrival.DUPLICATE:
+                return False
+        packet.index = index
         self.last_ns = now_ns
         self.received += 1
-        if self.first_index is None or index < self.first_index:
+        if index < self.first_index:
             self.first_index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
-        if self.open:
-            for sink in self.sinks:
-                sink.forward(packet)
+        if not forwarded:
+            self._send_on(packet)
+            if self._stream is not None:
+                self._stream.board(self._sinks, self.gaps.highest or 0)
+        # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
+        if packet.timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
+            self._note_beginning(packet, index, arrival, now_ns)
+        return True
+
+    def _note_beginning(self, packet: Packet, index: int, arrival: Arrival, now_ns: int) -> None:
+        """A packet that may be the first of a picture."""
         if packet.timestamp != self._timestamp and arrival is not Arrival.RECOVERED:
             self._note_time(packet.timestamp, now_ns)  # the packets of a picture leave together: one tells the time
-        if arrival is Arrival.JUMP and self.is_video:
+        if not self.is_video:
+            return
+        if arrival is Arrival.JUMP:
             self.keyframes.wish(now_ns)
-        if self.is_video and self._starts_keyframe(packet.body):
+        if self._starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
             self.keyframe_index = index
-        return True
 
     def _note_time(self, timestamp: int, now_ns: int) -> None:
         first, self._timestamp = self._timestamp < 0, timestamp
@@ -109,12 +158,15 @@ class Source:
 
     def forget(self) -> None:
         """Let go of what is older than a second; call it every second. Nobody asks for it again (nack.AGE_MAX_NS)."""
-        bound, self._newest_before = self._newest_before, self.gaps.highest or 0
-        for index in range(max(self._forgotten, bound - CACHE_PACKETS), bound):
-            packet = self._cache[index & CACHE_PACKETS - 1]
-            if packet is not None and packet.index <= bound:
-                self._cache[index & CACHE_PACKETS - 1] = None
+        highest = self.gaps.highest or 0
+        bound, self._newest_before = self._newest_before, highest
+        start = max(self._forgotten, highest - CACHE_PACKETS + 1)  # before it newer ones have taken the places
         self._forgotten = bound
+        while start < bound:
+            place = start & CACHE_PACKETS - 1
+            count = min(bound - start, CACHE_PACKETS - place)
+            self._cache[place : place + count] = [None] * count
+            start += count
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
@@ -145,9 +197,7 @@ class Source:
         packet = read(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
         packet.index = index
         self._cache[index & CACHE_PACKETS - 1] = packet
-        if self.open:
-            for sink in self.sinks:
-                sink.forward(packet)
+        self._send_on(packet)
 
     def _neighbour(self, index: int, step: int) -> Packet | None:
         """The nearest packet with media before (-1) or after (1) an index."""
@@ -166,14 +216,14 @@ class Source:
         self.last_report, self._last_report_ns = report, now_ns
         self._watch.reported(report.ntp, report.rtp_timestamp, now_ns)
         if self.open:
-            for sink in self.sinks:
+            for sink in self._sinks:
                 sink.report(report)
 
     @property
     def expected(self) -> int:
         """Packets that should have come so far."""
         highest = self.gaps.highest
-        return 0 if highest is None or self.first_index is None else highest - self.first_index + 1
+        return 0 if highest is None else highest - int(self.first_index) + 1
 
     @property
     def lost(self) -> int:

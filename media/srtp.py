@@ -27,11 +27,12 @@ class SrtpError(ValueError):
 
 
 class _Direction:
-    __slots__ = ("_buffer", "_data", "_handle", "_length", "_session", "rtp")
+    __slots__ = ("_buffer", "_data", "_length", "_session", "handle", "rtp")
 
     def __init__(self, policy: Policy, call: Any) -> None:
         self._session = Session(policy)  # owns the keys; the handle below is borrowed from it
-        self._handle = self._session._srtp[0]
+        self.handle = self._session._srtp[0]
+        """The library's session, for as long as this object lives."""
         self._data = ffi.new("char[]", PACKET_MAX + _TRAILER_MAX)
         self._buffer = ffi.buffer(self._data)
         self._length = ffi.new("int *")
@@ -44,7 +45,7 @@ class _Direction:
             raise SrtpError("too long")
         buffer[0:size] = packet
         length[0] = size
-        if call(self._handle, self._data, length):
+        if call(self.handle, self._data, length):
             raise SrtpError("refused by the library")
         protected: bytes = buffer[0 : length[0]]
         return protected

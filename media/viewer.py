@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from media import rtcp
 from media.contract import SLOT_MIDS, Kind
@@ -32,7 +32,7 @@ class Slot:
 
     __slots__ = (
         "_extensions", "_octets", "_packets", "_payload_type", "_send", "_viewer", "highest", "lost", "mid", "source",
-        "ssrc", "wanted",
+        "ssrc", "target", "wanted",
     )  # fmt: skip
 
     def __init__(self, viewer: "Viewer", mid: str) -> None:
@@ -44,7 +44,8 @@ class Slot:
         self.source: Source | None = None
         self.ssrc = 0
         self._send: Callable[[bytes], bool]
-        self._packets = self._octets = 0
+        self._packets = self._octets = 0  # sent by Python
+        self.target: Any = None  # the same stream on the fast path
         self.highest = self.lost = 0  # as the viewer last reported
 
     def play(self, source: Source | None) -> None:
@@ -57,16 +58,18 @@ class Slot:
         self.ssrc = secrets.randbits(31) | 1
         self._send = self._viewer.peer.send_rtp
         self._packets = self._octets = self.highest = self.lost = 0
+        lane = self._viewer.peer.lane
+        if lane is not None:
+            self.target = lane.target(self.ssrc, self._payload_type, self._extensions)
         self._viewer.by_ssrc[self.ssrc] = self
-        source.sinks.append(self)
+        source.add(self)
 
     def stop(self) -> None:
         """Play nothing; the stream is said to be over."""
         source, self.source = self.source, None
         if source is None:
             return
-        if self in source.sinks:
-            source.sinks.remove(self)
+        source.remove(self)
         self._viewer.by_ssrc.pop(self.ssrc, None)
         if self._packets:
             empty = rtcp.receiver_report(rtcp.ReceiverReport(self.ssrc))
@@ -89,7 +92,10 @@ class Slot:
         """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
         if not self._packets or self.source is None:
             return
-        mine = rtcp.SenderReport(self.ssrc, report.ntp, report.rtp_timestamp, self._packets, self._octets & 0xFFFFFFFF)
+        packets, octets = self._packets, self._octets
+        if self.target is not None:
+            packets, octets = packets + self.target.packets, octets + self.target.octets
+        mine = rtcp.SenderReport(self.ssrc, report.ntp, report.rtp_timestamp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
         self._viewer.reported(report.ntp >> 16 & 0xFFFFFFFF)
         self._viewer.peer.send_rtcp(rtcp.sender_report(mine) + rtcp.description(self.ssrc, self.source.leg))
 
@@ -126,7 +132,7 @@ class Viewer:
         for slot in self.slots.values():
             slot.stop()
 
-    def take_rtp(self, packet: bytes, now_ns: int) -> None:
+    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
         """A viewer has nothing to send."""
 
     def take_rtcp(self, raw: bytes, now_ns: int) -> None:

@@ -17,6 +17,7 @@ from foundation.bus import Bus, BusUnavailable, Msg, Subscription
 from foundation.clock import Clock
 from foundation.metrics import Metrics
 from media import contract
+from media.compiled import Library
 from media.dtls import Identity
 from media.forwarder import Session
 from media.leg import Engine
@@ -42,7 +43,7 @@ class MediaWorker:
 
     Without ``public_addresses`` browsers are told the address it binds, or that of the default route if it binds all.
     Of several folders of ``spool`` the first that can be written to is used. ``watch_pictures``: look at what watched
-    legs' cameras show.
+    legs' cameras show. ``library``: the compiled fast path; without it Python forwards every packet.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class MediaWorker:
         clock: Clock,
         metrics: Metrics,
         watch_pictures: bool = True,
+        library: Library | None = None,
     ) -> None:
         self.worker_id = worker_id
         self._watches = watch_pictures
@@ -66,7 +68,7 @@ class MediaWorker:
         self._addresses = tuple(public_addresses) or (own_address(host),)
         self._clock = clock
         self._clock_ns: Callable[[], int] = clock.monotonic_ns
-        self._socket = MediaSocket(self._clock_ns)
+        self._socket = MediaSocket(self._clock_ns, library)
         self._recorder = Recorder([spool] if isinstance(spool, Path) else spool, worker_id, self)
         self._lookout = Lookout(worker_id, self._emit, self._wall_ns, metrics)
         self._sessions: dict[str, Session] = {}
@@ -139,6 +141,7 @@ class MediaWorker:
         self._draining = True
         for subscription in self._subscriptions:
             await subscription.close()
+        self._socket.settle()
         for session in self._sessions.values():
             session.close()
         self._sessions.clear()
@@ -163,6 +166,7 @@ class MediaWorker:
 
     def handle(self, request: contract.Request) -> contract.Reply:
         """Carry out one request; never raises."""
+        self._socket.settle()  # what came before it belongs to the time before it
         try:
             return self._carry_out(request)
         except Refusal as refusal:
@@ -273,6 +277,7 @@ class MediaWorker:
             due_s = max(due_s + TICK_S, loop.time() - 1.0)
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             ticks += 1
+            self._socket.settle()
             now_ns = self._clock_ns()
             if ticks % _TICKS_PER_SECOND == 0:
                 self._guarded(self._look_out, now_ns)  # before the sources forget what they no longer need

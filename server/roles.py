@@ -53,17 +53,20 @@ def load_media() -> None:
     """Import all that `run_media` needs, for whoever forks afterwards."""
     import uvloop
 
+    import media.compiled
     import media.worker
     import server.bus
     import server.preflight
 
     assert media.worker and server.bus and server.preflight and uvloop
+    media.compiled.load()
 
 
 async def run_media(settings: Settings) -> None:
     """Sound and picture. No database: its death costs a reconnect, never a case."""
     from foundation.clock import SystemClock
     from foundation.metrics import Metrics
+    from media.compiled import load
     from media.worker import MediaWorker
     from server.bus import open_bus
 
@@ -79,6 +82,7 @@ async def run_media(settings: Settings) -> None:
             clock=SystemClock(),
             metrics=Metrics(),
             watch_pictures=settings.media_watch_pictures,
+            library=load() if settings.media_fast_path else None,
         )
         try:
             await worker.start()

@@ -10,11 +10,13 @@ from typing import TypeVar
 from foundation.bus import Bus, Msg
 from foundation.clock import Clock, SystemClock
 from foundation.metrics import Metrics
-from media import contract
+from media import compiled, contract
 from media.worker import EVENTS, REQUESTS, MediaWorker
 from tests.support.waiting import until
 
 E = TypeVar("E")
+LIBRARY = compiled.load()
+assert LIBRARY is not None, "the check needs a C compiler; ./run check installs one"
 
 
 class Node:
@@ -79,8 +81,9 @@ async def running_worker(
     worker_id: str = "w1",
     clock: Clock | None = None,
     host: str = "127.0.0.1",
+    library: compiled.Library | None = LIBRARY,
 ) -> AsyncIterator[MediaWorker]:
-    """A worker on a free port, stopped at the end."""
+    """A worker on a free port, stopped at the end. Without ``library`` it forwards in Python."""
     worker = MediaWorker(
         worker_id=worker_id,
         bus=bus,
@@ -90,6 +93,7 @@ async def running_worker(
         spool=spool,
         clock=clock or SystemClock(),
         metrics=Metrics(),
+        library=library,
     )
     await worker.start()
     try:

@@ -11,7 +11,7 @@ from foundation.clock import ManualClock
 from media import contract
 from media.worker import MediaWorker
 from recordings import journal
-from tests.support.media_worker import Node, running_worker
+from tests.support.media_worker import LIBRARY, Node, running_worker
 from tests.support.offers import CHROMIUM_OFFER
 from tests.support.rtp_client import RtpClient
 from tests.support.waiting import until
@@ -78,9 +78,9 @@ class Call:
         return records()
 
 
-@pytest.fixture
-async def call(bus: Bus, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Call]:
-    async with running_worker(bus, tmp_path, clock=clock) as worker:
+@pytest.fixture(params=[LIBRARY, None], ids=["fast", "python"])
+async def call(request: pytest.FixtureRequest, bus: Bus, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Call]:
+    async with running_worker(bus, tmp_path, clock=clock, library=request.param) as worker:
         node = Node(bus, worker.worker_id, "call_1")
         await node.listen()
         await node.open_leg("leg_a")

@@ -3,13 +3,34 @@
 import random
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media import rtcp
+from media import fastpath, rtcp
 from media.congestion import ArrivalLog
+from tests.support.media_worker import LIBRARY
 
 MS = 1_000_000
+
+
+class CompiledLog:
+    """The same in compiled code (native/feedback.c)."""
+
+    def __init__(self) -> None:
+        assert LIBRARY is not None
+        self._library = LIBRARY
+        self._arrivals = LIBRARY.ffi.new("struct fp_arrivals *")
+
+    def add(self, seq: int, now_ns: int) -> None:
+        self._library.lib.fp_arrived(self._arrivals, seq, now_ns)
+
+    def feedback(self, now_ns: int) -> list[bytes]:
+        return fastpath.feedback(self._library, self._arrivals)
+
+
+Log = type[ArrivalLog] | type[CompiledLog]
+both = pytest.mark.parametrize("log_of", [ArrivalLog, CompiledLog])
 
 
 def decode(body: bytes) -> dict[int, int | None]:
@@ -41,16 +62,18 @@ def decode(body: bytes) -> dict[int, int | None]:
     return found
 
 
-def test_nothing_new_needs_no_feedback() -> None:
-    log = ArrivalLog()
+@both
+def test_nothing_new_needs_no_feedback(log_of: Log) -> None:
+    log = log_of()
     assert log.feedback(0) == []
     log.add(1, 0)
     assert len(log.feedback(50 * MS)) == 1
     assert log.feedback(100 * MS) == []
 
 
-def test_the_lost_are_named_even_between_two_feedbacks() -> None:
-    log = ArrivalLog()
+@both
+def test_the_lost_are_named_even_between_two_feedbacks(log_of: Log) -> None:
+    log = log_of()
     for seq in (10, 11):
         log.add(seq, 1000 * MS)
     log.feedback(1050 * MS)
@@ -59,8 +82,9 @@ def test_the_lost_are_named_even_between_two_feedbacks() -> None:
     assert decode(body) == {12: None, 13: None, 14: 1060 * MS}
 
 
-def test_a_packet_that_comes_late_is_reported_after_all() -> None:
-    log = ArrivalLog()
+@both
+def test_a_packet_that_comes_late_is_reported_after_all(log_of: Log) -> None:
+    log = log_of()
     log.add(10, 1000 * MS)
     log.add(12, 1001 * MS)
     log.feedback(1050 * MS)
@@ -70,17 +94,19 @@ def test_a_packet_that_comes_late_is_reported_after_all() -> None:
     assert found[11] == 1060 * MS and found[12] == 1001 * MS
 
 
-def test_silence_longer_than_a_delta_can_say_starts_another_feedback() -> None:
-    log = ArrivalLog()
+@both
+def test_silence_longer_than_a_delta_can_say_starts_another_feedback(log_of: Log) -> None:
+    log = log_of()
     log.add(1, 0)
     log.add(2, 20_000 * MS)
     first, second = log.feedback(20_000 * MS)
     assert decode(first) == {1: 0} and decode(second) == {2: 20_000 * MS}
 
 
-def test_feedback_bodies_become_whole_rtcp_packets() -> None:
+@both
+def test_feedback_bodies_become_whole_rtcp_packets(log_of: Log) -> None:
     for count in range(1, 9):
-        log = ArrivalLog()
+        log = log_of()
         for seq in range(count):
             log.add(seq, seq * MS)
         [body] = log.feedback(50 * MS)
@@ -89,10 +115,11 @@ def test_feedback_bodies_become_whole_rtcp_packets() -> None:
         assert rtcp.parse(packet) == [], "well-formed, though of no use to a receiver"
 
 
-@given(st.integers(0, 0xFFFF), st.integers(0, 2**32), st.integers(1, 1500))
-def test_what_arrived_and_what_did_not_is_told_exactly(start: int, seed: int, count: int) -> None:
+@both
+@given(st.integers(0, 0xFFFF), st.integers(0, 2**32), st.integers(1, 900))
+def test_what_arrived_and_what_did_not_is_told_exactly(log_of: Log, start: int, seed: int, count: int) -> None:
     dice = random.Random(seed)
-    log = ArrivalLog()
+    log = log_of()
     arrived: dict[int, int] = {}
     told: dict[int, int | None] = {}
     now = dice.randrange(10**12) // (250_000) * 250_000

@@ -1,0 +1,291 @@
+/* The fast path: packets of streams that are known go from their sender to their viewers without Python.
+ *
+ *     datagram --> SRTP, known address, authentic --> boarded stream, newer than all before --> its viewers
+ *                      | no                                | no                                      |
+ *                      v                                   v                                         v
+ *     told:        as it came                            opened                             opened, as forwarded
+ *
+ * What is forwarded is decided by Python beforehand: which addresses are known (routes), which streams of a connection
+ * (lane) are boarded, and for whom. What came is told to Python afterwards, in order and many packets at a time: all
+ * that is kept of a stream (gaps, cache, journal, reports) is kept there. Only a packet newer than all before it is
+ * forwarded here, so nothing can be sent twice: repeats, late ones and leaps are Python's, which says how far it came.
+ *
+ * Every length is checked before it is used, and nothing is allocated after fp_new. One thread at a time. The SRTP
+ * functions are those of the library that Python uses too, given as pointers.
+ */
+#define _GNU_SOURCE
+#include "fastpath.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BATCH 64      /* datagrams of one system call */
+#define FULL 128      /* entries that do not wait any longer */
+#define ROUTES 4096
+#define AHEAD_MAX 500 /* as nack._JUMP: a larger step is a sender that began anew */
+
+struct fp_route {
+    uint8_t name[NAME];
+    struct fp_lane *lane;
+};
+
+struct batch {
+    uint8_t name[BATCH][NAME], data[BATCH][ROOM];
+    struct mmsghdr headers[BATCH];
+    struct iovec pieces[BATCH];
+};
+
+struct fp_mail {
+    struct batch in, out;
+    struct fp_route route[ROUTES];
+};
+
+static void prepare(struct batch *batch) {
+    for (int i = 0; i < BATCH; i++) {
+        struct msghdr *head = &batch->headers[i].msg_hdr;
+        batch->pieces[i] = (struct iovec){batch->data[i], ROOM};
+        head->msg_name = batch->name[i];
+        head->msg_iov = &batch->pieces[i];
+        head->msg_iovlen = 1;
+    }
+}
+
+struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp) {
+    struct fp_port *port = calloc(1, sizeof *port);
+    if (port)
+        port->mail = calloc(1, sizeof *port->mail);
+    if (!port || !port->mail) {
+        free(port);
+        return NULL;
+    }
+    port->fd = fd;
+    port->open_rtp = (srtp_step)open_rtp;
+    port->open_rtcp = (srtp_step)open_rtcp;
+    port->seal_rtp = (srtp_step)seal_rtp;
+    prepare(&port->mail->in);
+    prepare(&port->mail->out);
+    return port;
+}
+
+void fp_free(struct fp_port *port) {
+    if (port)
+        free(port->mail);
+    free(port);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------ */
+
+/* Send what is queued. What the system refuses is dropped, as by a network: whoever misses it asks again. */
+void fp_flush(struct fp_port *port) {
+    uint32_t sent = 0;
+    while (sent < port->leaving) {
+        int done = sendmmsg(port->fd, port->mail->out.headers + sent, port->leaving - sent, MSG_DONTWAIT);
+        if (done > 0) {
+            sent += (uint32_t)done;
+        } else if (errno != EINTR) {
+            sent++;
+            port->dropped++;
+        }
+    }
+    port->leaving = 0;
+}
+
+/* Room for one more packet. */
+static uint8_t *vacant(struct fp_port *port) {
+    if (port->leaving == BATCH)
+        fp_flush(port);
+    return port->mail->out.data[port->leaving];
+}
+
+static void queue(struct fp_port *port, int size, const uint8_t *name, uint32_t name_size) {
+    memcpy(port->mail->out.name[port->leaving], name, name_size);
+    port->mail->out.pieces[port->leaving].iov_len = (size_t)size;
+    port->mail->out.headers[port->leaving].msg_hdr.msg_namelen = name_size;
+    port->leaving++;
+}
+
+/* Queue one datagram as it is. */
+void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t *name, int name_size) {
+    if (size < 0 || size > ROOM || name_size <= 0 || name_size > NAME)
+        return;
+    memcpy(vacant(port), data, (size_t)size);
+    queue(port, size, name, (uint32_t)name_size);
+}
+
+/* Give a packet to all viewers, each with a header of its own as rtp.readdress makes it. 0, and it is sent to nobody,
+ * when one of them cannot be reached from here. */
+static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_entry *head,
+                   const struct fp_stream *stream) {
+    int body = head->size - head->body_at;
+    for (uint32_t i = 0; i < stream->count; i++) {
+        const struct fp_lane *lane = stream->targets[i]->lane;
+        if (!lane->sealing || !lane->name_size)
+            return 0;
+    }
+    for (uint32_t i = 0; i < stream->count; i++) {
+        struct fp_target *target = stream->targets[i];
+        struct fp_lane *lane = target->lane;
+        int size = 12 + target->extension_size + body;
+        if (size > PACKET_MAX)
+            continue;
+        uint8_t *out = vacant(port);
+        uint32_t ssrc = htonl(target->ssrc);
+        out[0] = (uint8_t)(0x90 | (raw[0] & 0x20));
+        out[1] = (uint8_t)((raw[1] & 0x80) | target->payload_type);
+        memcpy(out + 2, raw + 2, 6);
+        memcpy(out + 8, &ssrc, 4);
+        memcpy(out + 12, target->extension, target->extension_size);
+        memcpy(out + 12 + target->extension_size, raw + head->body_at, (size_t)body);
+        int sealed = size;
+        if (port->seal_rtp(lane->sealing, out, &sealed) != 0)
+            continue;
+        queue(port, sealed, lane->name, lane->name_size);
+        lane->sent_packets++;
+        lane->sent_bytes += (uint64_t)size;
+        target->packets++;
+        target->octets += head->payload_bytes;
+    }
+    return 1;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
+
+/* The entry `head` with these bytes; the caller has seen that there is room. */
+static void tell(struct fp_port *port, struct fp_entry *head, const uint8_t *data, int size, const uint8_t *name) {
+    head->size = (uint16_t)size;
+    memcpy(port->data[port->count], data, (size_t)size);
+    if (name)
+        memcpy(port->names[port->count], name, NAME);
+    port->entries[port->count++] = *head;
+    if (head->kind != FORWARDED)
+        port->urgent = 1;
+}
+
+static struct fp_stream *stream_of(struct fp_lane *lane, uint32_t ssrc) {
+    for (int i = 0; i < STREAMS; i++)
+        if (lane->streams[i].boarded && lane->streams[i].ssrc == ssrc)
+            return &lane->streams[i];
+    return NULL;
+}
+
+/* What looks like SRTP or SRTCP on a connection; it is opened where it lies. As peer.Peer.srtp. */
+static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int size, int64_t now_ns) {
+    struct fp_entry head = {.arrival_ns = now_ns, .lane = lane->id};
+    uint64_t received = (uint64_t)size;
+    if (!lane->opening || size < 12)
+        return;
+    if (lane->packets_left <= 0 || lane->bytes_left < size) {
+        port->refused++;
+        return;
+    }
+    if (port->count == ENTRIES) { /* before it is opened: it may come again */
+        port->refused++;
+        return;
+    }
+    lane->packets_left--;
+    lane->bytes_left -= size;
+    int control = data[1] >= 192 && data[1] <= 223; /* RFC 5761 4 */
+    if ((control ? port->open_rtcp : port->open_rtp)(lane->opening, data, &size) != 0) {
+        port->refused++;
+        return;
+    }
+    if (control) {
+        head.kind = CONTROL;
+        tell(port, &head, data, size, NULL);
+        return;
+    }
+    lane->received_bytes += received;
+    if (fp_header(data, size, &head) != 0)
+        return;
+    if (lane->arrivals.extension) {
+        int number = fp_transport_number(data, &head, lane->arrivals.extension);
+        if (number >= 0)
+            fp_arrived(&lane->arrivals, (uint16_t)number, now_ns);
+    }
+    head.kind = SLOW;
+    struct fp_stream *stream = stream_of(lane, head.ssrc);
+    if (stream && (head.marker_type & 0x7f) == stream->payload_type) {
+        uint16_t ahead = (uint16_t)(head.seq - stream->highest);
+        if (ahead != 0 && ahead <= AHEAD_MAX && forward(port, data, &head, stream)) {
+            stream->highest = head.seq;
+            head.kind = FORWARDED;
+            if (ahead > 1)
+                port->urgent = 1; /* what is missing is asked for in time */
+        }
+    }
+    tell(port, &head, data, size, NULL);
+}
+
+/* The same for what came another way: over TCP, or from an address that is not known yet. */
+void fp_take(struct fp_port *port, struct fp_lane *lane, const uint8_t *data, int size, int64_t now_ns) {
+    uint8_t copy[ROOM];
+    if (size < 0 || size > PACKET_MAX)
+        return;
+    memcpy(copy, data, (size_t)size);
+    take(port, lane, copy, size, now_ns);
+}
+
+static int by_name(const void *a, const void *b) { return memcmp(a, b, NAME); }
+
+static struct fp_lane *lane_at(const struct fp_port *port, const uint8_t *name) {
+    const struct fp_route *found = bsearch(name, port->mail->route, port->routes, sizeof *found, by_name);
+    return found ? found->lane : NULL;
+}
+
+/* Receive what is there, at most 64 datagrams; forward, and send. 0: nothing to tell, 1: it may wait, 2: tell it now. */
+int fp_read(struct fp_port *port, int64_t now_ns) {
+    unsigned room = ENTRIES - port->count < BATCH ? ENTRIES - port->count : BATCH;
+    memset(port->mail->in.name, 0, sizeof port->mail->in.name);
+    for (unsigned i = 0; i < room; i++)
+        port->mail->in.headers[i].msg_hdr.msg_namelen = NAME;
+    int count = recvmmsg(port->fd, port->mail->in.headers, room, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < count; i++) {
+        uint8_t *data = port->mail->in.data[i], *name = port->mail->in.name[i];
+        int size = (int)port->mail->in.headers[i].msg_len;
+        if (size == 0 || size > PACKET_MAX) {
+            port->refused++;
+            continue;
+        }
+        struct fp_lane *lane = data[0] >> 6 == 2 ? lane_at(port, name) : NULL; /* RFC 7983: 128 to 191 */
+        if (lane) {
+            take(port, lane, data, size, now_ns);
+        } else {
+            struct fp_entry head = {.arrival_ns = now_ns, .kind = DATAGRAM};
+            tell(port, &head, data, size, name);
+        }
+    }
+    fp_flush(port);
+    return port->count == 0 ? 0 : port->urgent || port->count >= FULL ? 2 : 1;
+}
+
+/* All entries have been dealt with. */
+void fp_settled(struct fp_port *port) { port->count = port->urgent = 0; }
+
+/* --- who is known ------------------------------------------------------------------------------------------------- */
+
+/* From now on SRTP from this address (NAME bytes, zeros behind) is this lane's; NULL: nobody's. -1: no room. */
+int fp_route(struct fp_port *port, const uint8_t *name, struct fp_lane *lane) {
+    uint32_t at = 0;
+    int differs = 1;
+    while (at < port->routes && (differs = memcmp(port->mail->route[at].name, name, NAME)) < 0)
+        at++;
+    if (at == port->routes)
+        differs = 1;
+    struct fp_route *place = &port->mail->route[at];
+    if (!lane) {
+        if (differs == 0)
+            memmove(place, place + 1, (--port->routes - at) * sizeof *place);
+        return 0;
+    }
+    if (differs != 0) {
+        if (port->routes == ROUTES)
+            return -1;
+        memmove(place + 1, place, (port->routes++ - at) * sizeof *place);
+        memcpy(place->name, name, NAME);
+    }
+    place->lane = lane;
+    return 0;
+}
