@@ -24,6 +24,7 @@ from recordings.depacketize import (
     Frame,
     Frames,
     Hole,
+    LostFrame,
     OpusFrames,
     Ordered,
     Reorder,
@@ -89,17 +90,15 @@ class _Stream:
         self.sender_offset_ns: int | None = None
         self.lost_packets = 0
         self.lost_frames = 0
+        self.written = 0  # frames
         self.runs: list[list[int]] = []
 
     def note(self, t_ms: int) -> None:
+        self.written += 1
         if self.runs and t_ms - self.runs[-1][1] < RUN_BREAK_MS:
             self.runs[-1][1] = t_ms
         else:
             self.runs.append([t_ms, t_ms])
-
-
-def _next_frame(stream: _Stream) -> tuple[int, str]:
-    return stream.waiting[0][0], stream.kind
 
 
 class EpochMuxer:
@@ -119,17 +118,19 @@ class EpochMuxer:
                 self._streams[track.track] = _Stream(kind, track.codec, track.clock_rate)
                 if track.codec == "H264":
                     self._h264, self._container = True, fmp4
+        # Of sound and picture of the same moment the sound is first.
+        self._in_order = sorted(self._streams.values(), key=lambda stream: stream.kind)
         self._now_ns = header.mono_ns
+        self._start_ns = header.mono_ns
         self._size: tuple[int, int] | None = None
         self._sets: ParameterSets | None = None
         self._blocks: list[Block] = []
-        self._last_ms = 0
+        self._last_ms = self._due_ns = 0
         self._n = self._offset = 0
         self._cues: list[CuePoint] = []
         self._marks: list[dict[str, Any]] = []
         self._anchors: list[int] = [header.wall_ns - header.mono_ns]
         self._transit_ms: int | None = None
-        self._frames = {"audio": 0, "video": 0}
         self._kinds = {each.kind for each in self._streams.values()}
         self._uid = hashlib.sha256(f"{header.epoch}/{stream}".encode()).digest()[:16]
         self._first_shape: Shape | None = None
@@ -162,12 +163,12 @@ class EpochMuxer:
 
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""
-        if isinstance(record, Packet):
+        if type(record) is Packet:
             if not self._packet(record):
                 return []  # most packets are the middle of a picture: nothing became certain
         else:
             self._fact(record)
-        for stream in self._streams.values():
+        for stream in self._in_order:
             if stream.reorder.waiting:
                 self._take(stream, stream.reorder.advance(self._now_ns))
         return self._merge(final=False)
@@ -223,8 +224,8 @@ class EpochMuxer:
             lost_frames=sum(stream.lost_frames for stream in streams),
             dropped_by_sender=sum(stream.frames.dropped for stream in streams),
             duplicates=sum(stream.reorder.duplicates for stream in streams),
-            video_frames=self._frames["video"],
-            audio_frames=self._frames["audio"],
+            video_frames=sum(stream.written for stream in streams if stream.kind == "video"),
+            audio_frames=sum(stream.written for stream in streams if stream.kind == "audio"),
         )
 
     def _ms(self, mono_ns: int) -> int:
@@ -232,27 +233,37 @@ class EpochMuxer:
 
     def _packet(self, packet: Packet) -> bool:
         """True when it made a frame whole."""
-        if packet.mono_ns > self._now_ns:
-            self._now_ns = packet.mono_ns
+        mono_ns = packet.mono_ns
+        if mono_ns > self._now_ns:
+            self._now_ns = mono_ns
         stream, rtp = self._streams.get(packet.track), parse_rtp(packet.rtp)
         if stream is None or rtp is None:
             return False
-        return self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+        if stream.reorder.follows(rtp, mono_ns):
+            found = stream.frames.push(rtp)
+            return bool(found) and self._wait(stream, found)
+        return self._take(stream, stream.reorder.push(rtp, mono_ns))
 
     def _take(self, stream: _Stream, items: Sequence[Ordered | Hole]) -> bool:
         whole = False
         for item in items:
             if isinstance(item, Hole):
                 stream.lost_packets += item.packets
-            for frame in stream.frames.push(item):
-                if not isinstance(frame, Frame):
-                    stream.lost_frames += 1
-                    continue
-                if frame.width and self._size is None:
-                    self._size = frame.width, frame.height
-                    self._sets = parameter_sets(frame.data) if self._h264 else None
-                stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
-                whole = True
+            whole |= self._wait(stream, stream.frames.push(item))
+        return whole
+
+    def _wait(self, stream: _Stream, found: Sequence[Frame | LostFrame]) -> bool:
+        """Put frames into their stream's queue, each in its place; True if there was a whole one."""
+        whole = False
+        for frame in found:
+            if not isinstance(frame, Frame):
+                stream.lost_frames += 1
+                continue
+            if frame.width and self._size is None:
+                self._size = frame.width, frame.height
+                self._sets = parameter_sets(frame.data) if self._h264 else None
+            stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
+            whole = True
         return whole
 
     def _report(self, report: SenderReport) -> None:
@@ -284,35 +295,41 @@ class EpochMuxer:
         out: list[Cluster] = []
         while (first := self._earliest(final=final)) is not None:
             at_ns, frame = first.waiting.popleft()
-            out += self._put(first, at_ns, frame)
-        due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= CLUSTER_MS + HOLD_NS // 1_000_000
-        if due and not any(stream.waiting for stream in self._streams.values()):
+            self._put(first, at_ns, frame, out)
+        if self._blocks and self._now_ns - self._start_ns >= self._due_ns and not self._waiting():
             out += self._cut()
         return out
+
+    def _waiting(self) -> bool:
+        return any(stream.waiting for stream in self._in_order)
 
     def _earliest(self, *, final: bool) -> _Stream | None:
         """The stream whose next frame is the earliest of all, unless an earlier one may still come."""
         first: _Stream | None = None
-        for stream in self._streams.values():
-            if stream.waiting and (first is None or _next_frame(stream) < _next_frame(first)):
-                first = stream
-        if first is not None and not final:
-            age_ns = self._now_ns - first.waiting[0][0]
-            for other in self._streams.values():
+        at_ns, idle = 0, False
+        for stream in self._in_order:
+            if not stream.waiting:
+                idle = True
+            elif first is None or stream.waiting[0][0] < at_ns:
+                first, at_ns = stream, stream.waiting[0][0]
+        if first is not None and idle and not final:
+            age_ns = self._now_ns - at_ns
+            for other in self._in_order:
                 if not other.waiting and age_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS):
                     return None
         return first
 
-    def _put(self, stream: _Stream, at_ns: int, frame: Frame) -> list[Cluster]:
-        out: list[Cluster] = []
-        t_ms = self._last_ms = max(self._last_ms, self._ms(at_ns))
-        picture = stream.kind == "video"
-        if self._blocks and ((picture and frame.keyframe) or t_ms - self._blocks[0].t_ms >= CLUSTER_MS):
+    def _put(self, stream: _Stream, at_ns: int, frame: Frame, out: list[Cluster]) -> None:
+        t_ms = (at_ns - self._start_ns) // 1_000_000
+        if t_ms < self._last_ms:
+            t_ms = self._last_ms
+        self._last_ms = t_ms
+        if self._blocks and (t_ms - self._blocks[0].t_ms >= CLUSTER_MS or (frame.keyframe and stream.kind == "video")):
             out += self._cut(t_ms)
+        if not self._blocks:
+            self._due_ns = (t_ms + CLUSTER_MS) * 1_000_000 + HOLD_NS
         self._blocks.append(Block(stream.kind, t_ms, frame.keyframe, frame.data))
-        self._frames[stream.kind] += 1
         stream.note(t_ms)
-        return out
 
     def _cut(self, next_ms: int | None = None) -> list[Cluster]:
         """The cluster of all blocks that wait; `next_ms` is when the block behind them begins, if there is one."""
