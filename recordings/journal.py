@@ -45,12 +45,11 @@ MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater le
 SILENT_S = 30.0  # a living writer writes an anchor every second; after this its journal may be taken from it
 _DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its journal
 _CHUNK = 256 * 1024  # bytes read at once, unless a record is longer: a second of a camera and more
-_SHORT = 2048  # a packet's record is shorter, but for what some senders do on a path of their own
+_SHORT = 2048  # bytes; a packet's record is shorter, as datagrams are
 _SUM_OF_LENGTH = tuple(zlib.crc32(struct.pack(">I", length)) for length in range(_SHORT))
 
 TrackKind = Literal["audio", "camera", "screen"]
 Codec = Literal["opus", "VP8", "H264"]
-
 
 ENDED = "journals.ended"
 """Subject of the bus: a worker has written the end of a journal; its packager need not wait for the next look."""
@@ -200,11 +199,10 @@ class Reader:
                 self.state = "incomplete" if MAGIC.startswith(window[: len(MAGIC)]) else "damaged"
                 return
             at = self.offset = len(MAGIC)
-        view, crc32, unpack = memoryview(window), zlib.crc32, _FRAMED.unpack_from
-        begin, size = at - start, len(window)
+        view, begin, size, crc32 = memoryview(window), at - start, len(window), zlib.crc32
         while True:
             if size - begin >= _FRAMED.size:  # nearly always a packet, and whole
-                length, crc, kind, track, mono_ns = unpack(window, begin)
+                length, crc, kind, track, mono_ns = _FRAMED.unpack_from(window, begin)
                 end = begin + _PREFIX.size + length
                 if kind == _PACKET_KIND and _PACKET.size <= length < _SHORT and end <= size:
                     if crc32(view[begin + _PREFIX.size : end], _SUM_OF_LENGTH[length]) != crc:

@@ -16,8 +16,9 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
+from recordings.deposit import GONE_AFTER_S, PackagingFault
 from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, Record, journal_path
-from recordings.packager import GONE_AFTER_S, Packager, PackagingFault
+from recordings.packager import Packager
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source
 from tests.support.broken_journals import check_broken
@@ -46,18 +47,14 @@ class MortalStore(ObjectStore):
         super().__init__(store._blobs)
         self._life = life
 
-    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
+    def keep(self, name: str, data: bytes, key: bytes) -> None:
         self._life.step()
-        if not await self.exists(name):
-            await super().put(name, data, key)
+        super().keep(name, data, key)
         self._life.step()
-        stored = await super().keep(name, data, key)
-        self._life.step()
-        return stored
 
-    async def sha256(self, name: str, key: bytes) -> str:
+    def intact(self, name: str, key: bytes) -> int:
         self._life.step()
-        return await super().sha256(name, key)
+        return super().intact(name, key)
 
 
 class AwayStore(ObjectStore):
@@ -67,11 +64,11 @@ class AwayStore(ObjectStore):
         super().__init__(store._blobs)
         self.fails = fails
 
-    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
+    def keep(self, name: str, data: bytes, key: bytes) -> None:
         if self.fails and not name.endswith("init"):
             self.fails -= 1
             raise ConnectionError("away")
-        return await super().keep(name, data, key)
+        super().keep(name, data, key)
 
 
 class MortalDatabase(Database):
