@@ -116,6 +116,16 @@ class Reorder:
         """A number that never came and is known to have carried padding only: no hole."""
         return self.push(Rtp(sequence, self._timestamp & 0xFFFFFFFF, False, b""), mono_ns)
 
+    def steps(self, sequence: int) -> bool:
+        """Take the packet with this number, of the same time as the one before, if it is the next in order with none
+        held behind a hole; if not, nothing was done.
+        """
+        if self._held or self._next is None or sequence != self._next & 0xFFFF:
+            return False
+        self._highest = self._next
+        self._next += 1
+        return True
+
     def follows(self, packet: Rtp, mono_ns: int) -> bool:
         """Whether this arrival is the next in order with none held behind a hole, as nearly all are. Then it has its
         place and nothing else became certain; if not, nothing was done: `push` it.
@@ -278,6 +288,9 @@ class Vp8Frames:
     keyframe is due, before it numbers the packets, so that no number is missing. The rest of a picture goes that way,
     or whole pictures, of which only the gap in the picture numbers tells; both are counted as `dropped`. Pictures
     before the first keyframe cannot be decoded by anyone and are reported lost.
+
+    While a picture is under way, a payload that begins with `descriptor`, without marker, says nothing but what the one
+    before said: what follows the descriptor may be given to `more`.
     """
 
     def __init__(self) -> None:
@@ -289,21 +302,15 @@ class Vp8Frames:
         self._decodable = False
         self._intact = True
         self._picture: int | None = None  # number of the newest, while no packet is missing behind it
-        self._descriptor: bytes | None = None  # of the packet before, in the same picture
+        self.descriptor: bytes | None = None
         self.dropped = 0
 
     def push(self, item: Ordered | Hole) -> Sequence[Frame | LostFrame]:
         if isinstance(item, Hole):
             self._intact = self._whole = False
-            self._picture = self._descriptor = None
+            self._picture = self.descriptor = None
             return ()
-        payload, descriptor = item.payload, self._descriptor
-        if descriptor is not None and item.timestamp == self._timestamp and payload.startswith(descriptor):
-            # Most packets are the middle of a picture and say what the one before said.
-            data = payload[len(descriptor) :]
-            if data:
-                return self._add(item, data)
-        parsed = vp8_payload(payload)
+        parsed = vp8_payload(item.payload)
         if parsed is None:
             return ()  # padding that keeps the path open carries no picture
         out: list[Frame | LostFrame] = []
@@ -317,15 +324,17 @@ class Vp8Frames:
             if item.timestamp == self._done:
                 return out  # the rest of a picture that was given up
             self._timestamp, self._first_ns, self._whole = item.timestamp, item.mono_ns, parsed.starts
-        self._descriptor = payload[: len(payload) - len(parsed.data)]
-        out += self._add(item, parsed.data)
+        self.descriptor = item.payload[: len(item.payload) - len(parsed.data)]
+        self.more(parsed.data, item.mono_ns)
+        if item.marker:
+            out += self._end()
         return out
 
-    def _add(self, item: Ordered, data: bytes) -> Sequence[Frame | LostFrame]:
+    def more(self, data: bytes, mono_ns: int) -> None:
+        """The next piece of the picture that is under way."""
         self._parts.append(data)
-        if item.mono_ns > self._last_ns:
-            self._last_ns = item.mono_ns
-        return self._end() if item.marker else ()
+        if mono_ns > self._last_ns:
+            self._last_ns = mono_ns
 
     def _count(self, parsed: Vp8Payload) -> None:
         """Pictures whose numbers are passed over although no packet is missing."""
@@ -337,7 +346,7 @@ class Vp8Frames:
     def _end(self) -> list[Frame | LostFrame]:
         assert self._timestamp is not None
         timestamp, self._timestamp, self._done = self._timestamp, None, self._timestamp
-        self._descriptor = None
+        self.descriptor = None
         data, self._parts = b"".join(self._parts), []
         if not self._whole:
             self._intact = False

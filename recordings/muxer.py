@@ -11,8 +11,7 @@ A cluster ends before a keyframe, after `CLUSTER_MS`, or when nothing came for a
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -22,22 +21,17 @@ from recordings.container import CLUSTER_MS, USUAL_MS, Block, Container, CuePoin
 from recordings.depacketize import (
     LATE_LIMIT_NS,
     Frame,
-    Frames,
     Hole,
     LostFrame,
-    OpusFrames,
     Ordered,
-    Reorder,
-    Vp8Frames,
     parse_rtp,
 )
-from recordings.h264 import H264Frames, parameter_sets
-from recordings.journal import Anchor, Closed, Codec, JournalHeader, Mark, Packet, Record, SenderReport
-from recordings.mediaclock import MediaClock
+from recordings.h264 import parameter_sets
+from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
+from recordings.trackqueue import TrackQueue
 
 IDLE_NS = 300_000_000  # 300 ms: jitter between two streams that share one path
 HOLD_NS = LATE_LIMIT_NS + 100_000_000
-RUN_BREAK_MS = 1000  # a pause of this length ends a run of picture or sound; shorter ones nobody calls an interruption
 DEFAULT_ERROR_MS = 500  # without a measured round trip the way from the camera is unknown; half a second is generous
 _NO_SIZE = (1280, 720)
 
@@ -75,32 +69,6 @@ class Facts(msgspec.Struct, frozen=True):
     audio_frames: int
 
 
-_FRAMES: dict[Codec, Callable[[], Frames]] = {"opus": OpusFrames, "VP8": Vp8Frames, "H264": H264Frames}
-
-
-class _Stream:
-    """One track: its order, frames, clock and the blocks that wait."""
-
-    def __init__(self, kind: TrackName, codec: Codec, clock_rate: int) -> None:
-        self.kind = kind
-        self.reorder = Reorder()
-        self.frames: Frames = _FRAMES[codec]()
-        self.clock = MediaClock(clock_rate)
-        self.waiting: deque[tuple[int, Frame]] = deque()
-        self.sender_offset_ns: int | None = None
-        self.lost_packets = 0
-        self.lost_frames = 0
-        self.written = 0  # frames
-        self.runs: list[list[int]] = []
-
-    def note(self, t_ms: int) -> None:
-        self.written += 1
-        if self.runs and t_ms - self.runs[-1][1] < RUN_BREAK_MS:
-            self.runs[-1][1] = t_ms
-        else:
-            self.runs.append([t_ms, t_ms])
-
-
 class EpochMuxer:
     """Feed entries in order; `feed` and `finish` return the clusters that became whole.
 
@@ -109,13 +77,13 @@ class EpochMuxer:
 
     def __init__(self, header: JournalHeader, stream: Stream = "camera") -> None:
         self.header = header
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, TrackQueue] = {}
         self._h264 = False
         self._container: Container = webm
         for track in header.tracks:
             if (track.kind == "screen") == (stream == "screen"):
                 kind: TrackName = "audio" if track.kind == "audio" else "video"
-                self._streams[track.track] = _Stream(kind, track.codec, track.clock_rate)
+                self._streams[track.track] = TrackQueue(kind, track.codec, track.clock_rate)
                 if track.codec == "H264":
                     self._h264, self._container = True, fmp4
         # Of sound and picture of the same moment the sound is first.
@@ -164,7 +132,10 @@ class EpochMuxer:
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""
         if type(record) is Packet:
-            if not self._packet(record):
+            if record.mono_ns > self._now_ns:
+                self._now_ns = record.mono_ns
+            stream = self._streams.get(record.track)
+            if stream is None or stream.continues(record) or not self._packet(stream, record):
                 return []  # most packets are the middle of a picture: nothing became certain
         else:
             self._fact(record)
@@ -231,20 +202,19 @@ class EpochMuxer:
     def _ms(self, mono_ns: int) -> int:
         return max(0, mono_ns - self.header.mono_ns) // 1_000_000
 
-    def _packet(self, packet: Packet) -> bool:
+    def _packet(self, stream: TrackQueue, packet: Packet) -> bool:
         """True when it made a frame whole."""
-        mono_ns = packet.mono_ns
-        if mono_ns > self._now_ns:
-            self._now_ns = mono_ns
-        stream, rtp = self._streams.get(packet.track), parse_rtp(packet.rtp)
-        if stream is None or rtp is None:
+        rtp = parse_rtp(packet.rtp)
+        if rtp is None:
             return False
-        if stream.reorder.follows(rtp, mono_ns):
-            found = stream.frames.push(rtp)
-            return bool(found) and self._wait(stream, found)
-        return self._take(stream, stream.reorder.push(rtp, mono_ns))
+        if not stream.reorder.follows(rtp, packet.mono_ns):
+            return self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+        found = stream.frames.push(rtp)
+        stream.learn(packet.rtp)
+        return self._wait(stream, found)
 
-    def _take(self, stream: _Stream, items: Sequence[Ordered | Hole]) -> bool:
+    def _take(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> bool:
+        stream.forget()
         whole = False
         for item in items:
             if isinstance(item, Hole):
@@ -252,7 +222,7 @@ class EpochMuxer:
             whole |= self._wait(stream, stream.frames.push(item))
         return whole
 
-    def _wait(self, stream: _Stream, found: Sequence[Frame | LostFrame]) -> bool:
+    def _wait(self, stream: TrackQueue, found: Sequence[Frame | LostFrame]) -> bool:
         """Put frames into their stream's queue, each in its place; True if there was a whole one."""
         whole = False
         for frame in found:
@@ -303,9 +273,9 @@ class EpochMuxer:
     def _waiting(self) -> bool:
         return any(stream.waiting for stream in self._in_order)
 
-    def _earliest(self, *, final: bool) -> _Stream | None:
+    def _earliest(self, *, final: bool) -> TrackQueue | None:
         """The stream whose next frame is the earliest of all, unless an earlier one may still come."""
-        first: _Stream | None = None
+        first: TrackQueue | None = None
         at_ns, idle = 0, False
         for stream in self._in_order:
             if not stream.waiting:
@@ -319,7 +289,7 @@ class EpochMuxer:
                     return None
         return first
 
-    def _put(self, stream: _Stream, at_ns: int, frame: Frame, out: list[Cluster]) -> None:
+    def _put(self, stream: TrackQueue, at_ns: int, frame: Frame, out: list[Cluster]) -> None:
         t_ms = (at_ns - self._start_ns) // 1_000_000
         if t_ms < self._last_ms:
             t_ms = self._last_ms
