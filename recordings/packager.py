@@ -6,6 +6,9 @@ For each epoch, over and over:
     journal closed → last parts → final head and cues → epoch row closed: it plays → read all back → journal removed
     journal without a writer → taken: renamed, so that nobody adds to it → read to its end → as above
 
+A look goes over all journals. A thread takes several of them one after the other and does for each all that blocks
+(`deposit`); what is owed to the database then goes there for all of them at once (`ledger`).
+
 Nothing is remembered between steps but what the journal gives again. After a crash at any point the same journal gives
 the same bytes under the same names: an object that is there already must be identical, a row that is there already is
 skipped. Nothing here can delay or break a call, and a fault (store away, disk full) only makes the journal wait.
@@ -36,7 +39,7 @@ from recordings.ledger import Ledger
 from recordings.tail import EpochTail, journals_below
 
 POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
-LANE = 4  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
+LANE = 8  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
 RETRY_S = 2.0  # pause of an epoch whose step failed
 _logger = log.get("packager")
 
