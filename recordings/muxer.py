@@ -97,7 +97,7 @@ class EpochMuxer:
         self._n = self._offset = 0
         self._cues: list[CuePoint] = []
         self._marks: list[dict[str, Any]] = []
-        self._anchors: list[int] = [header.wall_ns - header.mono_ns]
+        self._apart_ns = (header.wall_ns - header.mono_ns,) * 2  # least and most between the worker's clocks
         self._transit_ms: int | None = None
         self._kinds = {each.kind for each in self._streams.values()}
         self._uid = hashlib.sha256(f"{header.epoch}/{stream}".encode()).digest()[:16]
@@ -150,7 +150,8 @@ class EpochMuxer:
             self._report(record)
         elif isinstance(record, Anchor):
             self._now_ns = max(self._now_ns, record.mono_ns)
-            self._anchors.append(record.wall_ns - record.mono_ns)
+            apart_ns, (least, most) = record.wall_ns - record.mono_ns, self._apart_ns
+            self._apart_ns = min(least, apart_ns), max(most, apart_ns)
         elif isinstance(record, Mark):
             self._mark(record)
         elif isinstance(record, Closed):
@@ -175,8 +176,8 @@ class EpochMuxer:
 
     def facts(self) -> Facts:
         """What is known so far; final after `finish`."""
-        steady = min(self._anchors)
-        drift_ms = (max(self._anchors) - steady) // 1_000_000
+        least, most = self._apart_ns
+        drift_ms = (most - least) // 1_000_000
         transit_ms = DEFAULT_ERROR_MS if self._transit_ms is None else self._transit_ms
         runs = {
             kind: tuple((begin, end + 20) for s in self._streams.values() if s.kind == kind for begin, end in s.runs)
