@@ -23,6 +23,7 @@ _DROPPED_MAX = 100  # pictures: a browser's queue holds two seconds; a larger st
 RESYNC = 3000  # a jump of more sequence numbers is a new start of the sender, not 3,000 lost packets (RFC 3550 A.1)
 
 _RTP = struct.Struct(">BBHI")
+_S = 0x10  # of a VP8 payload: a partition starts here
 
 
 def unwrap(value: int, bits: int, near: int) -> int:
@@ -289,8 +290,8 @@ class Vp8Frames:
     or whole pictures, of which only the gap in the picture numbers tells; both are counted as `dropped`. Pictures
     before the first keyframe cannot be decoded by anyone and are reported lost.
 
-    While a picture is under way, a payload that begins with `descriptor`, without marker, says nothing but what the one
-    before said: what follows the descriptor may be given to `more`.
+    While a picture is under way, a payload that begins with `descriptor` says nothing but what the one before said, but
+    for its being the start: what follows the descriptor may be given to `more`.
     """
 
     def __init__(self) -> None:
@@ -324,17 +325,17 @@ class Vp8Frames:
             if item.timestamp == self._done:
                 return out  # the rest of a picture that was given up
             self._timestamp, self._first_ns, self._whole = item.timestamp, item.mono_ns, parsed.starts
-        self.descriptor = item.payload[: len(item.payload) - len(parsed.data)]
-        self.more(parsed.data, item.mono_ns)
-        if item.marker:
-            out += self._end()
+        length = len(item.payload) - len(parsed.data)
+        self.descriptor = bytes((item.payload[0] & ~_S,)) + item.payload[1:length]
+        out += self.more(parsed.data, item.mono_ns, item.marker)
         return out
 
-    def more(self, data: bytes, mono_ns: int) -> None:
-        """The next piece of the picture that is under way."""
+    def more(self, data: bytes, mono_ns: int, marker: bool) -> Sequence[Frame | LostFrame]:
+        """The next piece of the picture that is under way; with the marker its last."""
         self._parts.append(data)
         if mono_ns > self._last_ns:
             self._last_ns = mono_ns
+        return self._end() if marker else ()
 
     def _count(self, parsed: Vp8Payload) -> None:
         """Pictures whose numbers are passed over although no packet is missing."""

@@ -135,7 +135,12 @@ class EpochMuxer:
             if record.mono_ns > self._now_ns:
                 self._now_ns = record.mono_ns
             stream = self._streams.get(record.track)
-            if stream is None or stream.continues(record) or not self._packet(stream, record):
+            if stream is None:
+                return []
+            found = stream.continues(record)
+            if found is None:
+                found = self._packet(stream, record)
+            if not (found and self._wait(stream, found)):
                 return []  # most packets are the middle of a picture: nothing became certain
         else:
             self._fact(record)
@@ -203,25 +208,28 @@ class EpochMuxer:
     def _ms(self, mono_ns: int) -> int:
         return max(0, mono_ns - self.header.mono_ns) // 1_000_000
 
-    def _packet(self, stream: TrackQueue, packet: Packet) -> bool:
-        """True when it made a frame whole."""
+    def _packet(self, stream: TrackQueue, packet: Packet) -> Sequence[Frame | LostFrame]:
+        """What it made certain."""
         rtp = parse_rtp(packet.rtp)
         if rtp is None:
-            return False
+            return ()
         if not stream.reorder.follows(rtp, packet.mono_ns):
-            return self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+            return self._ordered(stream, stream.reorder.push(rtp, packet.mono_ns))
         found = stream.frames.push(rtp)
         stream.learn(packet.rtp)
-        return self._wait(stream, found)
+        return found
 
-    def _take(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> bool:
+    def _ordered(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> list[Frame | LostFrame]:
         stream.forget()
-        whole = False
+        found: list[Frame | LostFrame] = []
         for item in items:
             if isinstance(item, Hole):
                 stream.lost_packets += item.packets
-            whole |= self._wait(stream, stream.frames.push(item))
-        return whole
+            found += stream.frames.push(item)
+        return found
+
+    def _take(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> None:
+        self._wait(stream, self._ordered(stream, items))
 
     def _wait(self, stream: TrackQueue, found: Sequence[Frame | LostFrame]) -> bool:
         """Put frames into their stream's queue, each in its place; True if there was a whole one."""

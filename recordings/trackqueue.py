@@ -2,10 +2,10 @@
 
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from recordings.container import TrackName
-from recordings.depacketize import Frame, Frames, OpusFrames, Reorder, Vp8Frames
+from recordings.depacketize import Frame, Frames, LostFrame, OpusFrames, Reorder, Vp8Frames
 from recordings.h264 import H264Frames
 from recordings.journal import Codec, Packet
 from recordings.mediaclock import MediaClock
@@ -14,6 +14,7 @@ RUN_BREAK_MS = 1000  # a pause of this length ends a run of picture or sound; sh
 _FRAMES: dict[Codec, Callable[[], Frames]] = {"opus": OpusFrames, "VP8": Vp8Frames, "H264": H264Frames}
 _HEAD = struct.Struct(">HH12s")  # RFC 3550 5.1: flags and type; sequence number; times, SSRC, head of the extension
 # Head, place and bytes of the payload's descriptor, place of what follows: no packet is that long.
+_MARKER = 0x80
 _NONE = (0, b""), 0, b"", 1 << 30
 
 
@@ -34,24 +35,26 @@ class TrackQueue:
         self._middle = _NONE
         self.runs: list[list[int]] = []
 
-    def continues(self, packet: Packet) -> bool:
-        """Take the packet if it came in turn and is the middle of a picture, as most are: then what was read of the one
-        before need not be read again. If not, nothing was done.
+    def continues(self, packet: Packet) -> Sequence[Frame | LostFrame] | None:
+        """Take the packet if it came in turn and continues or ends a picture, as most do: then what was read of the one
+        before need not be read again. None if not, and nothing was done.
         """
         rtp = packet.rtp
         head, start, descriptor, at = self._middle
         if len(rtp) <= at or not rtp.startswith(descriptor, start):
-            return False
+            return None
         first, sequence, rest = _HEAD.unpack_from(rtp)
-        if (first, rest) != head or self._vp8 is None or not self.reorder.steps(sequence):
-            return False
-        self._vp8.more(rtp[at:], packet.mono_ns)
-        return True
+        if (first & ~_MARKER, rest) != head or self._vp8 is None or not self.reorder.steps(sequence):
+            return None
+        if first & _MARKER:
+            self._middle = _NONE
+            return self._vp8.more(rtp[at:], packet.mono_ns, True)
+        return self._vp8.more(rtp[at:], packet.mono_ns, False)
 
     def learn(self, rtp: bytes) -> None:
         """What the packet behind this one, which was the newest in order, has to look like to continue its picture."""
         descriptor = self._vp8.descriptor if self._vp8 else None
-        if descriptor is None or rtp[0] != 0x90 or rtp[1] >= 0x80:
+        if descriptor is None or rtp[0] != 0x90:
             self._middle = _NONE
         else:  # the twelve bytes behind the sequence number say where the payload begins
             first, _, rest = _HEAD.unpack_from(rtp)
