@@ -13,6 +13,7 @@ Every frame but the last is full. An empty object is one empty last frame.
 """
 
 import os
+from collections.abc import Iterator
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -60,6 +61,15 @@ def _aead(record_key: bytes, salt: bytes) -> AESGCM:
     if len(record_key) != KEY:
         raise ValueError("a record's key has 32 bytes")
     return AESGCM(HKDF(SHA256(), KEY, salt, b"yuankan object 1").derive(record_key))
+
+
+def seal(record_key: bytes, name: str, plain: bytes) -> Iterator[bytes]:
+    """A whole object in pieces that follow each other, each sealed where it lies: for objects that are small."""
+    salt, view, last = os.urandom(SALT), memoryview(plain), frame_count(len(plain)) - 1
+    aead, bound = _aead(record_key, salt), name.encode()
+    yield MAGIC + salt
+    for index in range(last + 1):
+        yield aead.encrypt(_nonce(index, index == last), view[index * PLAIN : (index + 1) * PLAIN], bound)
 
 
 class Sealer:
@@ -111,15 +121,17 @@ class Opener:
         self._aead = _aead(record_key, header[len(MAGIC) :])
         self._name = name.encode()
 
-    def open(self, first: int, sealed: bytes) -> bytes:
+    def open(self, first: int, sealed: bytes | memoryview) -> bytes:
         """The plain bytes of whole consecutive frames, the first of which has this index. Raises Tampered."""
-        plain = bytearray()
+        return b"".join(self.each(first, sealed))
+
+    def each(self, first: int, sealed: bytes | memoryview) -> Iterator[bytes]:
+        """The same, frame by frame."""
         view = memoryview(sealed)
         for number in range(-(-len(sealed) // FRAME)):
             index = first + number
             try:
                 frame = view[number * FRAME : (number + 1) * FRAME]
-                plain += self._aead.decrypt(_nonce(index, index == self._last), frame, self._name)
+                yield self._aead.decrypt(_nonce(index, index == self._last), frame, self._name)
             except (InvalidTag, ValueError):
                 raise Tampered(f"frame {index} does not open") from None
-        return bytes(plain)

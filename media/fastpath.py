@@ -22,6 +22,8 @@ SETTLE_S = 0.02  # a request for a missing packet waits 10 ms anyway, and gaps a
 _NAME = 28
 ENTRY = struct.Struct("=q3I7H3B3x")
 """``struct fp_entry``; the header's fields stand in the order of ``rtp.Packet``, but for the size."""
+_BRIEF = struct.Struct("=q3I2H2xH8xB3x")
+"""The same without what only the slow path wants."""
 
 
 class Reader(Protocol):
@@ -39,7 +41,10 @@ class Reader(Protocol):
 class Handler(Protocol):
     """Who gets what a connection brought (peer.Handler)."""
 
-    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None: ...
+    def take_rtp(self, packet: Packet, now_ns: int) -> None: ...
+    def take_forwarded(
+        self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int
+    ) -> None: ...
     def take_rtcp(self, packet: bytes, now_ns: int) -> None: ...
 
 
@@ -101,6 +106,7 @@ class Lane:
     def __init__(self, port: "FastPort", number: int, handler: Handler) -> None:
         self.library = port.library
         self.take_rtp, self.take_rtcp = handler.take_rtp, handler.take_rtcp
+        self.take_forwarded = handler.take_forwarded
         self.counts = self.library.ffi.new("struct fp_lane *")
         """``struct fp_lane``: its counters may be read."""
         self.counts.id = number
@@ -283,22 +289,20 @@ class FastPort:
         lanes, datas, reader = self._lanes, self._datas, self._reader
         datagram, forwarded, control = self._kinds
         entries = self._entries[start * ENTRY.size : end * ENTRY.size]
-        for place, entry in enumerate(ENTRY.iter_unpack(entries), start):
-            at_ns, number, timestamp, ssrc, size, seq, body_at, octets, profile, extends_at, ends, first, mark, kind = (
-                entry
-            )
+        for place, entry in enumerate(_BRIEF.iter_unpack(entries), start):
+            at_ns, number, timestamp, ssrc, size, seq, payload_bytes, kind = entry
             data = datas[place][:size]
             if kind == datagram:
                 reader.udp_received(data, self._names[place * _NAME : (place + 1) * _NAME])
             elif (lane := lanes.get(number)) is not None:
                 try:
-                    if kind == control:
+                    if kind == forwarded:
+                        lane.take_forwarded(data, ssrc, seq, timestamp, payload_bytes, at_ns)
+                    elif kind == control:
                         lane.take_rtcp(data, at_ns)
                     else:
-                        packet = Packet(
-                            data, timestamp, ssrc, seq, body_at, octets, profile, extends_at, ends, first, mark
-                        )
-                        lane.take_rtp(packet, at_ns, kind == forwarded)
+                        _, _, _, _, _, *header, _ = ENTRY.unpack_from(self._entries, place * ENTRY.size)
+                        lane.take_rtp(Packet(data, timestamp, ssrc, *header), at_ns)
                 except Exception:
                     reader.failed()
 

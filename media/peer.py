@@ -40,8 +40,12 @@ class Handler(Protocol):
         """The connection has ended by itself; called once, never after ``Peer.close``."""
         ...
 
-    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
-        """An authenticated RTP packet, decrypted; ``forwarded``: the fast path has sent it to all viewers."""
+    def take_rtp(self, packet: Packet, now_ns: int) -> None:
+        """An authenticated RTP packet, decrypted."""
+        ...
+
+    def take_forwarded(self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int) -> None:
+        """One that the fast path has sent to all viewers, and what its header says."""
         ...
 
     def take_rtcp(self, packet: bytes, now_ns: int) -> None:
@@ -163,7 +167,7 @@ class Peer:
             packet = read(raw)
         except RtpError:
             return
-        self._handler.take_rtp(packet, now_ns, False)
+        self._handler.take_rtp(packet, now_ns)
 
     # --- what the forwarder sends -------------------------------------------------------------------------------------
 

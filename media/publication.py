@@ -114,7 +114,7 @@ class Publication:
         self.finish(cause)
         self._audience.publishing_ended(self, cause)
 
-    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
+    def take_rtp(self, packet: Packet, now_ns: int) -> None:
         source = self._sources.get(packet.ssrc)
         if source is None:
             line = self._line_of(packet)
@@ -126,7 +126,7 @@ class Publication:
                 return
         if self.peer.lane is None:
             self._note_arrival(packet, now_ns)
-        self._take(source, packet, now_ns, forwarded)
+        self._take(source, packet, now_ns)
 
     def _note_arrival(self, packet: Packet, now_ns: int) -> None:
         if self._transport_cc_id:
@@ -149,18 +149,24 @@ class Publication:
             return
         again = read(raw)
         if source.lacks(again.seq):  # a late one of a stream that has ended must not be taken for this one's
-            self._take(source, again, now_ns, False)
+            self._take(source, again, now_ns)
 
-    def _take(self, source: Source, packet: Packet, now_ns: int, forwarded: bool) -> None:
-        if packet.marker_type & 0x7F != source.payload_type or not source.take(packet, now_ns, forwarded):
-            return
+    def _take(self, source: Source, packet: Packet, now_ns: int) -> None:
+        if packet.payload_type == source.payload_type and source.take(packet, now_ns):
+            self._taken(source, packet.raw, packet.payload_bytes, now_ns)
+
+    def take_forwarded(self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int) -> None:
+        source = self._sources.get(ssrc)
+        if source is not None and source.note(raw, seq, timestamp, now_ns):
+            self._taken(source, raw, payload_bytes, now_ns)
+
+    def _taken(self, source: Source, raw: bytes, payload_bytes: int, now_ns: int) -> None:
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
         epoch = self.epoch
         if epoch is not None and epoch.recorder is not None:
             # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
-            raw = packet.raw
-            kept = raw if packet.payload_bytes else b"\x80" + raw[1:12]
+            kept = raw if payload_bytes else b"\x80" + raw[1:12]
             epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
         if source.stalled:
             source.stalled = False

@@ -27,8 +27,7 @@ class Packet(msgspec.Struct, gc=False):
     """One packet from a publisher. ``raw`` is as sent (decrypted); the other numbers count its bytes.
 
     ``body`` is what follows CSRCs and extensions; it still holds the padding, if any, which ``payload_bytes`` does not
-    count. ``index`` is the sequence number without its wraps, set by the source that received the packet. The fields
-    stand in the order of ``struct fp_entry``.
+    count. The fields stand in the order of ``struct fp_entry``.
     """
 
     raw: bytes
@@ -43,7 +42,6 @@ class Packet(msgspec.Struct, gc=False):
     extension_end: int
     first: int
     marker_type: int
-    index: int = 0
 
     @property
     def body(self) -> bytes:

@@ -28,7 +28,7 @@ class Sink(Protocol):
 
 
 class Source:
-    """The state of one SSRC. ``take`` is the hot path."""
+    """The state of one SSRC. ``take`` and ``note`` are the hot path."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Source:
         self.last_report: rtcp.SenderReport | None = None
         self._last_report_ns = 0
         self._watch = ClockWatch(clock_rate)
-        self._cache: list[Packet | None] = [None] * CACHE_PACKETS
+        self._cache: list[bytes | None] = [None] * CACHE_PACKETS
         self._forgotten = self._newest_before = 0  # index up to which nothing is kept; the newest a second ago
         self._clock_rate = clock_rate
         self._jitter = 0.0
@@ -102,31 +102,35 @@ class Source:
             for sink in self._sinks:
                 sink.forward(packet)
 
-    def take(self, packet: Packet, now_ns: int, forwarded: bool = False) -> bool:
-        """Note a packet, and pass it on if the fast path has not; False when it is one too many (a duplicate, or older
-        than the cache).
-        """
+    def take(self, packet: Packet, now_ns: int) -> bool:
+        """Note a packet and pass it on; False when it is one too many (a duplicate, or older than the cache)."""
+        return self._note(packet.raw, packet.seq, packet.timestamp, now_ns, packet)
+
+    def note(self, raw: bytes, seq: int, timestamp: int, now_ns: int) -> bool:
+        """The same for a packet that the fast path has passed on."""
+        return self._note(raw, seq, timestamp, now_ns, None)
+
+    def _note(self, raw: bytes, seq: int, timestamp: int, now_ns: int, to_send: Packet | None) -> bool:
         highest, arrival = self.gaps.highest, Arrival.NEW
-        if highest is not None and packet.seq == highest + 1 & 0xFFFF:  # nearly always
+        if highest is not None and seq == highest + 1 & 0xFFFF:  # nearly always
             self.gaps.highest = index = highest + 1
         else:
-            index = FIRST_INDEX + packet.seq if highest is None else self._index_of(packet.seq)
+            index = FIRST_INDEX + seq if highest is None else self._index_of(seq)
             arrival = self.gaps.arrived(index, now_ns)
             if arrival is Arrival.DUPLICATE:
                 return False
-        packet.index = index
         self.last_ns = now_ns
         self.received += 1
         if index < self.first_index:
             self.first_index = index
-        self._cache[index & CACHE_PACKETS - 1] = packet
-        if not forwarded:
-            self._send_on(packet)
+        self._cache[index & CACHE_PACKETS - 1] = raw
+        if to_send is not None:
+            self._send_on(to_send)
             if self._stream is not None:
                 self._stream.board(self._sinks, self.gaps.highest or 0)
         # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
-        if packet.timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
-            self._note_beginning(packet, index, arrival, now_ns)
+        if timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
+            self._note_beginning(to_send or read(raw), index, arrival, now_ns)
         return True
 
     def _note_beginning(self, packet: Packet, index: int, arrival: Arrival, now_ns: int) -> None:
@@ -170,13 +174,13 @@ class Source:
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
-        packet = self._cache[self._index_of(seq) & CACHE_PACKETS - 1]
-        return packet if packet is not None and packet.seq == seq else None
+        return self.at(self._index_of(seq))
 
     def at(self, index: int) -> Packet | None:
         """The packet with this index, if it is still there."""
-        packet = self._cache[index & CACHE_PACKETS - 1]
-        return packet if packet is not None and packet.index == index else None
+        raw = self._cache[index & CACHE_PACKETS - 1]
+        # Sixty-four numbers share a place: what lies there must have this one.
+        return read(raw) if raw is not None and raw[2] << 8 | raw[3] == index & 0xFFFF else None
 
     def lost_nothing(self, index: int) -> bool:
         """True when what lies around a missing packet shows that it carried no picture."""
@@ -194,16 +198,15 @@ class Source:
         before = self._neighbour(index, -1)
         if before is None:
             return
-        packet = read(build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1))
-        packet.index = index
-        self._cache[index & CACHE_PACKETS - 1] = packet
-        self._send_on(packet)
+        raw = build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1)
+        self._cache[index & CACHE_PACKETS - 1] = raw
+        self._send_on(read(raw))
 
     def _neighbour(self, index: int, step: int) -> Packet | None:
         """The nearest packet with media before (-1) or after (1) an index."""
         for near in range(index + step, index + step * _NEIGHBOURS_MAX, step):
-            packet = self._cache[near & CACHE_PACKETS - 1]
-            if packet is not None and packet.index == near and packet.payload_bytes:
+            packet = self.at(near)
+            if packet is not None and packet.payload_bytes:
                 return packet
         return None
 

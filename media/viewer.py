@@ -132,8 +132,11 @@ class Viewer:
         for slot in self.slots.values():
             slot.stop()
 
-    def take_rtp(self, packet: Packet, now_ns: int, forwarded: bool) -> None:
+    def take_rtp(self, packet: Packet, now_ns: int) -> None:
         """A viewer has nothing to send."""
+
+    def take_forwarded(self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int) -> None:
+        """No stream of a viewer is ever boarded."""
 
     def take_rtcp(self, raw: bytes, now_ns: int) -> None:
         try:

@@ -12,7 +12,7 @@ Three small steps, all functions of the journal alone, so that reading it again 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ _DROPPED_MAX = 100  # pictures: a browser's queue holds two seconds; a larger st
 RESYNC = 3000  # a jump of more sequence numbers is a new start of the sender, not 3,000 lost packets (RFC 3550 A.1)
 
 _RTP = struct.Struct(">BBHI")
+_S = 0x10  # of a VP8 payload: a partition starts here
 
 
 def unwrap(value: int, bits: int, near: int) -> int:
@@ -50,20 +51,32 @@ def parse_rtp(data: bytes) -> Rtp | None:
     if end < 12:
         return None
     first, second, sequence, timestamp = _RTP.unpack_from(data)
-    if first >> 6 != 2:
-        return None
-    start = 12 + 4 * (first & 15)
-    if first & 0x10:
-        if end < start + 4:
-            return None
-        start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
-    if first & 0x20:
-        end -= data[-1]
-        if data[-1] == 0:
-            return None
+    if first == 0x90 and end >= 16:  # as browsers send them: an extension, no CSRC, no padding
+        start = 16 + 4 * (data[14] << 8 | data[15])
+    elif first == 0x80:
+        start = 12
+    else:
+        start, end = _bounds(data)
     if start > end:
         return None
     return Rtp(sequence, timestamp, second >= 0x80, data[start:end])
+
+
+def _bounds(data: bytes) -> tuple[int, int]:
+    """Where the payload begins and ends; it ends before it begins if lengths contradict each other."""
+    end, first = len(data), data[0]
+    start = 12 + 4 * (first & 15)
+    if first >> 6 != 2:
+        return 1, 0
+    if first & 0x10:
+        if end < start + 4:
+            return 1, 0
+        start += 4 + 4 * (data[start + 2] << 8 | data[start + 3])
+    if first & 0x20:
+        if data[-1] == 0:
+            return 1, 0
+        end -= data[-1]
+    return start, end
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -104,13 +117,34 @@ class Reorder:
         """A number that never came and is known to have carried padding only: no hole."""
         return self.push(Rtp(sequence, self._timestamp & 0xFFFFFFFF, False, b""), mono_ns)
 
+    def steps(self, sequence: int) -> bool:
+        """Take the packet with this number, of the same time as the one before, if it is the next in order with none
+        held behind a hole; if not, nothing was done.
+        """
+        if self._held or self._next is None or sequence != self._next & 0xFFFF:
+            return False
+        self._highest = self._next
+        self._next += 1
+        return True
+
+    def follows(self, packet: Rtp, mono_ns: int) -> bool:
+        """Whether this arrival is the next in order with none held behind a hole, as nearly all are. Then it has its
+        place and nothing else became certain; if not, nothing was done: `push` it.
+        """
+        if self._held or self._next is None or packet.sequence != self._next & 0xFFFF:
+            return False
+        packet.sequence = self._highest = self._next
+        self._next += 1
+        if packet.timestamp == self._timestamp & 0xFFFFFFFF:  # of one picture
+            packet.timestamp = self._timestamp
+        else:
+            self._timestamp = packet.timestamp = unwrap(packet.timestamp, 32, self._timestamp)
+        packet.mono_ns = mono_ns
+        return True
+
     def push(self, packet: Rtp, mono_ns: int) -> list[Ordered | Hole]:
         """Take one arrival."""
-        if not self._held and self._next is not None and packet.sequence == self._next & 0xFFFF:  # nearly always
-            packet.sequence = self._highest = self._next
-            self._next += 1
-            self._timestamp = packet.timestamp = unwrap(packet.timestamp, 32, self._timestamp)
-            packet.mono_ns = mono_ns
+        if self.follows(packet, mono_ns):
             return [packet]
         out: list[Ordered | Hole] = []
         if self._next is None:
@@ -202,9 +236,9 @@ class Frames(Protocol):
 
     dropped: int
 
-    def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]: ...
+    def push(self, item: Ordered | Hole) -> Sequence[Frame | LostFrame]: ...
 
-    def flush(self) -> list[Frame | LostFrame]: ...
+    def flush(self) -> Sequence[Frame | LostFrame]: ...
 
 
 class Vp8Payload(msgspec.Struct, frozen=True, gc=False):
@@ -255,6 +289,9 @@ class Vp8Frames:
     keyframe is due, before it numbers the packets, so that no number is missing. The rest of a picture goes that way,
     or whole pictures, of which only the gap in the picture numbers tells; both are counted as `dropped`. Pictures
     before the first keyframe cannot be decoded by anyone and are reported lost.
+
+    While a picture is under way, a payload that begins with `descriptor` says nothing but what the one before said, but
+    for its being the start: what follows the descriptor may be given to `more`.
     """
 
     def __init__(self) -> None:
@@ -266,17 +303,18 @@ class Vp8Frames:
         self._decodable = False
         self._intact = True
         self._picture: int | None = None  # number of the newest, while no packet is missing behind it
+        self.descriptor: bytes | None = None
         self.dropped = 0
 
-    def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]:
-        out: list[Frame | LostFrame] = []
+    def push(self, item: Ordered | Hole) -> Sequence[Frame | LostFrame]:
         if isinstance(item, Hole):
             self._intact = self._whole = False
-            self._picture = None
-            return out
+            self._picture = self.descriptor = None
+            return ()
         parsed = vp8_payload(item.payload)
         if parsed is None:
-            return out  # padding that keeps the path open carries no picture
+            return ()  # padding that keeps the path open carries no picture
+        out: list[Frame | LostFrame] = []
         if self._timestamp is not None and item.timestamp != self._timestamp:
             self.dropped += self._whole  # it began, no number is missing, and still it does not end
             self._whole = False
@@ -287,11 +325,17 @@ class Vp8Frames:
             if item.timestamp == self._done:
                 return out  # the rest of a picture that was given up
             self._timestamp, self._first_ns, self._whole = item.timestamp, item.mono_ns, parsed.starts
-        self._parts.append(parsed.data)
-        self._last_ns = max(item.mono_ns, self._last_ns)
-        if item.marker:
-            out += self._end()
+        length = len(item.payload) - len(parsed.data)
+        self.descriptor = bytes((item.payload[0] & ~_S,)) + item.payload[1:length]
+        out += self.more(parsed.data, item.mono_ns, item.marker)
         return out
+
+    def more(self, data: bytes, mono_ns: int, marker: bool) -> Sequence[Frame | LostFrame]:
+        """The next piece of the picture that is under way; with the marker its last."""
+        self._parts.append(data)
+        if mono_ns > self._last_ns:
+            self._last_ns = mono_ns
+        return self._end() if marker else ()
 
     def _count(self, parsed: Vp8Payload) -> None:
         """Pictures whose numbers are passed over although no packet is missing."""
@@ -303,6 +347,7 @@ class Vp8Frames:
     def _end(self) -> list[Frame | LostFrame]:
         assert self._timestamp is not None
         timestamp, self._timestamp, self._done = self._timestamp, None, self._timestamp
+        self.descriptor = None
         data, self._parts = b"".join(self._parts), []
         if not self._whole:
             self._intact = False
@@ -328,10 +373,10 @@ class OpusFrames:
 
     dropped = 0
 
-    def push(self, item: Ordered | Hole) -> list[Frame | LostFrame]:
+    def push(self, item: Ordered | Hole) -> Sequence[Frame | LostFrame]:
         if isinstance(item, Hole) or not item.payload:
-            return []
-        return [Frame(item.timestamp, item.payload, True, item.mono_ns, item.mono_ns)]
+            return ()
+        return (Frame(item.timestamp, item.payload, True, item.mono_ns, item.mono_ns),)
 
     def flush(self) -> list[Frame | LostFrame]:
         return []

@@ -44,11 +44,12 @@ _HEADER_KIND, _PACKET_KIND, _REPORT_KIND, _ANCHOR_KIND, _MARK_KIND, _CLOSED_KIND
 MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater length is damage, not a long record
 SILENT_S = 30.0  # a living writer writes an anchor every second; after this its journal may be taken from it
 _DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its journal
-_CHUNK = 2 * MAX_RECORD  # bytes read at once: any record is whole in what was read, unless the file ends there
+_CHUNK = 256 * 1024  # bytes read at once, unless a record is longer: a second of a camera and more
+_SHORT = 2048  # bytes; a packet's record is shorter, as datagrams are
+_SUM_OF_LENGTH = tuple(zlib.crc32(struct.pack(">I", length)) for length in range(_SHORT))
 
 TrackKind = Literal["audio", "camera", "screen"]
 Codec = Literal["opus", "VP8", "H264"]
-
 
 ENDED = "journals.ended"
 """Subject of the bus: a worker has written the end of a journal; its packager need not wait for the next look."""
@@ -142,13 +143,11 @@ def frame(body: bytes) -> bytes:
     return length + struct.pack(">I", zlib.crc32(body, zlib.crc32(length))) + body
 
 
-def _packet(body: bytes) -> Packet:
-    _, track, mono_ns = _PACKET.unpack_from(body)
-    return Packet(track, mono_ns, body[_PACKET.size :])
-
-
 def _decode(body: bytes) -> Record:
     kind = body[0]
+    if kind == _PACKET_KIND:
+        _, track, mono_ns = _PACKET.unpack_from(body)
+        return Packet(track, mono_ns, body[_PACKET.size :])
     if kind == _REPORT_KIND:
         _, track, mono_ns, ntp, rtp_timestamp = _REPORT.unpack(body)
         return SenderReport(track, mono_ns, ntp, rtp_timestamp)
@@ -192,37 +191,52 @@ class Reader:
 
     def records(self) -> Iterator[Record]:
         """The records alone; `offset` is behind the one given last."""
-        window, start = self._load(self.offset, _CHUNK), self.offset
+        asked = _CHUNK
+        window, start = self._load(self.offset, asked), self.offset
         at = start
         if at == 0:
             if window[: len(MAGIC)] != MAGIC:
                 self.state = "incomplete" if MAGIC.startswith(window[: len(MAGIC)]) else "damaged"
                 return
             at = self.offset = len(MAGIC)
+        view, begin, size, crc32 = memoryview(window), at - start, len(window), zlib.crc32
         while True:
-            begin = at - start
-            length, crc = _PREFIX.unpack_from(window, begin) if len(window) - begin >= _PREFIX.size else (-1, 0)
+            if size - begin >= _FRAMED.size:  # nearly always a packet, and whole
+                length, crc, kind, track, mono_ns = _FRAMED.unpack_from(window, begin)
+                end = begin + _PREFIX.size + length
+                if kind == _PACKET_KIND and _PACKET.size <= length < _SHORT and end <= size:
+                    if crc32(view[begin + _PREFIX.size : end], _SUM_OF_LENGTH[length]) != crc:
+                        self.state = "damaged"
+                        return
+                    packet = Packet(track, mono_ns, window[begin + _FRAMED.size : end])
+                    begin = end
+                    self.offset = start + end
+                    yield packet
+                    continue
+            length, crc = _PREFIX.unpack_from(window, begin) if size - begin >= _PREFIX.size else (-1, 0)
             if length == 0 or length > MAX_RECORD:
                 self.state = "damaged"
                 return
-            need = _PREFIX.size + max(0, length)
-            if begin + need > len(window) or length < 0:
-                if len(window) < _CHUNK:  # that was all there is
-                    self.state = "incomplete" if begin < len(window) else "end"
+            end = begin + _PREFIX.size + max(0, length)
+            if end > size or length < 0:
+                if size < asked:  # that was all there is
+                    self.state = "incomplete" if begin < size else "end"
                     return
-                window, start = self._load(at, max(_CHUNK, need)), at
+                asked = max(_CHUNK, end - begin)
+                window, start = self._load(self.offset, asked), self.offset
+                view, begin, size = memoryview(window), 0, len(window)
                 continue
-            body = window[begin + _PREFIX.size : begin + need]
-            if zlib.crc32(body, zlib.crc32(window[begin : begin + 4])) != crc:
+            body = window[begin + _PREFIX.size : end]
+            if crc32(body, crc32(view[begin : begin + 4])) != crc:
                 self.state = "damaged"
                 return
             try:
-                record = _packet(body) if body[0] == _PACKET_KIND else _decode(body)
+                record = _decode(body)
             except (ValueError, struct.error, msgspec.MsgspecError):
                 self.state = "damaged"  # whole, yet not ours: a newer kind or a foreign file
                 return
-            at += need
-            self.offset = at
+            begin = end
+            self.offset = start + end
             yield record
 
 

@@ -35,22 +35,23 @@ class MediaClock:
         """When this frame belongs, in the worker's monotonic ns; never before the frame placed before it."""
         if self._offset_ns is None:
             self._origin_ticks, self._offset_ns, self._last_ns = timestamp, arrival_ns, arrival_ns
-        stream_ns = self._stream_ns(timestamp)
+        stream_ns, recent = self._stream_ns(timestamp), self._recent
         seen_ns = arrival_ns - stream_ns
         if not -JUMP_NS < seen_ns - self._offset_ns < JUMP_NS:
             self._offset_ns = seen_ns
-            self._recent.clear()
-        while self._recent and self._recent[-1][1] >= seen_ns:
-            self._recent.pop()
-        self._recent.append((arrival_ns, seen_ns))
-        while self._recent[0][0] < arrival_ns - WINDOW_NS:
-            self._recent.popleft()
+            recent.clear()
+        while recent and recent[-1][1] >= seen_ns:
+            recent.pop()
+        recent.append((arrival_ns, seen_ns))
+        while recent[0][0] < arrival_ns - WINDOW_NS:
+            recent.popleft()
         placed = stream_ns + self._offset_ns + self._shift_ns
-        step = max(0, placed - self._last_ns) * SLEW_PPM // 1_000_000
-        wanted = self._recent[0][1] - self._offset_ns
-        self._offset_ns += max(-step, min(step, wanted))
-        self._shift_ns += max(-step, min(step, self._shift_wanted_ns - self._shift_ns))
-        self._last_ns = max(self._last_ns, placed)
+        if placed > self._last_ns:  # the place follows as far as time has gone on
+            step = (placed - self._last_ns) * SLEW_PPM // 1_000_000
+            self._offset_ns += max(-step, min(step, recent[0][1] - self._offset_ns))
+            if self._shift_ns != self._shift_wanted_ns:
+                self._shift_ns += max(-step, min(step, self._shift_wanted_ns - self._shift_ns))
+            self._last_ns = placed
         return self._last_ns
 
     def sender_offset_ns(self, ntp: int, timestamp: int) -> int | None:

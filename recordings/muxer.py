@@ -11,8 +11,7 @@ A cluster ends before a keyframe, after `CLUSTER_MS`, or when nothing came for a
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -22,21 +21,17 @@ from recordings.container import CLUSTER_MS, USUAL_MS, Block, Container, CuePoin
 from recordings.depacketize import (
     LATE_LIMIT_NS,
     Frame,
-    Frames,
     Hole,
-    OpusFrames,
+    LostFrame,
     Ordered,
-    Reorder,
-    Vp8Frames,
     parse_rtp,
 )
-from recordings.h264 import H264Frames, parameter_sets
-from recordings.journal import Anchor, Closed, Codec, JournalHeader, Mark, Packet, Record, SenderReport
-from recordings.mediaclock import MediaClock
+from recordings.h264 import parameter_sets
+from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
+from recordings.trackqueue import TrackQueue
 
 IDLE_NS = 300_000_000  # 300 ms: jitter between two streams that share one path
 HOLD_NS = LATE_LIMIT_NS + 100_000_000
-RUN_BREAK_MS = 1000  # a pause of this length ends a run of picture or sound; shorter ones nobody calls an interruption
 DEFAULT_ERROR_MS = 500  # without a measured round trip the way from the camera is unknown; half a second is generous
 _NO_SIZE = (1280, 720)
 
@@ -74,34 +69,6 @@ class Facts(msgspec.Struct, frozen=True):
     audio_frames: int
 
 
-_FRAMES: dict[Codec, Callable[[], Frames]] = {"opus": OpusFrames, "VP8": Vp8Frames, "H264": H264Frames}
-
-
-class _Stream:
-    """One track: its order, frames, clock and the blocks that wait."""
-
-    def __init__(self, kind: TrackName, codec: Codec, clock_rate: int) -> None:
-        self.kind = kind
-        self.reorder = Reorder()
-        self.frames: Frames = _FRAMES[codec]()
-        self.clock = MediaClock(clock_rate)
-        self.waiting: deque[tuple[int, Frame]] = deque()
-        self.sender_offset_ns: int | None = None
-        self.lost_packets = 0
-        self.lost_frames = 0
-        self.runs: list[list[int]] = []
-
-    def note(self, t_ms: int) -> None:
-        if self.runs and t_ms - self.runs[-1][1] < RUN_BREAK_MS:
-            self.runs[-1][1] = t_ms
-        else:
-            self.runs.append([t_ms, t_ms])
-
-
-def _next_frame(stream: _Stream) -> tuple[int, str]:
-    return stream.waiting[0][0], stream.kind
-
-
 class EpochMuxer:
     """Feed entries in order; `feed` and `finish` return the clusters that became whole.
 
@@ -110,26 +77,28 @@ class EpochMuxer:
 
     def __init__(self, header: JournalHeader, stream: Stream = "camera") -> None:
         self.header = header
-        self._streams: dict[int, _Stream] = {}
+        self._streams: dict[int, TrackQueue] = {}
         self._h264 = False
         self._container: Container = webm
         for track in header.tracks:
             if (track.kind == "screen") == (stream == "screen"):
                 kind: TrackName = "audio" if track.kind == "audio" else "video"
-                self._streams[track.track] = _Stream(kind, track.codec, track.clock_rate)
+                self._streams[track.track] = TrackQueue(kind, track.codec, track.clock_rate)
                 if track.codec == "H264":
                     self._h264, self._container = True, fmp4
+        # Of sound and picture of the same moment the sound is first.
+        self._in_order = sorted(self._streams.values(), key=lambda stream: stream.kind)
         self._now_ns = header.mono_ns
+        self._start_ns = header.mono_ns
         self._size: tuple[int, int] | None = None
         self._sets: ParameterSets | None = None
         self._blocks: list[Block] = []
-        self._last_ms = 0
+        self._last_ms = self._due_ns = 0
         self._n = self._offset = 0
         self._cues: list[CuePoint] = []
         self._marks: list[dict[str, Any]] = []
-        self._anchors: list[int] = [header.wall_ns - header.mono_ns]
+        self._apart_ns = (header.wall_ns - header.mono_ns,) * 2  # least and most between the worker's clocks
         self._transit_ms: int | None = None
-        self._frames = {"audio": 0, "video": 0}
         self._kinds = {each.kind for each in self._streams.values()}
         self._uid = hashlib.sha256(f"{header.epoch}/{stream}".encode()).digest()[:16]
         self._first_shape: Shape | None = None
@@ -162,12 +131,20 @@ class EpochMuxer:
 
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""
-        if isinstance(record, Packet):
-            if not self._packet(record):
+        if type(record) is Packet:
+            if record.mono_ns > self._now_ns:
+                self._now_ns = record.mono_ns
+            stream = self._streams.get(record.track)
+            if stream is None:
+                return []
+            found = stream.continues(record)
+            if found is None:
+                found = self._packet(stream, record)
+            if not (found and self._wait(stream, found)):
                 return []  # most packets are the middle of a picture: nothing became certain
         else:
             self._fact(record)
-        for stream in self._streams.values():
+        for stream in self._in_order:
             if stream.reorder.waiting:
                 self._take(stream, stream.reorder.advance(self._now_ns))
         return self._merge(final=False)
@@ -178,7 +155,8 @@ class EpochMuxer:
             self._report(record)
         elif isinstance(record, Anchor):
             self._now_ns = max(self._now_ns, record.mono_ns)
-            self._anchors.append(record.wall_ns - record.mono_ns)
+            apart_ns, (least, most) = record.wall_ns - record.mono_ns, self._apart_ns
+            self._apart_ns = min(least, apart_ns), max(most, apart_ns)
         elif isinstance(record, Mark):
             self._mark(record)
         elif isinstance(record, Closed):
@@ -203,8 +181,8 @@ class EpochMuxer:
 
     def facts(self) -> Facts:
         """What is known so far; final after `finish`."""
-        steady = min(self._anchors)
-        drift_ms = (max(self._anchors) - steady) // 1_000_000
+        least, most = self._apart_ns
+        drift_ms = (most - least) // 1_000_000
         transit_ms = DEFAULT_ERROR_MS if self._transit_ms is None else self._transit_ms
         runs = {
             kind: tuple((begin, end + 20) for s in self._streams.values() if s.kind == kind for begin, end in s.runs)
@@ -223,36 +201,48 @@ class EpochMuxer:
             lost_frames=sum(stream.lost_frames for stream in streams),
             dropped_by_sender=sum(stream.frames.dropped for stream in streams),
             duplicates=sum(stream.reorder.duplicates for stream in streams),
-            video_frames=self._frames["video"],
-            audio_frames=self._frames["audio"],
+            video_frames=sum(stream.written for stream in streams if stream.kind == "video"),
+            audio_frames=sum(stream.written for stream in streams if stream.kind == "audio"),
         )
 
     def _ms(self, mono_ns: int) -> int:
         return max(0, mono_ns - self.header.mono_ns) // 1_000_000
 
-    def _packet(self, packet: Packet) -> bool:
-        """True when it made a frame whole."""
-        if packet.mono_ns > self._now_ns:
-            self._now_ns = packet.mono_ns
-        stream, rtp = self._streams.get(packet.track), parse_rtp(packet.rtp)
-        if stream is None or rtp is None:
-            return False
-        return self._take(stream, stream.reorder.push(rtp, packet.mono_ns))
+    def _packet(self, stream: TrackQueue, packet: Packet) -> Sequence[Frame | LostFrame]:
+        """What it made certain."""
+        rtp = parse_rtp(packet.rtp)
+        if rtp is None:
+            return ()
+        if not stream.reorder.follows(rtp, packet.mono_ns):
+            return self._ordered(stream, stream.reorder.push(rtp, packet.mono_ns))
+        found = stream.frames.push(rtp)
+        stream.learn(packet.rtp)
+        return found
 
-    def _take(self, stream: _Stream, items: Sequence[Ordered | Hole]) -> bool:
-        whole = False
+    def _ordered(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> list[Frame | LostFrame]:
+        stream.forget()
+        found: list[Frame | LostFrame] = []
         for item in items:
             if isinstance(item, Hole):
                 stream.lost_packets += item.packets
-            for frame in stream.frames.push(item):
-                if not isinstance(frame, Frame):
-                    stream.lost_frames += 1
-                    continue
-                if frame.width and self._size is None:
-                    self._size = frame.width, frame.height
-                    self._sets = parameter_sets(frame.data) if self._h264 else None
-                stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
-                whole = True
+            found += stream.frames.push(item)
+        return found
+
+    def _take(self, stream: TrackQueue, items: Sequence[Ordered | Hole]) -> None:
+        self._wait(stream, self._ordered(stream, items))
+
+    def _wait(self, stream: TrackQueue, found: Sequence[Frame | LostFrame]) -> bool:
+        """Put frames into their stream's queue, each in its place; True if there was a whole one."""
+        whole = False
+        for frame in found:
+            if not isinstance(frame, Frame):
+                stream.lost_frames += 1
+                continue
+            if frame.width and self._size is None:
+                self._size = frame.width, frame.height
+                self._sets = parameter_sets(frame.data) if self._h264 else None
+            stream.waiting.append((stream.clock.place(frame.timestamp, frame.first_ns), frame))
+            whole = True
         return whole
 
     def _report(self, report: SenderReport) -> None:
@@ -284,35 +274,41 @@ class EpochMuxer:
         out: list[Cluster] = []
         while (first := self._earliest(final=final)) is not None:
             at_ns, frame = first.waiting.popleft()
-            out += self._put(first, at_ns, frame)
-        due = self._blocks and self._ms(self._now_ns) - self._blocks[0].t_ms >= CLUSTER_MS + HOLD_NS // 1_000_000
-        if due and not any(stream.waiting for stream in self._streams.values()):
+            self._put(first, at_ns, frame, out)
+        if self._blocks and self._now_ns - self._start_ns >= self._due_ns and not self._waiting():
             out += self._cut()
         return out
 
-    def _earliest(self, *, final: bool) -> _Stream | None:
+    def _waiting(self) -> bool:
+        return any(stream.waiting for stream in self._in_order)
+
+    def _earliest(self, *, final: bool) -> TrackQueue | None:
         """The stream whose next frame is the earliest of all, unless an earlier one may still come."""
-        first: _Stream | None = None
-        for stream in self._streams.values():
-            if stream.waiting and (first is None or _next_frame(stream) < _next_frame(first)):
-                first = stream
-        if first is not None and not final:
-            age_ns = self._now_ns - first.waiting[0][0]
-            for other in self._streams.values():
+        first: TrackQueue | None = None
+        at_ns, idle = 0, False
+        for stream in self._in_order:
+            if not stream.waiting:
+                idle = True
+            elif first is None or stream.waiting[0][0] < at_ns:
+                first, at_ns = stream, stream.waiting[0][0]
+        if first is not None and idle and not final:
+            age_ns = self._now_ns - at_ns
+            for other in self._in_order:
                 if not other.waiting and age_ns < (HOLD_NS if other.reorder.waiting else IDLE_NS):
                     return None
         return first
 
-    def _put(self, stream: _Stream, at_ns: int, frame: Frame) -> list[Cluster]:
-        out: list[Cluster] = []
-        t_ms = self._last_ms = max(self._last_ms, self._ms(at_ns))
-        picture = stream.kind == "video"
-        if self._blocks and ((picture and frame.keyframe) or t_ms - self._blocks[0].t_ms >= CLUSTER_MS):
+    def _put(self, stream: TrackQueue, at_ns: int, frame: Frame, out: list[Cluster]) -> None:
+        t_ms = (at_ns - self._start_ns) // 1_000_000
+        if t_ms < self._last_ms:
+            t_ms = self._last_ms
+        self._last_ms = t_ms
+        if self._blocks and (t_ms - self._blocks[0].t_ms >= CLUSTER_MS or (frame.keyframe and stream.kind == "video")):
             out += self._cut(t_ms)
+        if not self._blocks:
+            self._due_ns = (t_ms + CLUSTER_MS) * 1_000_000 + HOLD_NS
         self._blocks.append(Block(stream.kind, t_ms, frame.keyframe, frame.data))
-        self._frames[stream.kind] += 1
         stream.note(t_ms)
-        return out
 
     def _cut(self, next_ms: int | None = None) -> list[Cluster]:
         """The cluster of all blocks that wait; `next_ms` is when the block behind them begins, if there is one."""

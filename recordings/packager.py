@@ -6,6 +6,9 @@ For each epoch, over and over:
     journal closed → last parts → final head and cues → epoch row closed: it plays → read all back → journal removed
     journal without a writer → taken: renamed, so that nobody adds to it → read to its end → as above
 
+A look goes over all journals. A thread takes several of them one after the other and does for each all that blocks
+(`deposit`); what is owed to the database then goes there for all of them at once (`ledger`).
+
 Nothing is remembered between steps but what the journal gives again. After a crash at any point the same journal gives
 the same bytes under the same names: an object that is there already must be identical, a row that is there already is
 skipped. Nothing here can delay or break a call, and a fault (store away, disk full) only makes the journal wait.
@@ -16,48 +19,29 @@ and objects as a finished one, with no second way to bytes that are not yet stor
 
 import asyncio
 import fcntl
-import hashlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from foundation import log
 from foundation.bus import Bus, BusUnavailable, Msg
 from foundation.clock import Clock
 from foundation.db import Database
-from foundation.errors import Problem
 from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
-from recordings.journal import ENDED, SILENT_S
+from recordings.deposit import Deposit, PackagingFault
+from recordings.journal import ENDED
 from recordings.ledger import Ledger
-from recordings.tail import EpochTail, FileTail, Part, journals_below
+from recordings.tail import EpochTail, journals_below
 
 POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
-GONE_AFTER_S = 1.0  # of silence, then the system is asked whether the writer lives; it writes at least once a second
+LANE = 8  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
 RETRY_S = 2.0  # pause of an epoch whose step failed
 _logger = log.get("packager")
-
-
-class PackagingFault(Exception):
-    """What is stored is not what the journal says: `code` stays visible in the log and the metrics."""
-
-    def __init__(self, code: str, name: str) -> None:
-        super().__init__(f"{code}: {name}")
-        self.code = code
-
-
-class EpochPackaged(msgspec.Struct, frozen=True, tag_field="type", tag="epoch_packaged"):
-    """Said on `recordings.<record>` after each part (wakes live viewers) and, `closed`, after the last."""
-
-    record: str
-    epoch: str
-    length_ms: int
-    closed: bool
 
 
 class Packager:
@@ -74,16 +58,14 @@ class Packager:
         metrics: Metrics,
     ) -> None:
         self._db = db
-        self._objects = objects
+        self._deposit = Deposit(objects, clock)
         self._keys = store.RecordKeys(db, keyring, clock)
         self._clock = clock
         self._spools = [spool] if isinstance(spool, Path) else list(spool)
         self._bus = bus
         self._ledger = Ledger(db)
-        self._record_keys: dict[str, bytes] = {}  # of the records being packaged
         self._tails: dict[Path, EpochTail] = {}
         self._busy: dict[Path, asyncio.Task[None]] = {}
-        self._changed_ns: dict[Path, int] = {}
         self._retry_ns: dict[Path, int] = {}
         self._kept: set[Path] = set()  # packaged, yet on a disk that lets nothing be removed
         self._parts = metrics.counter("recording_parts", "Parts stored and read back")
@@ -121,42 +103,28 @@ class Packager:
         return ended
 
     async def run_once(self) -> None:
-        """One look at every journal; epochs do not wait for each other."""
-        turned = await asyncio.to_thread(self._survey)
-        for path in turned:
-            self._busy[path] = asyncio.create_task(self._guarded(path), name=f"package {path.stem}")
+        """One look at every journal; those of one lane wait for each other, lanes do not."""
+        due = await asyncio.to_thread(self._due)
+        for at in range(0, len(due), LANE):
+            lane = due[at : at + LANE]
+            self._busy |= dict.fromkeys(lane, asyncio.create_task(self._take_on(lane), name="package"))
         if self._busy:
-            await asyncio.wait(self._busy.values(), timeout=POLL_S)
+            await asyncio.wait(set(self._busy.values()), timeout=POLL_S)
         self._busy = {path: task for path, task in self._busy.items() if not task.done()}
 
-    def _survey(self) -> list[Path]:
-        """Read on in every journal that nobody works on; those for which there is something to do. Runs in a thread, so
-        that twenty quiet epochs cost one errand.
-        """
+    def _due(self) -> list[Path]:
         found, now_ns = self._find(), self._clock.monotonic_ns()
         self._open.set(len(found))
-        idle = [path for path in found if path not in self._busy and now_ns >= self._retry_ns.get(path, 0)]
-        return [path for path in idle if self._has_work(path, now_ns)]
-
-    def _has_work(self, path: Path, now_ns: int) -> bool:
-        tail = self._tails.get(path)
-        if tail is None or any(file.parts for file in tail.files):
-            return True
-        try:
-            grown = tail.look()
-        except Exception:
-            del self._tails[path]  # the step will meet the same fault, and tells it
-            return True
-        if grown:
-            self._changed_ns[path] = now_ns
-        quiet_s = (now_ns - self._changed_ns.get(path, 0)) / 1e9
-        return tail.closed or tail.damaged or quiet_s >= GONE_AFTER_S or any(file.parts for file in tail.files)
+        return [path for path in found if path not in self._busy and now_ns >= self._retry_ns.get(path, 0)]
 
     async def drain(self) -> None:
         """Package all that is closed or given up now; for tests, exports and an orderly stop. Faults are raised."""
         for path in await asyncio.to_thread(self._find):
-            while await self._step(path):
-                pass
+            step = _Step(path, again=True)
+            while step.again:
+                [step] = await self._steps([path])
+                if step.error is not None:
+                    raise step.error
 
     def _find(self) -> list[Path]:
         return [path for spool in self._spools for path in journals_below(spool) if path not in self._kept]
@@ -170,158 +138,121 @@ class Packager:
                     stack.push_async_callback(asyncio.to_thread, os.close, fd)
             yield
 
-    async def _guarded(self, path: Path) -> None:
+    async def _take_on(self, lane: Sequence[Path]) -> None:
+        """Take epochs as far as their journals go now; one that fails does not hold up the others."""
+        while lane:
+            steps = await self._steps(lane)
+            for step in steps:
+                if step.error is not None:
+                    self._failed(step.path, step.error)
+            lane = [step.path for step in steps if step.again and step.error is None]
+            for step in steps:
+                if step.path not in lane:
+                    self._busy.pop(step.path, None)  # the next look need not wait for those with more to do
+
+    def _failed(self, path: Path, error: Exception) -> None:
+        tail = self._tails.get(path)
+        if tail is not None and (not tail.consistent or isinstance(error, PackagingFault)):
+            # Begin this epoch anew from its journal. While only the store or the database is away, what waits is
+            # kept: reading an hour again every two seconds would cost more than it is worth.
+            del self._tails[path]
+        self._retry_ns[path] = self._clock.monotonic_ns() + round(RETRY_S * 1e9)
+        code = getattr(error, "code", type(error).__name__)
+        self._faults.labels(code=code).inc()
+        _logger.error("epoch not packaged", journal=path.name, code=code, exc_info=error)
+
+    async def _steps(self, paths: Sequence[Path]) -> list["_Step"]:
+        """Take epochs one look further: what the database knows, one errand of a thread, what the database is told."""
+        steps = [_Step(path, self._tails.get(path)) for path in paths]
+        for step in steps:
+            if step.tail is not None and not step.tail.prepared:
+                with step:
+                    await self._prepare(step.tail)
+        await asyncio.to_thread(self._deposit_all, steps)
+        await self._commit(steps)
+        ended = [step for step in steps if step.tail is not None and step.tail.ended and step.error is None]
+        if ended:
+            await self._release(ended)
+        return steps
+
+    async def _prepare(self, tail: EpochTail) -> None:
+        assert tail.header is not None
+        tail.key = await self._keys(tail.header.record)
+        async with self._db.read() as conn:
+            for file in tail.files:
+                file.knows(await store.parts_of(conn, file.epoch))
+
+    def _deposit_all(self, steps: Sequence["_Step"]) -> None:
+        for step in steps:
+            if step.error is None:
+                with step:
+                    step.tail = self._tails.get(step.path) or self._tails.setdefault(step.path, EpochTail(step.path))
+                    step.again = self._deposit.step(step.tail)
+
+    async def _commit(self, steps: Sequence["_Step"]) -> None:
+        prepared = [(step, step.tail) for step in steps if step.tail is not None and step.tail.prepared]
+        owing = [(step, file) for step, tail in prepared for file in tail.files if file.owed]
+        if not owing:
+            return
         try:
-            while await self._step(path) and self._tails[path].behind:
-                pass
-        except Exception as error:
-            tail = self._tails.get(path)
-            if tail is not None and (not tail.consistent or isinstance(error, PackagingFault)):
-                # Begin this epoch anew from its journal. While only the store or the database is away, what waits is
-                # kept: reading an hour again every two seconds would cost more than it is worth.
-                del self._tails[path]
-            self._retry_ns[path] = self._clock.monotonic_ns() + round(RETRY_S * 1e9)
-            code = getattr(error, "code", type(error).__name__)
-            self._faults.labels(code=code).inc()
-            _logger.exception("epoch not packaged", journal=path.name, code=code)
+            await self._ledger.put([rows for _, file in owing for rows in file.owed])
+        except BaseException as error:
+            for step, file in owing:
+                file.stored = None  # whether they were committed is to be asked
+                if isinstance(error, Exception):
+                    step.error = step.error or error
+            if not isinstance(error, Exception):
+                raise
+            return
+        for _, file in owing:
+            self._parts.inc(sum(rows.part is not None for rows in file.owed))
+            file.owed.clear()
 
-    async def _step(self, path: Path) -> bool:
-        """Take an epoch one look further; True if there may be more to do at once."""
-        tail = self._tails.get(path) or self._tails.setdefault(path, await asyncio.to_thread(EpochTail, path))
-        grown = await self._look(tail)
-        now_ns = self._clock.monotonic_ns()
-        if grown or path not in self._changed_ns:
-            self._changed_ns[path] = now_ns
-        silent_s = (now_ns - self._changed_ns[path]) / 1e9
-        if tail.closed or tail.damaged or (not grown and await self._abandoned(tail, silent_s)):
-            await self._finish(tail)
-            return False
-        return grown
-
-    async def _look(self, tail: EpochTail) -> bool:
-        await self._store(tail)  # left over from a step that failed: nothing new is read before
-        grown = await asyncio.to_thread(tail.look)
-        await self._store(tail)
-        return grown
-
-    async def _store(self, tail: EpochTail) -> None:
-        """Store what is ready, but nothing that a power cut could still take from the journal: the journal has to give
-        the same bytes again.
+    async def _release(self, ended: Sequence["_Step"]) -> None:
+        """The files play: read all of them back, and let the journals go. One without a whole header holds no media:
+        its writer died while creating it.
         """
-        if any(file.parts for file in tail.files):
-            await self._sync(tail)
-        for file in tail.files:
-            await self._store_parts(file)
+        for step in ended:
+            assert step.tail is not None
+            with step:
+                async with self._db.read() as conn:
+                    step.parts = [await store.parts_of(conn, file.epoch) for file in step.tail.files]
+        await asyncio.to_thread(self._release_all, ended)
 
-    async def _sync(self, tail: EpochTail) -> None:
+    def _release_all(self, ended: Sequence["_Step"]) -> None:
+        for step in ended:
+            if step.error is None and step.tail is not None:
+                with step:
+                    self._deposit.check(step.tail, step.parts)
+                    self._remove(step.tail)
+
+    def _remove(self, tail: EpochTail) -> None:
         try:
-            await asyncio.to_thread(tail.sync)
-        except OSError as error:  # what can be read is stored all the same: it may soon be the only copy
-            _logger.error("journal not synced", journal=tail.path.name, error=error)
-
-    async def _abandoned(self, tail: EpochTail, silent_s: float) -> bool:
-        """Whether a journal that has no end and does not grow is to be taken from its writer."""
-        if tail.taken or silent_s >= SILENT_S:
-            return True
-        return silent_s >= GONE_AFTER_S and await asyncio.to_thread(lambda: tail.abandoned)
-
-    async def _finish(self, tail: EpochTail) -> None:
-        if not tail.closed:
-            await asyncio.to_thread(tail.take)
-            while await self._look(tail):
-                pass
-        await self._sync(tail)
-        await asyncio.to_thread(tail.finish, "journal_damaged" if tail.damaged else "worker_died")
-        for file in tail.files:
-            await self._store_parts(file)
-            await self._close(file)
-        for file in tail.files:
-            await self._read_back(file)
-        self._record_keys.pop(tail.header.record if tail.header else "", None)
-        # A journal without a whole header holds no media: its writer died while creating it.
-        try:
-            await asyncio.to_thread(tail.remove)
+            tail.remove()
         except OSError as error:
             self._kept.add(tail.path)
             _logger.error("journal is packaged and cannot be removed", journal=str(tail.path), error=error)
         self._tails.pop(tail.path, None)
-        self._changed_ns.pop(tail.path, None)
         self._retry_ns.pop(tail.path, None)
 
-    async def _store_parts(self, file: FileTail) -> None:
-        while file.parts:
-            await self._store_part(file, file.parts[0])
-            file.parts.popleft()
 
-    async def _store_part(self, file: FileTail, part: Part) -> None:
-        if file.stored is None:
-            async with self._db.read() as conn:
-                file.stored = {row.first: row for row in await store.parts_of(conn, file.epoch)}
-        stored = file.stored.get(part.row.first)
-        if stored is not None:
-            if stored != part.row:
-                raise PackagingFault("journal_differs", part.row.object)
-            return
-        if part.row.first == 0:
-            await self._keep(f"{file.folder}/init", file.init or b"", part.epoch.record)
-        await self._keep(part.row.object, part.data, part.epoch.record)
-        try:
-            await self._ledger.put(part)
-        except BaseException:
-            file.stored = None  # whether they were committed is to be asked
-            raise
-        self._parts.inc()
-        await self._tell(part.epoch.record, file.epoch, part.epoch.length_ms, closed=False)
+@dataclass
+class _Step:
+    """One epoch's share of a turn. As a context it keeps what went wrong inside, for this epoch alone."""
 
-    async def _close(self, file: FileTail) -> None:
-        """Write what the end adds and call the epoch closed: from now on it plays as a file."""
-        head, cues = file.muxer.closing()
-        record = file.row().record
-        await self._keep(f"{file.folder}/init", file.init or head, record)
-        hashes = []
-        for name, data in (("head", head), ("cues", cues)):
-            await self._keep(f"{file.folder}/{name}", data, record)
-            hashes += [f"{file.folder}/{name}", hashlib.sha256(data).hexdigest()]
-        row = file.row((hashes[0], hashes[1], hashes[2], hashes[3]))
-        async with self._db.begin() as conn:
-            await store.put_epoch(conn, row)
-        await self._tell(record, file.epoch, row.length_ms, closed=True)
+    path: Path
+    tail: EpochTail | None = None
+    again: bool = False
+    error: Exception | None = None
+    parts: list[list[store.PartRow]] = field(default_factory=list)  # of its files, once it has ended
 
-    async def _read_back(self, file: FileTail) -> None:
-        """Every part once more, before the journal goes: what was read back when it was stored is still there."""
-        row = file.row()
-        key = await self._key(row.record)
-        async with self._db.read() as conn:
-            parts = await store.parts_of(conn, file.epoch)
-        for part in parts:
-            if await self._objects.sha256(part.object, key) != part.sha256:
-                raise PackagingFault("stored_differs", part.object)
-        if sum(part.clusters for part in parts) != row.clusters:
-            raise PackagingFault("parts_missing", file.epoch)
+    def __enter__(self) -> None:
+        return None
 
-    async def _keep(self, name: str, data: bytes, record: str) -> None:
-        """Store, and read back. An identical object of an earlier attempt is as good; another one is a fault."""
-        try:
-            stored = await self._objects.keep(name, data, await self._key(record))
-        except Problem as problem:
-            if problem.code != "O03":
-                raise
-            raise PackagingFault("stored_differs", name) from problem
-        if stored != data:
-            raise PackagingFault("stored_differs", name)
-
-    async def _key(self, record: str) -> bytes:
-        if record not in self._record_keys:
-            self._record_keys[record] = await self._keys(record)
-        return self._record_keys[record]
-
-    async def _tell(self, record: str, epoch: str, length_ms: int, *, closed: bool) -> None:
-        if self._bus is not None:
-            said = EpochPackaged(record, epoch, length_ms, closed)
-            try:
-                await self._bus.publish(f"recordings.{record}", msgspec.json.encode(said))
-            except Exception as error:  # a wake-up may be lost: viewers ask again anyway
-                _logger.warning("wake-up lost", error=type(error).__name__)
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+        return isinstance(error, Exception)
 
 
 def _lock(path: Path) -> int | None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Executable,
     Index,
     Integer,
     LargeBinary,
@@ -181,6 +182,14 @@ class PartRow(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
+class Rows(msgspec.Struct, frozen=True):
+    """What one step adds: an epoch's row as it is now, and a stored part with the clusters in it."""
+
+    epoch: Epoch
+    part: PartRow | None = None
+    clusters: tuple[ClusterRow, ...] = ()
+
+
 class RecordKeys:
     """`await keys(record)` gives the key that seals a record's objects; made the first time it is asked for."""
 
@@ -252,25 +261,28 @@ async def parts_of(conn: AsyncConnection, epoch: str) -> list[PartRow]:
     return [PartRow(**row._mapping) for row in await conn.execute(query)]
 
 
-async def put_epoch(conn: AsyncConnection, epoch: Epoch) -> None:
-    """Insert or bring up to date."""
-    await put_epochs(conn, [epoch])
+async def put_rows(conn: AsyncConnection, rows: Sequence[Rows]) -> None:
+    """Parts and clusters that are new, and their epochs; of one epoch the last row stands."""
+    epochs = {each.epoch.epoch: msgspec.structs.asdict(each.epoch) for each in rows}
+    parts = [msgspec.structs.asdict(each.part) for each in rows if each.part is not None]
+    clusters = [msgspec.structs.asdict(cluster) for each in rows for cluster in each.clusters]
+    await conn.execute(_PUT_EPOCHS[conn.dialect.name], list(epochs.values()))
+    if parts:
+        await conn.execute(_ADD_PARTS, parts)
+        await conn.execute(_ADD_CLUSTERS, clusters)
 
 
-async def put_epochs(conn: AsyncConnection, epochs: Sequence[Epoch]) -> None:
-    """The same for several; of one epoch the last row stands."""
-    fresh = _insert(conn, recording_epochs)
+def _put_epochs(fresh: postgresql.Insert | sqlite.Insert) -> Executable:
     known = {column.name: fresh.excluded[column.name] for column in recording_epochs.c if not column.primary_key}
-    rows = {epoch.epoch: msgspec.structs.asdict(epoch) for epoch in epochs}
-    await conn.execute(fresh.on_conflict_do_update(index_elements=["epoch"], set_=known), list(rows.values()))
+    return fresh.on_conflict_do_update(index_elements=["epoch"], set_=known)
 
 
-async def put_parts(conn: AsyncConnection, parts: Sequence[tuple[Epoch, PartRow, Sequence[ClusterRow]]]) -> None:
-    """Stored parts, the clusters in them, and their epochs' rows as they are after them."""
-    await put_epochs(conn, [epoch for epoch, _, _ in parts])
-    await conn.execute(insert(recording_parts), [msgspec.structs.asdict(part) for _, part, _ in parts])
-    rows = [msgspec.structs.asdict(cluster) for _, _, clusters in parts for cluster in clusters]
-    await conn.execute(insert(recording_clusters), rows)
+# Made once: twice a second is often enough for the making to be seen.
+_PUT_EPOCHS: dict[str, Executable] = {
+    "postgresql": _put_epochs(postgresql.insert(recording_epochs)),
+    "sqlite": _put_epochs(sqlite.insert(recording_epochs)),
+}
+_ADD_PARTS, _ADD_CLUSTERS = insert(recording_parts), insert(recording_clusters)
 
 
 class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,10 +16,10 @@ import msgspec
 from recordings.chain import Chain, epoch_line
 from recordings.journal import JournalHeader, Mark, Reader, has_writer
 from recordings.muxer import Cluster, EpochMuxer, Stream
-from recordings.store import ClusterRow, Epoch, PartRow
+from recordings.store import ClusterRow, Epoch, PartRow, Rows
 
 PART_MS = 900  # a part is stored as soon as it spans this: one or two clusters, so a viewer is about a second behind
-READ_MOST = 4000  # records taken per look: a few MiB, so that one long journal does not keep others waiting
+READ_MOST = 1000  # records taken per look: a MiB, all that an epoch which is behind holds, and keeps others waiting for
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -28,14 +29,6 @@ class Part(msgspec.Struct, frozen=True):
     clusters: tuple[ClusterRow, ...]
     data: bytes
     epoch: Epoch  # the epoch's row as it is after this part
-
-
-class Ending(msgspec.Struct, frozen=True):
-    """What closing a file adds: final head and cues, and the epoch's last row."""
-
-    epoch: Epoch
-    head: bytes
-    cues: bytes
 
 
 class FileTail:
@@ -52,9 +45,15 @@ class FileTail:
             epoch_line(header.record, header.session, header.leg, self.epoch, header.worker, header.wall_ns)
         )
         self._open: list[tuple[Cluster, ClusterRow]] = []
-        self._clusters = self._size = 0
+        self.clusters = self._size = 0
         self.init: bytes | None = None
-        self.stored: dict[int, PartRow] | None = None  # rows there already, by first cluster; None: not asked for yet
+        self.owed: list[Rows] = []  # of objects that are stored: what the database has not confirmed yet
+        self.stored: dict[int, PartRow] | None = None  # rows there already, by first cluster; None: to be asked for
+
+    def knows(self, stored: Sequence[PartRow]) -> None:
+        """What rows the database has."""
+        self.stored = {row.first: row for row in stored}
+        self.owed = [rows for rows in self.owed if rows.part is None or rows.part != self.stored.get(rows.part.first)]
 
     def take(self, clusters: list[Cluster]) -> None:
         """Hash clusters and group them into parts."""
@@ -78,7 +77,7 @@ class FileTail:
                 chain=link.chain,
             )
             self._open.append((cluster, row))
-            self._clusters += 1
+            self.clusters += 1
             self._size += len(cluster.data)
             if cluster.t_ms + cluster.d_ms - first.t_ms >= PART_MS:
                 self.end_part()
@@ -116,7 +115,7 @@ class FileTail:
             error_ms=facts.error_ms,
             mime=self.muxer.shape.mime,
             length_ms=facts.length_ms,
-            clusters=self._clusters,
+            clusters=self.clusters,
             size=self._size,
             closed=ending is not None,
             init_object=f"{self.folder}/init",
@@ -138,9 +137,12 @@ class EpochTail:
         self.taken = taken_name(path).exists()  # no writer can add to it any more
         self._at = taken_name(path) if self.taken else path
         self.header: JournalHeader | None = None
+        self.key: bytes | None = None  # seals the record's objects
+        self.changed_ns = 0  # when it was last seen to grow
         self.files: list[FileTail] = []
         self.closed = False
         self.damaged = False
+        self.ended = False  # all that it will ever give is stored
         self.behind = False  # the last look left something to read
         self.consistent = True  # false while a look is under way: one that failed half-way cannot be continued
         self.length = -1
@@ -169,6 +171,11 @@ class EpochTail:
         grown, self.length = length != self.length, length
         self.consistent = True
         return grown or count > 0
+
+    @property
+    def prepared(self) -> bool:
+        """Whether what the database knows of its record is known here: nothing can be stored before."""
+        return self.header is None or (self.key is not None and all(file.stored is not None for file in self.files))
 
     def _begin(self, header: JournalHeader) -> None:
         self.header = header

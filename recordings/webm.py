@@ -19,6 +19,7 @@ from recordings.container import AUDIO_TRACK, VIDEO_TRACK, Block, CuePoint, Shap
 
 _APP = "yuankan"
 _BLOCK = struct.Struct(">BhB")
+_USUAL_BLOCK = struct.Struct(">BHBhB")  # the same behind the identity of an element and a size of two bytes
 _UNKNOWN_SIZE = b"\x01\xff\xff\xff\xff\xff\xff\xff"
 _SEEK_ROOM = 96  # bytes kept for the SeekHead: three entries of 21 bytes and their frame
 _EPOCH_2001_NS = 978_307_200_000_000_000  # DateUTC counts from 2001 (RFC 9559 5.1.2.11)
@@ -27,8 +28,6 @@ _INFO, _TRACKS, _CUES = b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\x1c\x53\xbb
 
 def size(value: int, length: int = 0) -> bytes:
     """An EBML element size, in as few bytes as hold it or in `length` bytes (RFC 8794 4)."""
-    if not length and 127 <= value < 0x3FFF:  # most frames
-        return (0x4000 | value).to_bytes(2, "big")
     width = length or next(n for n in range(1, 9) if value < (1 << 7 * n) - 1)
     return ((1 << 7 * width) | value).to_bytes(width, "big")
 
@@ -132,12 +131,17 @@ def head(shape: Shape, closing: Closing | None = None) -> bytes:
 def cluster(n: int, blocks: Sequence[Block], end_ms: int) -> bytes:
     """One cluster; block times must not fall and lie within 32 s (RFC 9559 10.2). WebM needs neither number nor end."""
     t_ms = blocks[0].t_ms
-    parts = [_uint(b"\xe7", t_ms)]
+    parts = [b"", _uint(b"\xe7", t_ms)]
     for block in blocks:
-        number = VIDEO_TRACK if block.track == "video" else AUDIO_TRACK
-        frame = _BLOCK.pack(0x80 | number, block.t_ms - t_ms, 0x80 if block.keyframe else 0)
-        parts += (b"\xa3", size(len(frame) + len(block.data)), frame, block.data)
-    return element(b"\x1f\x43\xb6\x75", b"".join(parts))
+        number = 0x80 | (VIDEO_TRACK if block.track == "video" else AUDIO_TRACK)
+        flags, length = 0x80 if block.keyframe else 0, _BLOCK.size + len(block.data)
+        if 127 <= length < 0x3FFF:  # most frames
+            parts.append(_USUAL_BLOCK.pack(0xA3, 0x4000 | length, number, block.t_ms - t_ms, flags))
+        else:
+            parts += (b"\xa3", size(length), _BLOCK.pack(number, block.t_ms - t_ms, flags))
+        parts.append(block.data)
+    parts[0] = b"\x1f\x43\xb6\x75" + size(sum(map(len, parts)))  # joined at once: the frames are copied only here
+    return b"".join(parts)
 
 
 def closing(shape: Shape, points: Sequence[CuePoint], clusters_bytes: int, length_ms: int) -> tuple[bytes, bytes]:

@@ -26,6 +26,8 @@
 #define FULL 128      /* entries that do not wait any longer */
 #define ROUTES 4096
 #define AHEAD_MAX 500 /* as nack._JUMP: a larger step is a sender that began anew */
+#define CHECKS_PER_S 2000 /* STUN from unknown addresses, all together: twenty phones that try every way they have */
+#define TRICKLE_PER_S 150 /* SRTP from there, as socket._TRICKLE_RATE */
 
 struct fp_route {
     uint8_t name[NAME];
@@ -38,8 +40,14 @@ struct batch {
     struct iovec pieces[BATCH];
 };
 
+/* What strangers may have Python look at. Begins full. */
+struct allowance {
+    int64_t filled_ns, used_ns; /* each use costs 1 s divided by the rate, of at most one second */
+};
+
 struct fp_mail {
     struct batch in, out;
+    struct allowance checks, trickle;
     struct fp_route route[ROUTES];
 };
 
@@ -235,6 +243,26 @@ static struct fp_lane *lane_at(const struct fp_port *port, const uint8_t *name) 
     return found ? found->lane : NULL;
 }
 
+static int allowed(struct allowance *allowance, int64_t per_s, int64_t now_ns) {
+    int64_t cost = 1000000000 / per_s;
+    allowance->used_ns -= now_ns - allowance->filled_ns;
+    allowance->filled_ns = now_ns;
+    if (allowance->used_ns < 0)
+        allowance->used_ns = 0;
+    if (allowance->used_ns + cost > 1000000000)
+        return 0;
+    allowance->used_ns += cost;
+    return 1;
+}
+
+/* A stranger's datagram that may be of use (RFC 7983): a check that will prove itself, within bounds, or media of
+ * somebody whose address has changed. DTLS is let through from known addresses alone. */
+static int of_use(struct fp_mail *mail, const uint8_t *data, int64_t now_ns) {
+    if (data[0] < 4)
+        return allowed(&mail->checks, CHECKS_PER_S, now_ns);
+    return data[0] >> 6 == 2 && allowed(&mail->trickle, TRICKLE_PER_S, now_ns);
+}
+
 /* Receive what is there, at most 64 datagrams; forward, and send. 0: nothing to tell, 1: it may wait, 2: tell it now. */
 int fp_read(struct fp_port *port, int64_t now_ns) {
     unsigned room = ENTRIES - port->count < BATCH ? ENTRIES - port->count : BATCH;
@@ -249,9 +277,11 @@ int fp_read(struct fp_port *port, int64_t now_ns) {
             port->refused++;
             continue;
         }
-        struct fp_lane *lane = data[0] >> 6 == 2 ? lane_at(port, name) : NULL; /* RFC 7983: 128 to 191 */
-        if (lane) {
+        struct fp_lane *lane = lane_at(port, name);
+        if (lane && data[0] >> 6 == 2) { /* RFC 7983: 128 to 191 */
             take(port, lane, data, size, now_ns);
+        } else if (!lane && !of_use(port->mail, data, now_ns)) {
+            port->refused++;
         } else {
             struct fp_entry head = {.arrival_ns = now_ns, .kind = DATAGRAM};
             tell(port, &head, data, size, name);

@@ -13,9 +13,10 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import journal, store
+from recordings.deposit import GONE_AFTER_S
 from recordings.journal import JournalHeader
 from recordings.muxer import EpochMuxer
-from recordings.packager import GONE_AFTER_S, Packager
+from recordings.packager import Packager
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source
 

@@ -98,17 +98,44 @@ async def test_a_deleted_object_is_gone_and_deleting_again_is_no_error(store):
         await store.get(NAME, KEY)
 
 
-async def test_what_is_kept_is_read_back_and_a_taken_name_keeps_what_it_has(store):
-    large = bytes(range(256)) * 1000
-    assert await store.keep(NAME, large, KEY) == large
-    assert await store.sha256(NAME, KEY) == hashlib.sha256(large).hexdigest()
-    assert await store.keep(NAME, large[::-1], KEY) == large, "whoever compares sees the difference"
+async def test_what_is_kept_is_compared_and_a_taken_name_keeps_what_it_has(store):
+    large = bytes(range(256)) * 10_000  # more than is read at once
+    await asyncio.to_thread(store.keep, NAME, large, KEY)
+    await asyncio.to_thread(store.keep, NAME, large, KEY)
+    assert await asyncio.to_thread(store.intact, NAME, KEY) == len(large)
+    for other in (large[::-1], large[:-1] + b"?", large[:-1], large + b"?", b""):
+        with pytest.raises(Problem) as refused:
+            await asyncio.to_thread(store.keep, NAME, other, KEY)
+        assert refused.value.code == "O03"
+    assert await store.get(NAME, KEY) == large
+    await asyncio.to_thread(store.keep, "records/rec_1/empty", b"", KEY)
+    assert await asyncio.to_thread(store.intact, "records/rec_1/empty", KEY) == 0
+
+
+async def test_what_is_no_longer_there_or_no_longer_whole_is_not_intact(store):
+    large = bytes(range(256)) * 10_000
     with pytest.raises(Problem) as refused:
-        await store.keep(NAME, b"shorter", KEY)
-    assert refused.value.code == "O03"
-    with pytest.raises(Problem) as refused:
-        await store.sha256("records/rec_1/nothing", KEY)
+        await asyncio.to_thread(store.intact, NAME, KEY)
     assert refused.value.code == "O02"
+    await asyncio.to_thread(store.keep, NAME, large, KEY)
+    sealed, size = await asyncio.to_thread(store._blobs.read, NAME, 0, 2 * len(large))
+    spoiled = sealed[:-100] + bytes((sealed[-100] ^ 1,)) + sealed[-99:]
+    for wrong in (spoiled, sealed[: size // 2], sealed[: HEADER + 20 * FRAME]):
+        await store.delete(NAME)
+        await put_sealed(store, NAME, wrong)
+        with pytest.raises(Problem) as refused:
+            await asyncio.to_thread(store.intact, NAME, KEY)
+        assert refused.value.code == "O03"
+    await put_sealed(store, "records/rec_1/moved", sealed)
+    with pytest.raises(Problem) as refused:
+        await asyncio.to_thread(store.intact, "records/rec_1/moved", KEY)
+    assert refused.value.code == "O03"
+
+
+async def put_sealed(store: ObjectStore, name: str, sealed: bytes) -> None:
+    upload = await asyncio.to_thread(store._blobs.begin, name)
+    await asyncio.to_thread(upload.write, sealed)
+    await asyncio.to_thread(upload.commit)
 
 
 async def test_names_are_listed_by_how_they_begin(store):

@@ -10,7 +10,8 @@ import pytest
 from foundation.db import Database
 from recordings import store
 from recordings.ledger import Ledger
-from recordings.tail import EpochTail, Part
+from recordings.store import Rows
+from recordings.tail import EpochTail
 from tests.support import rtp_source
 
 
@@ -29,10 +30,11 @@ class CountingDatabase(Database):
             yield conn
 
 
-def first_part(spool: Path, epoch: str) -> Part:
+def first_part(spool: Path, epoch: str) -> Rows:
     tail = EpochTail(rtp_source.write_journal(spool, rtp_source.header(epoch=epoch), rtp_source.call(2)))
     tail.look()
-    return tail.files[0].parts[0]
+    part = tail.files[0].parts[0]
+    return Rows(part.epoch, part.row, part.clusters)
 
 
 async def test_parts_that_come_together_are_committed_together(sqlite_url: str, tmp_path: Path) -> None:
@@ -41,10 +43,10 @@ async def test_parts_that_come_together_are_committed_together(sqlite_url: str, 
     db.transactions = 0
     parts = [await asyncio.to_thread(first_part, tmp_path, f"ep_{n}") for n in range(20)]
     ledger = Ledger(db)
-    await asyncio.gather(*map(ledger.put, parts))
+    await asyncio.gather(*(ledger.put([part]) for part in parts))
     assert db.transactions <= 2, "the first, and one for all who came meanwhile"
     async with db.read() as conn:
-        assert [await store.parts_of(conn, f"ep_{n}") for n in range(20)] == [[part.row] for part in parts]
+        assert [await store.parts_of(conn, f"ep_{n}") for n in range(20)] == [[part.part] for part in parts]
     await db.close()
 
 
@@ -53,10 +55,10 @@ async def test_a_transaction_that_fails_is_told_to_everyone_in_it(sqlite_url: st
     await db.create_all()
     parts = [await asyncio.to_thread(first_part, tmp_path, f"ep_{n}") for n in range(3)]
     ledger, db.away = Ledger(db), True
-    told = await asyncio.gather(*map(ledger.put, parts), return_exceptions=True)
+    told = await asyncio.gather(*(ledger.put([part]) for part in parts), return_exceptions=True)
     assert [type(one) for one in told] == [ConnectionError] * 3
     db.away = False
-    await asyncio.gather(*map(ledger.put, parts))
+    await asyncio.gather(*(ledger.put([part]) for part in parts))
     await db.close()
 
 

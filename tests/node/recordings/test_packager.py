@@ -16,8 +16,9 @@ from foundation.keyring import Keyring
 from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
+from recordings.deposit import GONE_AFTER_S, PackagingFault
 from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, Record, journal_path
-from recordings.packager import GONE_AFTER_S, Packager, PackagingFault
+from recordings.packager import Packager
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source
 from tests.support.broken_journals import check_broken
@@ -46,18 +47,14 @@ class MortalStore(ObjectStore):
         super().__init__(store._blobs)
         self._life = life
 
-    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
+    def keep(self, name: str, data: bytes, key: bytes) -> None:
         self._life.step()
-        if not await self.exists(name):
-            await super().put(name, data, key)
+        super().keep(name, data, key)
         self._life.step()
-        stored = await super().keep(name, data, key)
-        self._life.step()
-        return stored
 
-    async def sha256(self, name: str, key: bytes) -> str:
+    def intact(self, name: str, key: bytes) -> int:
         self._life.step()
-        return await super().sha256(name, key)
+        return super().intact(name, key)
 
 
 class AwayStore(ObjectStore):
@@ -67,11 +64,11 @@ class AwayStore(ObjectStore):
         super().__init__(store._blobs)
         self.fails = fails
 
-    async def keep(self, name: str, data: bytes, key: bytes) -> bytes:
+    def keep(self, name: str, data: bytes, key: bytes) -> None:
         if self.fails and not name.endswith("init"):
             self.fails -= 1
             raise ConnectionError("away")
-        return await super().keep(name, data, key)
+        super().keep(name, data, key)
 
 
 class MortalDatabase(Database):
@@ -85,6 +82,23 @@ class MortalDatabase(Database):
             yield conn
             self.life.step()
         self.life.step()
+
+
+class AwayDatabase(Database):
+    """The real database, which some transactions do not reach, and of which some answers do not come back."""
+
+    before = after = 0
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Any]:
+        if self.before:
+            self.before -= 1
+            raise ConnectionError("away")
+        async with super().begin() as conn:
+            yield conn
+        if self.after:
+            self.after -= 1
+            raise ConnectionError("committed, and nobody was told")
 
 
 async def write_journal(spool: Path, head: JournalHeader, records: list[Record], close: str | None = "left") -> Path:
@@ -328,6 +342,43 @@ async def test_while_the_store_is_away_the_epoch_waits_and_then_goes_on_where_it
     assert metrics.value("packager_faults_total", code="ConnectionError") == 5
     data = await stored_file(sqlite_database, object_store, keyring, "ep_1")
     assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+
+
+async def test_what_a_lost_database_did_and_did_not_note_is_noted_once(
+    sqlite_url: str, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    path = await write_journal(tmp_path / "spool", rtp_source.header(), rtp_source.call(3))
+    away = await AwayDatabase.open(sqlite_url)
+    await away.create_all()
+    await store.RecordKeys(away, keyring, clock)("rec_1")
+    away.before, away.after = 2, 3
+    metrics = Metrics()
+    running = Packager(away, object_store, keyring, clock, tmp_path / "spool", None, metrics)
+    for _ in range(20):
+        await running.run_once()
+        clock.advance(3)
+        if not path.exists():
+            break
+    assert not path.exists() and (away.before, away.after) == (0, 0)
+    assert metrics.value("packager_faults_total", code="ConnectionError") == 5
+    data = await stored_file(away, object_store, keyring, "ep_1")
+    assert count(data) == {"video": 3 * rtp_source.FPS, "audio": 150}
+    await away.close()
+
+
+async def test_an_epoch_that_cannot_be_packaged_does_not_hold_up_the_others(
+    sqlite_database: Database, object_store: ObjectStore, keyring: Keyring, clock: ManualClock, tmp_path: Path
+) -> None:
+    names = [f"ep_{n}" for n in range(5)]
+    paths = [await write_journal(tmp_path, rtp_source.header(epoch=name), rtp_source.call(2)) for name in names]
+    key = await store.RecordKeys(sqlite_database, keyring, clock)("rec_1")
+    await object_store.put("records/rec_1/recordings/ep_1/000000.clusters", b"something else", key)
+    metrics = Metrics()
+    running = Packager(sqlite_database, object_store, keyring, clock, tmp_path, None, metrics)
+    for _ in range(3):
+        await running.run_once()
+    assert [path.exists() for path in paths] == [name == "ep_1" for name in names]
+    assert metrics.value("packager_faults_total", code="stored_differs") == 1, "it pauses before it tries again"
 
 
 @pytest.mark.parametrize("seed", range(6))
