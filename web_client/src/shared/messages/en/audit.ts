@@ -110,7 +110,7 @@ export default {
   'verify.fail.rest': 'the rest matches',
   'verify.fail.norest': 'nothing else could be confirmed',
   'verify.undecided': '{count} cannot be judged: {parts}. The rest matches.',
-  'verify.state.pass': 'matches',
+  'verify.state.pass': 'as sealed',
   'verify.state.fail': 'differs',
   'verify.state.undecided': 'cannot be judged',
   'verify.part.recording': 'Recording',
