@@ -159,7 +159,7 @@ class Session:
             if source is not None:
                 slot.play(source)
                 if source.is_video and slot.source is source:  # a viewer that cannot decode it wishes for nothing
-                    self.wish_keyframe(source)
+                    self.wish_keyframe(source, joined=True)
 
     def replay(self, source: Source) -> None:
         """The source has begun, or its gate has moved: whoever wants it begins anew with it, or loses it."""
@@ -176,10 +176,10 @@ class Session:
                 if slot.source in sources:
                     slot.stop()
 
-    def wish_keyframe(self, source: Source) -> None:
+    def wish_keyframe(self, source: Source, *, joined: bool = False) -> None:
         """A viewer cannot decode: ask the publisher, but not too often."""
         leg, now_ns = self.legs.get(source.leg), self._engine.clock_ns()
-        source.keyframes.wish(now_ns)
+        source.keyframes.wish(now_ns, joined=joined)
         # The first packet of a source mostly begins a keyframe: if it does not, the next tick asks.
         if leg is not None and leg.publication is not None and source.received:
             leg.publication.ask_keyframes(now_ns)

@@ -1,4 +1,5 @@
-"""When to ask a source for a keyframe: never twice within a second, and every two seconds while it is recorded.
+"""When to ask a source for a keyframe: never twice within a second, and every two seconds while it is recorded. Only
+for somebody who has just joined is a source that answered the last request asked again sooner.
 
 A keyframe that was asked for may take a second to arrive where the uplink is narrow; asking again meanwhile would make
 the sender send nothing else. A keyframe costs the sender ten times an ordinary picture, so the wishes of all viewers
@@ -7,6 +8,7 @@ percentile; 1 s: 0.3 to 0.4 s).
 """
 
 COALESCE_NS = 1_000_000_000
+JOINED_NS = 300_000_000
 RECORDING_NS = 2_000_000_000
 _WISH_EXPIRES_NS = 3_000_000_000  # a source that has been asked this long in vain is not sending
 
@@ -14,17 +16,19 @@ _WISH_EXPIRES_NS = 3_000_000_000  # a source that has been asked this long in va
 class KeyframeRequests:
     """The requests owed to one video source. Times are monotonic nanoseconds."""
 
-    __slots__ = ("_asked_ns", "_recorded", "_seen_ns", "_wished_ns", "sent")
+    __slots__ = ("_asked_ns", "_joined", "_recorded", "_seen_ns", "_wished_ns", "sent")
 
     def __init__(self, now_ns: int, *, recorded: bool) -> None:
         self._recorded = recorded
         self._asked_ns: int | None = None
         self._seen_ns = now_ns  # a source begins with one, or is asked soon after
         self._wished_ns: int | None = None
+        self._joined = False
         self.sent = 0
 
-    def wish(self, now_ns: int) -> None:
-        """Somebody cannot decode; ``due`` says when the source may be asked, which may be at once."""
+    def wish(self, now_ns: int, *, joined: bool = False) -> None:
+        """Somebody cannot decode, who may just have joined; ``due`` says when the source may be asked."""
+        self._joined = self._joined or joined
         if self._wished_ns is None:
             self._wished_ns = now_ns
 
@@ -32,11 +36,14 @@ class KeyframeRequests:
         """A keyframe began to arrive: it serves every wish uttered before."""
         self._seen_ns = now_ns
         self._wished_ns = None
+        self._joined = False
 
     def due(self, now_ns: int) -> bool:
         """True when the source must be asked now; the asking is noted. Call it every 50 ms."""
-        if self._asked_ns is not None and now_ns - self._asked_ns < COALESCE_NS:
-            return False
+        if self._asked_ns is not None:
+            answered = self._seen_ns >= self._asked_ns
+            if now_ns - self._asked_ns < (JOINED_NS if self._joined and answered else COALESCE_NS):
+                return False
         if self._wished_ns is not None and now_ns - self._wished_ns > _WISH_EXPIRES_NS:
             self._wished_ns = None
         since = self._seen_ns if self._asked_ns is None else max(self._seen_ns, self._asked_ns)

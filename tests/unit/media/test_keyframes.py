@@ -1,6 +1,6 @@
 """Keyframes: one request for many wishes, and one every two seconds of a recording."""
 
-from media.keyframes import COALESCE_NS, RECORDING_NS, KeyframeRequests
+from media.keyframes import COALESCE_NS, JOINED_NS, RECORDING_NS, KeyframeRequests
 
 S = 1_000_000_000
 
@@ -14,6 +14,21 @@ def test_the_first_wish_is_passed_on_at_once_and_the_next_ones_wait() -> None:
     assert not requests.due(S + COALESCE_NS - 1)
     assert requests.due(S + COALESCE_NS), "still nothing came"
     assert requests.sent == 2
+
+
+def test_who_joins_does_not_wait_for_the_second_to_pass() -> None:
+    requests = KeyframeRequests(0, recorded=False)
+    requests.wish(S)
+    assert requests.due(S)
+    requests.wish(S + 1, joined=True)
+    assert not requests.due(S + JOINED_NS), "the keyframe asked for is still on its way, and serves both"
+    requests.seen(S + JOINED_NS + 1)
+    assert not requests.due(S + 2 * JOINED_NS)
+    requests.wish(S + 2 * JOINED_NS, joined=True)
+    assert requests.due(S + 2 * JOINED_NS)
+    requests.seen(S + 2 * JOINED_NS + 1)
+    requests.wish(S + 3 * JOINED_NS)
+    assert not requests.due(S + 2 * JOINED_NS + COALESCE_NS - 1), "a viewer that lost something waits as before"
 
 
 def test_a_keyframe_serves_all_wishes_before_it() -> None:
