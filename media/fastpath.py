@@ -9,6 +9,7 @@ batches, at the latest after 20 ms; whoever acts on a stream's state settles fir
 import asyncio
 import socket as sockets
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -60,11 +61,11 @@ class FastPath:
     tcp = False
 
     def __init__(self, port: "FastPort", name: bytes) -> None:
-        family = int.from_bytes(name[:2], "little" if struct.pack("=H", 1)[0] else "big")
+        family = int.from_bytes(name[:2], sys.byteorder)
         ipv4 = family == sockets.AF_INET
         self.port = int.from_bytes(name[2:4], "big")
         self.host = sockets.inet_ntop(family, name[4:8] if ipv4 else name[8:24])
-        self.name = name[: 16 if ipv4 else 28]
+        self.name = name[: 16 if ipv4 else _NAME]
         self.send: Callable[[bytes], None] = partial(port.post, self.name)
 
     def close(self) -> None:
@@ -84,9 +85,9 @@ class Stream:
         """The packet with index ``highest`` has been sent to all: those after it need no Python."""
         place = self._place
         if self._targets is None:
-            targets = [sink.target for sink in sinks]
-            self._targets = self._lane.library.ffi.new("struct fp_target *[]", targets), targets
-            place.targets, place.count = self._targets[0], len(targets)
+            targets = self._lane.library.ffi.new("struct fp_target *[]", [sink.target for sink in sinks])
+            self._targets = targets, [*sinks]  # whose targets and lanes must stay where they are
+            place.targets, place.count = targets, len(sinks)
         place.highest = highest & 0xFFFF
         place.boarded = 1
 
@@ -139,7 +140,7 @@ class Lane:
         counts.packets_left, counts.bytes_left = packets.left, octets.left
 
     def take(self, data: bytes, now_ns: int) -> None:
-        """SRTP or SRTCP that came over TCP, or from an address not yet known; told with what came before it."""
+        """SRTP or SRTCP that came over TCP, or from an address not yet known. ``settle`` tells it."""
         self._port.take(self, data, now_ns)
 
     def stream(self, ssrc: int, payload_type: int) -> Stream | None:
@@ -164,7 +165,7 @@ class Lane:
         self._streams[self._streams.index(stream)] = None
 
     def target(self, ssrc: int, payload_type: int, extensions: bytes) -> Any:
-        """A viewer's stream (``struct fp_target``). It must not outlive the lane."""
+        """A viewer's stream (``struct fp_target``). Whoever keeps it keeps the lane."""
         target = self.library.ffi.new("struct fp_target *")
         target.lane, target.ssrc, target.payload_type = self.counts, ssrc, payload_type
         target.extension_size = len(extensions)
@@ -221,11 +222,6 @@ class FastPort:
     def refused(self) -> int:
         """Datagrams that were empty, too long, beyond an allowance or not authentic."""
         return int(self._port.refused)
-
-    @property
-    def dropped(self) -> int:
-        """Packets that the system did not take."""
-        return int(self._port.dropped)
 
     def close(self) -> None:
         """Receive nothing more; what is queued still leaves."""

@@ -131,6 +131,9 @@ def in_turn(lane: list[Step], environment: dict[str, str], *, quietly: bool) -> 
 
 
 def main(arguments: list[str]) -> int:
+    if unknown := set(arguments) - {"--deep"}:
+        print("usage: ./run check [--deep]")
+        return 0 if unknown <= {"--help", "-h"} else 2
     OUT.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
     total = Counts()

@@ -91,12 +91,10 @@ void fp_flush(struct fp_port *port) {
     uint32_t sent = 0;
     while (sent < port->leaving) {
         int done = sendmmsg(port->fd, port->mail->out.headers + sent, port->leaving - sent, MSG_DONTWAIT);
-        if (done > 0) {
+        if (done > 0)
             sent += (uint32_t)done;
-        } else if (errno != EINTR) {
+        else if (errno != EINTR)
             sent++;
-            port->dropped++;
-        }
     }
     port->leaving = 0;
 }

@@ -69,7 +69,7 @@ struct fp_entry {
 struct fp_port {
     int32_t fd;
     uint32_t count, urgent;    /* entries; whether one of them does not wait */
-    uint64_t refused, dropped; /* received and not used; not taken by the system */
+    uint64_t refused;          /* received and not used */
     struct fp_entry entries[ENTRIES];
     uint8_t names[ENTRIES][NAME];
     uint8_t data[ENTRIES][ROOM];
