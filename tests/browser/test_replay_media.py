@@ -27,14 +27,15 @@ _BY_MEDIASOURCE = """async ({mime, clusters, seek}) => {
   }
   const shown = at => new Promise((done, fail) => {
     const look = (now, frame) => Math.abs(frame.mediaTime - at) < 0.3
-      ? done(frame.mediaTime) : video.requestVideoFrameCallback(look);
+      ? done(frame) : video.requestVideoFrameCallback(look);
     video.requestVideoFrameCallback(look);
     setTimeout(() => fail('no picture at ' + at + ', error ' + (video.error && video.error.message)), 5000); });
   video.currentTime = seek;
-  const at = await shown(seek);
+  const frame = await shown(seek);
   const buffered = video.buffered, ranges = [];
   for (let i = 0; i < buffered.length; i++) ranges.push([buffered.start(i), buffered.end(i)]);
-  return {at, ranges, error: video.error && video.error.message, width: video.videoWidth};
+  // The frame's own width: the element learns of another one a moment later.
+  return {at: frame.mediaTime, ranges, error: video.error && video.error.message, width: frame.width};
 }"""
 _JUMP = """async at => {
   const video = document.querySelector('video');
