@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     media_fast_path: bool = Field(
         True,
         description="Forward packets in compiled code, built at the first start where a C compiler is. Off: in Python, "
-        "at more than twice the processor time.",
+        "at about one and a half times the processor time.",
     )
     turn_urls: tuple[str, ...] = Field(
         (),
