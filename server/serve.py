@@ -118,6 +118,8 @@ def welcome(settings: Settings, demonstration: Demonstration | None, *, lan: boo
     if demonstration is not None and demonstration.passwords:
         lines += ["", "  演示账号（密码只显示这一次） / demonstration accounts (shown this once)"]
         lines += [f"    {one.account:<12} {one.password}   {one.name} {one.post}" for one in demonstration.passwords]
+    elif settings.demo:
+        lines += ["  忘了密码 / forgotten a password           ./run password liming"]
     say("\n".join(lines))
     if demonstration is not None and demonstration.invitation:
         say("\n  申请人请用手机打开 / open on the phone as the applicant\n    " + demonstration.invitation)

@@ -1,6 +1,8 @@
 // Runs in the phone's page before its own code, and only watches. It keeps what the browser itself says it sent
 // (peer connections for getStats) and, from copies of the captured tracks, the moments at which flash and beep were
-// captured: emulated cameras run late on busy machines, and that must not count as the product's delay.
+// captured: emulated cameras run late on busy machines, and that must not count as the product's delay. Nor must this
+// page's own lateness in reading them, so a moment is the capture's stamp; the reading that came soonest after its stamp
+// tells where the stamps lie on the wall clock.
 (() => {
   const witness = (window.rehearsal = { peers: [], flashes: [], beeps: [] })
   const now = () => performance.timeOrigin + performance.now()
@@ -12,6 +14,16 @@
       witness.peers.push(this)
     }
   }
+
+  const stampsOf = (moments) => {
+    const stamps = { moments: [], wallAhead: Infinity }
+    moments.push(stamps)
+    return {
+      seen: (stampMs, wall) => (stamps.wallAhead = Math.min(stamps.wallAhead, wall - stampMs)),
+      keep: (stampMs) => stamps.moments.push(stampMs),
+    }
+  }
+  const onTheWall = (moments) => moments.flatMap((one) => one.moments.map((stampMs) => stampMs + one.wallAhead))
 
   async function read(track, each) {
     const reader = new MediaStreamTrackProcessor({ track }).readable.getReader()
@@ -28,26 +40,30 @@
 
   function watchPicture(track) {
     let lit = true
+    const stamps = stampsOf(witness.flashes)
     void read(track, async (frame) => {
-      const at = now()
+      const stampMs = frame.timestamp / 1000
+      stamps.seen(stampMs, now())
       const rect = { x: 64, y: (Math.floor(frame.codedHeight * 0.9) >> 1) << 1, width: 16, height: 2 }
       const bytes = new Uint8Array(frame.allocationSize({ rect }))
       await frame.copyTo(bytes, { rect })
       const luma = bytes.subarray(0, 32).reduce((sum, value) => sum + value, 0) / 32
-      if (luma > 200 && !lit) witness.flashes.push(at)
+      if (luma > 200 && !lit) stamps.keep(stampMs)
       lit = luma > 200
     })
   }
 
   function watchSound(track) {
     let quietMs = 0
+    const stamps = stampsOf(witness.beeps)
     void read(track, (sound) => {
-      const at = now()
+      const stampMs = sound.timestamp / 1000
       const samples = new Float32Array(sound.numberOfFrames)
       sound.copyTo(samples, { planeIndex: 0, format: 'f32-planar' })
       const lengthMs = (sound.numberOfFrames / sound.sampleRate) * 1000
+      stamps.seen(stampMs, now() - lengthMs)
       const level = Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length)
-      if (level > 0.02 && quietMs >= 300) witness.beeps.push(at - lengthMs)
+      if (level > 0.02 && quietMs >= 300) stamps.keep(stampMs)
       quietMs = level > 0.02 ? 0 : quietMs + lengthMs
     })
   }
@@ -71,6 +87,6 @@
             width: report.frameWidth,
             height: report.frameHeight,
           })
-    return { sent, flashes: witness.flashes, beeps: witness.beeps }
+    return { sent, flashes: onTheWall(witness.flashes), beeps: onTheWall(witness.beeps) }
   }
 })()

@@ -263,11 +263,6 @@ export default {
   'done.save': '保存勘验单',
   'done.others': '其他人签名、盖章后，本页的勘验单会更新。',
   'done.strip': '录音录像',
-  'done.next.pass': '机关按规定办理，结果会通知您。',
-  'done.next.rectify_and_reinspect': '按勘验单改好，在期限前传照片。',
-  'done.next.go_on_site': '机关会联系您，约时间上门勘验。',
-  'done.next.fail': '机关会书面告知理由和您的权利。',
-  'done.next.suspend': '机关会联系您，另约时间继续。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
   'problem.service': '暂时打不开',
