@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 from foundation import audit
 from foundation.access import Actor
 from foundation.errors import Problem
-from foundation.http import Call, Route, answer
+from foundation.http import Call, Handler, Route, answer
+from foundation.rates import Rate
 from office import invitations, notices, store
 from office.invitations import Invitation, Refusal
 from office.matter import Matter
@@ -27,6 +28,9 @@ LATE = timedelta(minutes=15)
 """Half an hour before is on time (Powhatan County's grace); a quarter of an hour after, the page speaks of it."""
 
 _FINISHED = ("closed", "declined")
+
+_KNOCKS = Rate(60, 60)
+"""Tries of links and codes from one address. A whole building may stand behind it, and each refusal is on record."""
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -220,6 +224,28 @@ def _link_routes(services: Services) -> list[Route]:
             consent=consent_card(office.phone, call.lang),
         )
 
+    def audited(action: str, handler: Handler) -> Handler:
+        """Who is refused at a link is on the audit log, with a link that is expired, forged or torn too."""
+
+        async def knock(call: Call) -> Any:
+            try:
+                return await handler(call)
+            except Problem as problem:
+                async with db.begin() as conn:
+                    invitation = await invitations.find(conn, call.path["token"])
+                    await audit.append(
+                        conn,
+                        at=clock.now(),
+                        actor=f"guest:{invitation.id}" if invitation else "anonymous",
+                        action=action,
+                        resource=invitation.record if invitation else "",
+                        outcome="refused",
+                        detail={"code": problem.code, "address": call.address},
+                    )
+                raise
+
+        return knock
+
     async def code(call: Call) -> CodeSent:
         now = clock.now()
         async with db.begin() as conn:
@@ -253,16 +279,16 @@ def _link_routes(services: Services) -> list[Route]:
             invitation, record, _ = await held(conn, call.path["token"])
             key = await services.record_key(conn, record.id)
             result = await invitations.join(conn, invitation, body.code.strip(), body.device, key, now)
-            refused = isinstance(result, Refusal)
-            await audit.append(
-                conn,
-                at=now,
-                actor=f"guest:{invitation.id}",
-                action="link.join",
-                resource=record.id,
-                outcome="refused" if refused else "done",
-                detail={"code": result.code} if isinstance(result, Refusal) else {"displaced": result.displaced},
-            )
+            if not isinstance(result, Refusal):
+                await audit.append(
+                    conn,
+                    at=now,
+                    actor=f"guest:{invitation.id}",
+                    action="link.join",
+                    resource=record.id,
+                    outcome="done",
+                    detail={"displaced": result.displaced, "address": call.address},
+                )
         if isinstance(result, Refusal):
             raise Problem(result.code, **result.params)
         if result.displaced:
@@ -284,9 +310,24 @@ def _link_routes(services: Services) -> list[Route]:
     return [
         Route("GET", link, landing, "public", "What a link is for; consumes nothing", response=Landing),
         Route(
-            "POST", f"{link}/code", code, "public", "Send a one-time code to the number on record", response=CodeSent
+            "POST",
+            f"{link}/code",
+            audited("link.code", code),
+            "public",
+            "Send a one-time code to the number on record",
+            response=CodeSent,
+            rate=_KNOCKS,
         ),
-        Route("POST", f"{link}/join", join, "public", "Join with the code", JoinRequest, JoinedRecord),
+        Route(
+            "POST",
+            f"{link}/join",
+            audited("link.join", join),
+            "public",
+            "Join with the code",
+            JoinRequest,
+            JoinedRecord,
+            rate=_KNOCKS,
+        ),
     ]
 
 

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from foundation import jobs
 from foundation.access import Actor
+from foundation.audit import audit_log, verify_chain
 from inspection.store import load_state
 from office import notices, store
 from office.commands import CallStart, ConsentGive, PersonJoin, WaitEnter
@@ -228,6 +231,32 @@ async def test_a_code_can_be_tried_five_times_and_lives_ten_minutes(desk_on_both
     _, fresh = await token_and_code(desk)
     desk.clock.advance(10 * 60)
     assert (await desk.served.post(path, {"code": fresh}, status=401))["code"] == "L05"
+
+
+async def test_whoever_is_refused_at_a_link_is_on_the_audit_log_and_in_time_told_to_wait(desk_on_both: Desk) -> None:
+    desk = desk_on_both
+    token, code = await token_and_code(desk)
+    await desk.served.post("/api/invitations/forged/join", {"code": code}, status=404)
+    await desk.served.post(f"/api/invitations/{token}/join", {"code": "x"}, status=401)
+    desk.clock.advance(365 * 24 * 3600)
+    await desk.served.post(f"/api/invitations/{token}/join", {"code": code}, status=410)
+    await desk.served.post(f"/api/invitations/{token}/code", status=410)
+    async with desk.services.db.read() as conn:
+        rows = (await conn.execute(select(audit_log).where(audit_log.c.outcome == "refused"))).all()
+        assert (await verify_chain(conn)).ok
+    record = desk.demo.cases[0].record
+    told = [
+        (row.actor.split(":")[0], row.action, row.resource, msgspec.json.decode(row.detail)["code"]) for row in rows
+    ]
+    assert told == [
+        ("anonymous", "link.join", "", "L02"),
+        ("guest", "link.join", record, "L04"),
+        ("guest", "link.join", record, "L01"),
+        ("guest", "link.code", record, "L01"),
+    ]
+    for _ in range(57):
+        await desk.served.post("/api/invitations/forged/join", {"code": code}, status=404)
+    assert (await desk.served.post("/api/invitations/forged/join", {"code": code}, status=429))["code"] == "S429"
 
 
 async def test_codes_are_not_sent_without_end(desk: Desk) -> None:
