@@ -26,6 +26,10 @@ _OPUS_PARAMETERS = "minptime=10;useinbandfec=1;usedtx=0"
 _H264_PARAMETERS = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
 _OFFERED = {"opus": _OPUS_PARAMETERS, "VP8": "", "H264": _H264_PARAMETERS}
 _RTPMAPS = {"opus": "opus/48000/2", "vp8": "VP8/90000", "h264": "H264/90000"}
+# kbit/s that a browser's estimator does not go below (those of the Chromium family read it; others pass it over). At
+# 15 % of packets lost it goes down to 30 otherwise, which is five pictures a second; what is lost is sent again, and a
+# line that carries 300 still carries this with sound and repairs.
+_FLOOR = "x-google-min-bitrate=200"
 _PARAMETERS_MAX = 16  # format parameters of one codec that are read
 
 
@@ -321,12 +325,12 @@ def _codec(name: str, payload_type: int, feedback: Sequence[str], parameters: st
 def _answered(codec: Codec) -> str:
     """Format parameters of the answer that takes a codec; of H.264 the offer's own profile (RFC 6184 §8.2.2)."""
     if codec.name.upper() != "H264":
-        return _OFFERED["opus" if codec.name.lower() == "opus" else "VP8"]
+        return _OFFERED["opus"] if codec.name.lower() == "opus" else _FLOOR
     profile = codec.parameters.get("profile-level-id")
     known = [f"profile-level-id={profile}"] if profile else []
     if codec.parameters.get("level-asymmetry-allowed") == "1":
         known.insert(0, "level-asymmetry-allowed=1")
-    return ";".join([*known, "packetization-mode=1"])
+    return ";".join([*known, "packetization-mode=1", _FLOOR])
 
 
 def _text(lines: Sequence[str]) -> str:

@@ -50,6 +50,7 @@ def test_the_answer_takes_one_codec_a_line_with_its_repair_stream_and_refuses_da
     assert "a=group:BUNDLE 0 1\r\n" in answer and answer.count("a=recvonly") == 2
     assert "useinbandfec=1;usedtx=0" in answer
     assert "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" in answer
+    assert "a=fmtp:96 x-google-min-bitrate=200\r\n" in answer
     for unwanted in ("video-orientation", "goog-remb", "sendrecv"):
         assert unwanted not in answer
     for wanted in ("a=rtcp-fb:96 nack pli", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:111 nack", "a=ice-lite"):
@@ -159,6 +160,7 @@ def test_a_browser_that_has_only_h264_is_taken_with_its_repair_stream() -> None:
         "level-asymmetry-allowed": "1",
         "packetization-mode": "1",
         "profile-level-id": "42e01f",
+        "x-google-min-bitrate": "200",
     }
 
 
