@@ -117,7 +117,7 @@ class DtlsEndpoint:
         return self._advance()
 
     def tick(self) -> list[bytes]:
-        """Retransmit what is overdue (RFC 6347 §4.2.4); call it every 50 ms or so until connected."""
+        """Retransmit what is overdue (RFC 6347 §4.2.4); call it every 100 ms or so until connected."""
         if self.state != "handshaking":
             return []
         try:
