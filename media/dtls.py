@@ -76,6 +76,7 @@ class Identity:
         context.set_min_proto_version(_DTLS_1_2)
         context.use_certificate(certificate)
         context.use_privatekey(key)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # ten kilobytes a connection, which says nothing after its handshake
         context.set_cipher_list(_CIPHERS)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_QUERY_MTU)
         # Any certificate is let through here: the fingerprint decides, in DtlsEndpoint._finish.
