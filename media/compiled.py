@@ -34,6 +34,9 @@ class Library(NamedTuple):
     ffi: FFI
     lib: Any
     steps: tuple[Any, ...]
+    run_fields: tuple[int, int, int]  # where in struct fp_run shares, beginnings and records are
+    unset: Any  # like ffi.new, without clearing: what is never used takes no memory
+    body: Any  # room for one congestion feedback, used again and again
 
     def pointer(self, handle: Any) -> Any:
         """A session of the SRTP library as our functions take it."""
@@ -57,7 +60,15 @@ def load() -> Library | None:
         )
         return None
     steps = [int(srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(srtp_lib, f"srtp_{name}"))) for name in _STEPS]
-    return Library(ffi, lib, tuple(ffi.cast("void *", step) for step in steps))
+    share, beginning, records = (ffi.offsetof("struct fp_run", field) for field in ("share", "beginning", "records"))
+    return Library(
+        ffi,
+        lib,
+        tuple(ffi.cast("void *", step) for step in steps),
+        (share, beginning, records),
+        ffi.new_allocator(should_clear_after_alloc=False),
+        ffi.new("uint8_t[]", lib.FEEDBACK_MAX),
+    )
 
 
 def build() -> Path:

@@ -11,7 +11,6 @@ from typing import cast
 
 from media.rtp import SequenceUnwrapper
 
-INTERVAL_NS = 100_000_000  # as browsers do among each other; twice as often tells the estimator nothing more
 _TICK_NS = 250_000  # unit of an arrival delta
 _REFERENCE_TICKS = 256  # unit of the reference time: 64 ms
 _SPAN_MAX = 400  # statuses in one feedback: keeps it below 1,200 bytes when every delta takes two

@@ -54,6 +54,16 @@ class ClockWatch:
         if not self._parted:
             self._sender_ns += (start_ns - self._sender_ns) // 8
 
+    def agrees(self, timestamp: int, now_ns: int) -> bool:
+        """Whether a packet of the next moment is so near to what is expected that ``disagrees`` cannot become true with
+        it or those before it. Changes nothing.
+        """
+        if self._timestamp is None or self._odd_since_ns is not None:
+            return False
+        step = (timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        expected_ns = self._arrival_ns + self._elapsed_ns + step * 1_000_000_000 // self._rate + self._baseline_ns
+        return abs(now_ns - expected_ns) <= DISAGREEMENT_NS // 2
+
     def disagrees(self, timestamp: int, now_ns: int) -> bool:
         """True once the clocks have disagreed for long enough; the watch must then be replaced."""
         if self._timestamp is None:

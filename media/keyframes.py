@@ -39,7 +39,7 @@ class KeyframeRequests:
         self._joined = False
 
     def due(self, now_ns: int) -> bool:
-        """True when the source must be asked now; the asking is noted. Call it every 50 ms."""
+        """True when the source must be asked now; the asking is noted. Call it every 100 ms."""
         if self._asked_ns is not None:
             answered = self._seen_ns >= self._asked_ns
             if now_ns - self._asked_ns < (JOINED_NS if self._joined and answered else COALESCE_NS):

@@ -29,16 +29,16 @@ class Allowance:
     strides. Begins full.
     """
 
-    __slots__ = ("_at_ns", "_burst", "_rate", "left")
+    __slots__ = ("_burst", "filled_ns", "left", "rate")
 
     def __init__(self, rate: int, burst: int, now_ns: int) -> None:
-        self._rate = rate
+        self.rate = rate
         self._burst = burst
-        self._at_ns = now_ns
+        self.filled_ns = now_ns
         self.left = burst
 
     def fill(self, now_ns: int) -> None:
-        """Grant what the time since the last call is worth; call it every 50 ms or so."""
-        gained = (now_ns - self._at_ns) * self._rate // 1_000_000_000
-        self._at_ns = now_ns
+        """Grant what the time since the last call is worth; call it every 100 ms or so."""
+        gained = (now_ns - self.filled_ns) * self.rate // 1_000_000_000
+        self.filled_ns = now_ns
         self.left = min(self._burst, self.left + gained)

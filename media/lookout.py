@@ -19,12 +19,12 @@ from functools import partial
 
 from foundation import log
 from foundation.metrics import Metrics
-from media import contract
+from media import cache, contract
 from media.contract import Direction, LegStats, PictureFinding
 from media.leg import Leg
 from media.quality import Line, Measures, Standing
 from media.reading import Reader, Resting, SandboxDied
-from media.source import CACHE_PACKETS, Source
+from media.source import Source
 from recordings.depacketize import vp8_payload
 
 LOOK_NS = 2_000_000_000  # between two looks while something is wrong or may be
@@ -68,7 +68,7 @@ def keyframe_of(source: Source) -> bytes | None:
     if first is None or start is None:
         return None
     parts = []
-    for index in range(first, first + CACHE_PACKETS):
+    for index in range(first, first + cache.PACKETS):
         packet = source.at(index)
         if packet is None or (packet.payload_bytes and packet.timestamp != start.timestamp):
             return None

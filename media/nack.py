@@ -31,7 +31,6 @@ class _Gap:
     since_ns: int
     asked_ns: int = 0
     tries: int = 0
-    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +51,31 @@ def _never(_: int) -> bool:
 class GapList:
     """The missing packets of one source, by index (sequence number without wraps)."""
 
-    __slots__ = ("_gaps", "_live", "abandoned", "highest", "recovered", "rtt_ns")
+    __slots__ = ("_gaps", "_given_up", "abandoned", "highest", "recovered", "rtt_ns")
 
     def __init__(self) -> None:
         self.highest: int | None = None
         self.recovered = 0
         self.abandoned = 0
         self.rtt_ns = 100_000_000  # until measured: a mobile network's
-        self._gaps: dict[int, _Gap] = {}
-        self._live = 0  # gaps not given up
+        self._gaps: dict[int, _Gap] = {}  # that are asked for
+        self._given_up: set[int] = set()
 
     @property
     def waiting(self) -> bool:
         """True while something may have to be asked for."""
-        return self._live > 0
+        return bool(self._gaps)
 
     def lacks(self, index: int) -> bool:
         """True for a packet that is missing, even if it is no longer asked for."""
-        return index in self._gaps
+        return index in self._gaps or index in self._given_up
 
     def arrived(self, index: int, now_ns: int) -> Arrival:
         """Note a packet. NEW, JUMP and RECOVERED are to be used, DUPLICATE is not."""
         highest = self.highest
         if highest is None:
             self.highest = index
-            for early in range(index - _REORDERED_START, index):
-                self._gaps[early] = _Gap(now_ns, given_up=True)
+            self._given_up.update(range(index - _REORDERED_START, index))
             return Arrival.NEW
         if index == highest + 1:  # nearly always
             self.highest = index
@@ -86,19 +84,20 @@ class GapList:
             self.highest = index
             if index - highest > _JUMP:
                 self._gaps.clear()
-                self._live = 0
+                self._given_up.clear()
                 return Arrival.JUMP
             for lost in range(highest + 1, index):
                 self._gaps[lost] = _Gap(now_ns)
-            self._live += index - highest - 1
             self._forget(index - _REACH)
             return Arrival.NEW
         if index <= highest - _REACH:
             return Arrival.DUPLICATE
         gap = self._gaps.pop(index, None)
         if gap is None:
-            return Arrival.DUPLICATE
-        self._live -= not gap.given_up
+            if index not in self._given_up:
+                return Arrival.DUPLICATE
+            self._given_up.remove(index)
+            return Arrival.RECOVERED
         if gap.tries:
             self.recovered += 1
         if gap.tries == 1:  # with more tries nobody knows which one was answered (Karn's rule)
@@ -109,27 +108,27 @@ class GapList:
         """What is to be done now. ``needless`` says of an index that nothing is lost with it."""
         ask: list[int] = []
         spared: list[int] = []
-        lost = False
+        lost: list[int] = []
         wait_ns = max(RETRY_MIN_NS, self.rtt_ns)
         for index, gap in self._gaps.items():
-            if gap.given_up or now_ns - gap.since_ns < FIRST_NS or (gap.tries and now_ns - gap.asked_ns < wait_ns):
+            if now_ns - gap.since_ns < FIRST_NS or (gap.tries and now_ns - gap.asked_ns < wait_ns):
                 continue
             if needless(index):
                 spared.append(index)
             elif gap.tries >= TRIES_MAX or now_ns - gap.since_ns >= AGE_MAX_NS:
-                gap.given_up = lost = True
-                self.abandoned += 1
-                self._live -= 1
+                lost.append(index)
             else:
                 gap.asked_ns = now_ns
                 gap.tries += 1
                 ask.append(index)
-        for index in spared:
+        for index in spared + lost:
             del self._gaps[index]
-            self._live -= 1
-        return Due(ask, spared, lost)
+        self._given_up.update(lost)
+        self.abandoned += len(lost)
+        return Due(ask, spared, bool(lost))
 
     def _forget(self, before: int) -> None:
-        if len(self._gaps) > _REORDERED_START:
+        if len(self._gaps) + len(self._given_up) > _REORDERED_START:
+            self._given_up = {index for index in self._given_up if index >= before}
             for index in [index for index in self._gaps if index < before]:
-                self._live -= not self._gaps.pop(index).given_up
+                del self._gaps[index]

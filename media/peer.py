@@ -13,6 +13,7 @@ from foundation import log
 from media.dtls import DtlsEndpoint, Fingerprint, Identity, Role
 from media.limits import Allowance, TokenBucket
 from media.rtp import Packet, RtpError, read
+from media.runs import Run
 from media.socket import MediaSocket, Path
 from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 
@@ -46,6 +47,10 @@ class Handler(Protocol):
 
     def take_forwarded(self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int) -> None:
         """One that the fast path has sent to all viewers, and what its header says."""
+        ...
+
+    def take_run(self, run: Run) -> None:
+        """Many such, each next to the one before."""
         ...
 
     def take_rtcp(self, packet: bytes, now_ns: int) -> None:
@@ -212,10 +217,8 @@ class Peer:
     # --- time and the end ---------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
-        """Allowances, retransmissions of DTLS, consent, and addresses gone silent; call it every 50 ms."""
-        if self.lane is not None:
-            self.lane.refill(self._packets, self._bytes, now_ns)
-        else:
+        """Allowances, retransmissions of DTLS, consent, and addresses gone silent; call it every 100 ms."""
+        if self.lane is None:
             self._packets.fill(now_ns)
             self._bytes.fill(now_ns)
         if self.state == "new":

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from foundation.ids import new_id
 from media import rtcp
-from media.congestion import INTERVAL_NS, ArrivalLog
+from media.congestion import ArrivalLog
 from media.contract import Kind
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
 from media.rtp import Packet, read, repaired
+from media.runs import Run
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -20,7 +21,6 @@ from recordings.journal import JournalHeader, Track
 _EPOCH_MIN_NS = 2_000_000_000  # a sender that changes its SSRC all the time does not fill the disk with epochs
 _SSRCS_MAX = 64  # each costs the SRTP library a stream: more is not a browser
 _STALL_NS = 2_000_000_000
-_TICK_SLACK_NS = 25_000_000  # a tick that is a little early is not put off to the next
 
 
 @dataclass(slots=True)
@@ -94,7 +94,6 @@ class Publication:
         self._foreign: set[int] = set()
         self._repairs: set[int] = set()  # SSRCs of RTX streams
         self._arrivals = ArrivalLog()
-        self._fed_back_ns = 0
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
         self._silent: set[str] = set()  # mids told to be stalled before their first packet
@@ -108,6 +107,7 @@ class Publication:
         self._up_ns = self._clock_ns()
         if self.peer.lane is not None:
             self.peer.lane.log_arrivals(self._transport_cc_id)
+            self.peer.lane.keep_account()
         self._audience.publishing()
 
     def down(self, cause: str) -> None:
@@ -160,6 +160,23 @@ class Publication:
         if source is not None and source.note(raw, seq, timestamp, now_ns):
             self._taken(source, raw, payload_bytes, now_ns)
 
+    def take_run(self, run: Run) -> None:
+        """Noted at once where each stream simply goes on; else one by one, as something in it may end the epoch."""
+        shares = [(self._sources.get(each.ssrc), each) for each in run.shares]
+        for source, share in shares:
+            if source is None or not source.carries_on(share.first, share.beginnings):
+                for each, at_ns in run.each():
+                    self.take_forwarded(each.raw, each.ssrc, each.seq, each.timestamp, each.payload_bytes, at_ns)
+                return
+        if self.epoch is not None and self.epoch.recorder is not None:
+            self.epoch.recorder.run(run.records, run.first_ns, run.last_ns)
+        for source, share in shares:
+            assert source is not None
+            source.note_run(share.packets, share.last_ns, share.beginnings)
+            self._flows(source, share.first_ns)
+            if source.gaps.waiting:
+                self._audience.gap_seen(self)
+
     def _taken(self, source: Source, raw: bytes, payload_bytes: int, now_ns: int) -> None:
         if source.jumped:
             self._begin_epoch("clock_jump", now_ns)
@@ -168,11 +185,14 @@ class Publication:
             # Of a packet of mere padding the header is kept: without its number a reader would see a loss.
             kept = raw if payload_bytes else b"\x80" + raw[1:12]
             epoch.recorder.packet(source.track, now_ns, kept)  # the packet that gave a jump away opens the new epoch
-        if source.stalled:
-            source.stalled = False
-            self._audience.flow_changed(source.kind, flowing=True, since_ns=now_ns)
+        self._flows(source, now_ns)
         if source.gaps.waiting:
             self._audience.gap_seen(self)
+
+    def _flows(self, source: Source, since_ns: int) -> None:
+        if source.stalled:
+            source.stalled = False
+            self._audience.flow_changed(source.kind, flowing=True, since_ns=since_ns)
 
     def take_rtcp(self, raw: bytes, now_ns: int) -> None:
         try:
@@ -234,7 +254,7 @@ class Publication:
             now_ns,
             self._recorder is not None,
             line.codec,
-            self.peer.lane.stream(ssrc, line.payload_type) if self.peer.lane is not None else None,
+            self.peer.lane.stream(ssrc, line.payload_type, track, line.codec) if self.peer.lane is not None else None,
         )
         epoch.sources[line.mid] = source
         self._sources[ssrc] = source
@@ -324,7 +344,7 @@ class Publication:
             if due.ask:
                 self.peer.send_rtcp(rtcp.nack(self._ssrc, source.ssrc, [index & 0xFFFF for index in due.ask]))
             for index in due.spared:
-                source.fill(index)
+                source.fill(index, now_ns)
                 self.mark("padding_lost", {"track": source.track, "sequence": index & 0xFFFF})
             if due.lost and source.is_video:
                 source.keyframes.wish(now_ns)
@@ -339,15 +359,13 @@ class Publication:
                 self.peer.send_rtcp(rtcp.pli(self._ssrc, source.ssrc))
 
     def tick(self, now_ns: int) -> None:
-        """Every 50 ms: congestion feedback when it is due, keyframes, stalls."""
+        """Every 100 ms: congestion feedback, keyframes, stalls."""
         self.peer.tick(now_ns)
         if self.peer.state != "up":
             return
         media = next(iter(self._sources), 0)
-        if now_ns - self._fed_back_ns >= INTERVAL_NS - _TICK_SLACK_NS:
-            self._fed_back_ns = now_ns
-            for body in (self.peer.lane or self._arrivals).feedback(now_ns):
-                self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
+        for body in (self.peer.lane or self._arrivals).feedback(now_ns):
+            self.peer.send_rtcp(rtcp.transport_feedback(self._ssrc, media, body))
         self.ask_keyframes(now_ns)
         self._watch_flow(now_ns)
 

@@ -31,13 +31,16 @@ PENDING_MAX = 256 << 20  # bytes of a worker: forty sessions for half a minute, 
 
 Steps = list[tuple[Any, ...]]
 """Calls of a `JournalWriter` that are still to be made: the method and its arguments."""
-_MEDIA = (JournalWriter.packet, JournalWriter.sender_report)
+_MEDIA = (JournalWriter.packet, JournalWriter.run, JournalWriter.sender_report)
 
 _log = log.get("recorder")
 
 
 class Owner(Protocol):
     """Whose epochs these are (worker.MediaWorker)."""
+
+    def settle(self) -> None:
+        """Have everything noted that has come so far."""
 
     def recording_lost(self, header: JournalHeader, code: str) -> None:
         """This leg is not recorded at the moment."""
@@ -78,6 +81,12 @@ class EpochRecorder:
         if self.taking:
             self._pending.append((JournalWriter.packet, track, arrival_ns, rtp))
             self.pending_bytes += len(rtp)
+
+    def run(self, records: bytes, first_ns: int, last_ns: int) -> None:
+        """Packets whose records the fast path has written, and when the first and the last of them came."""
+        if self.taking:
+            self._pending.append((JournalWriter.run, records, first_ns, last_ns))
+            self.pending_bytes += len(records)
 
     def sender_report(self, track: int, arrival_ns: int, ntp: int, rtp_timestamp: int) -> None:
         """The publisher's own pair of wall clock and RTP time."""
@@ -272,6 +281,7 @@ class Recorder:
                 self._end(epoch, code)
 
     def _end(self, epoch: EpochRecorder, code: str) -> None:
+        self._owner.settle()
         session, leg = epoch.header.session, epoch.header.leg
         epoch.fail(code)
         epoch.taking = False

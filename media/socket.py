@@ -196,7 +196,7 @@ class MediaSocket:
         return self.fast.lane(handler) if self.fast is not None else None
 
     def settle(self) -> None:
-        """Deal with all that has come: whoever acts on what a stream has been through does so first."""
+        """Deal with all that has come: whoever acts on what a stream has been through does so first. Every 100 ms."""
         if self.fast is not None:
             self.fast.settle()
 
@@ -248,7 +248,8 @@ class MediaSocket:
             self._sort(data, path, path)
         except Exception:
             self.failed()
-        self.settle()
+        if self.fast is not None:
+            self.fast.tell()
 
     def failed(self) -> None:
         """An exception of ours is being handled."""
@@ -270,6 +271,7 @@ class MediaSocket:
         elif first < 4:
             self._check(data, key, tcp, known)
         elif known is not None and 20 <= first <= 63:
+            self.settle()  # it may be the end
             known[1].dtls(data, known[0])
         else:
             self._refused += 1

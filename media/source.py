@@ -1,20 +1,21 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from media import h264, layers, rtcp
+from media.cache import Cache, PacketCache
 from media.contract import Kind
 from media.drift import ClockWatch
 from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
 from media.nack import Arrival, GapList
 from media.rtp import FIRST_INDEX, Packet, build, read
+from media.runs import Beginning
 from recordings.journal import Codec
 
 _NEIGHBOURS_MAX = 64  # packets of one probe for bandwidth
-CACHE_PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. One to two seconds of it are kept
 
 
 class Sink(Protocol):
@@ -67,8 +68,7 @@ class Source:
         self.last_report: rtcp.SenderReport | None = None
         self._last_report_ns = 0
         self._watch = ClockWatch(clock_rate)
-        self._cache: list[bytes | None] = [None] * CACHE_PACKETS
-        self._forgotten = self._newest_before = 0  # index up to which nothing is kept; the newest a second ago
+        self._cache: Cache = stream or PacketCache()
         self._clock_rate = clock_rate
         self._jitter = 0.0
         self._transit = 0
@@ -123,15 +123,37 @@ class Source:
         self.received += 1
         if index < self.first_index:
             self.first_index = index
-        self._cache[index & CACHE_PACKETS - 1] = raw
         if to_send is not None:
+            self._cache.keep(index, raw, now_ns)
             self._send_on(to_send)
-            if self._stream is not None:
-                self._stream.board(self._sinks, self.gaps.highest or 0)
         # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
         if timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
             self._note_beginning(to_send or read(raw), index, arrival, now_ns)
+        if to_send is not None and self._stream is not None:
+            self._stream.board(self._sinks, self.gaps.highest or 0, self._timestamp)
         return True
+
+    def carries_on(self, first: int, beginnings: Sequence[Beginning]) -> bool:
+        """Whether packets from this number on are the next, and nothing in them speaks of a clock that jumped."""
+        highest = self.gaps.highest
+        return (
+            highest is not None
+            and first == highest + 1 & 0xFFFF
+            and all(self._watch.agrees(each.timestamp, each.arrival_ns) for each in beginnings)
+        )
+
+    def note_run(self, count: int, last_ns: int, beginnings: Sequence[Beginning]) -> None:
+        """So many packets that the fast path has passed on, the next ones in order (``carries_on``); as ``note``."""
+        highest = self.gaps.highest or 0
+        for each in beginnings:
+            if each.timestamp != self._timestamp:
+                self._note_time(each.timestamp, each.arrival_ns)
+                if each.keyframe:
+                    self.keyframes.seen(each.arrival_ns)
+                    self.keyframe_index = highest + (each.seq - highest & 0xFFFF)
+        self.gaps.highest = highest + count
+        self.last_ns = last_ns
+        self.received += count
 
     def _note_beginning(self, packet: Packet, index: int, arrival: Arrival, now_ns: int) -> None:
         """A packet that may be the first of a picture."""
@@ -161,16 +183,8 @@ class Source:
         return self.gaps.lacks(self._index_of(seq))
 
     def forget(self) -> None:
-        """Let go of what is older than a second; call it every second. Nobody asks for it again (nack.AGE_MAX_NS)."""
-        highest = self.gaps.highest or 0
-        bound, self._newest_before = self._newest_before, highest
-        start = max(self._forgotten, highest - CACHE_PACKETS + 1)  # before it newer ones have taken the places
-        self._forgotten = bound
-        while start < bound:
-            place = start & CACHE_PACKETS - 1
-            count = min(bound - start, CACHE_PACKETS - place)
-            self._cache[place : place + count] = [None] * count
-            start += count
+        """Let go of packets older than a second; call it every second."""
+        self._cache.forget(self.gaps.highest or 0)
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
@@ -178,9 +192,8 @@ class Source:
 
     def at(self, index: int) -> Packet | None:
         """The packet with this index, if it is still there."""
-        raw = self._cache[index & CACHE_PACKETS - 1]
-        # Sixty-four numbers share a place: what lies there must have this one.
-        return read(raw) if raw is not None and raw[2] << 8 | raw[3] == index & 0xFFFF else None
+        raw = self._cache.kept(index)
+        return read(raw) if raw is not None else None
 
     def lost_nothing(self, index: int) -> bool:
         """True when what lies around a missing packet shows that it carried no picture."""
@@ -191,7 +204,7 @@ class Source:
             return False
         return self._nothing_between(before.body, after.body)
 
-    def fill(self, index: int) -> None:
+    def fill(self, index: int, now_ns: int) -> None:
         """Padding in place of lost padding, so that no viewer asks for what nobody has. ``GapList`` takes the original
         for a duplicate from now on: one number must never be encrypted with two contents.
         """
@@ -199,7 +212,7 @@ class Source:
         if before is None:
             return
         raw = build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1)
-        self._cache[index & CACHE_PACKETS - 1] = raw
+        self._cache.keep(index, raw, now_ns)
         self._send_on(read(raw))
 
     def _neighbour(self, index: int, step: int) -> Packet | None:

@@ -9,6 +9,7 @@ from media.contract import SLOT_MIDS, Kind
 from media.limits import TokenBucket
 from media.peer import Peer
 from media.rtp import Packet, mid_extension, readdress
+from media.runs import Run
 from media.sdp import PAYLOAD_TYPES, mid_identifier
 from media.source import Source
 
@@ -137,6 +138,9 @@ class Viewer:
 
     def take_forwarded(self, raw: bytes, ssrc: int, seq: int, timestamp: int, payload_bytes: int, now_ns: int) -> None:
         """No stream of a viewer is ever boarded."""
+
+    def take_run(self, run: Run) -> None:
+        """Nor this."""
 
     def take_rtcp(self, raw: bytes, now_ns: int) -> None:
         try:

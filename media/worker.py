@@ -27,8 +27,8 @@ from media.recorder import Recorder
 from media.socket import MediaSocket, own_address
 from recordings.journal import ENDED, JournalHeader
 
-TICK_S = 0.05  # congestion feedback and DTLS retransmission
-_TICKS_PER_SECOND = 20
+TICK_S = 0.1  # congestion feedback, as browsers do among each other: twice as often tells the estimator nothing more
+_TICKS_PER_SECOND = 10
 _HEARD_NS = 3_000_000_000  # three heartbeats: as the nodes judge it
 _EVENTS_MAX = 10_000  # told while the bus is away; a node that was away asks for the present state instead
 REQUESTS = "media.worker.{}"
@@ -227,6 +227,9 @@ class MediaWorker:
 
     # recorder.Owner
 
+    def settle(self) -> None:
+        self._socket.settle()
+
     def recording_lost(self, header: JournalHeader, code: str) -> None:
         _log.error("not recorded", session=header.session, leg=header.leg, epoch=header.epoch, fault=code)
         self._lost.labels(self.worker_id, code).inc()
@@ -273,7 +276,7 @@ class MediaWorker:
         loop = asyncio.get_running_loop()
         ticks, due_s = 0, loop.time()
         while True:
-            # Late ticks are caught up, so that a busy second has twenty of them too; after a standstill they are not.
+            # Late ticks are caught up, so that a busy second has ten of them too; after a standstill they are not.
             due_s = max(due_s + TICK_S, loop.time() - 1.0)
             await asyncio.sleep(max(0.0, due_s - loop.time()))
             ticks += 1

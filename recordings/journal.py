@@ -296,6 +296,12 @@ class JournalWriter:
             self._pending += _FRAMED.pack(length, crc, _PACKET_KIND, track, arrival_mono_ns)
             self._pending += rtp
 
+    def run(self, records: bytes, first_mono_ns: int, last_mono_ns: int) -> None:
+        """Whole records of packets that came between these times, as `packet` makes them."""
+        self._mono_ns = last_mono_ns
+        if self._fd >= 0 and self.fault is None:
+            self._pending += records
+
     def sender_report(self, track: int, arrival_mono_ns: int, ntp: int, rtp_timestamp: int) -> None:
         """The publisher's own pair of NTP (64 bit) and RTP time."""
         self._append(_REPORT.pack(_REPORT_KIND, track, arrival_mono_ns, ntp, rtp_timestamp))

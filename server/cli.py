@@ -62,10 +62,11 @@ def node() -> None:
 @app.command()
 def media() -> None:
     """Start one media worker."""
-    from server import nanny
+    from server import memory, nanny
     from server.roles import load_media, run_media
     from server.supervise import die_with_parent
 
+    memory.be_thrifty()
     die_with_parent()
     load_media()
     nanny.keep(lambda: run_role(run_media), "media worker")
@@ -74,8 +75,10 @@ def media() -> None:
 @app.command()
 def packager() -> None:
     """Start the packager of this host."""
+    from server import memory
     from server.roles import run_packager
 
+    memory.be_thrifty()
     run_role(run_packager)
 
 

@@ -3,15 +3,17 @@
  *     datagram --> SRTP, known address, authentic --> boarded stream, newer than all before --> its viewers
  *                      | no                                | no                                      |
  *                      v                                   v                                         v
- *     told:        as it came                            opened                             opened, as forwarded
+ *     told:        as it came                            opened                             next to the one before?
+ *                                                                                       no: opened    yes: in a run
  *
  * What is forwarded is decided by Python beforehand: which addresses are known (routes), which streams of a connection
- * (lane) are boarded, and for whom. What came is told to Python afterwards, in order and many packets at a time: all
- * that is kept of a stream (gaps, cache, journal, reports) is kept there. Only a packet newer than all before it is
- * forwarded here, so nothing can be sent twice: repeats, late ones and leaps are Python's, which says how far it came.
+ * (lane) are boarded, and for whom. What came is told to Python afterwards, in each connection's order: strangers, slow
+ * ones and gaps at once, the others in runs (account.c) when Python asks for them. Only a packet newer than all before
+ * it is forwarded here, so nothing can be sent twice: repeats, late ones and leaps are Python's, which says how far it
+ * came. What was forwarded may be asked for again (cache.c).
  *
- * Every length is checked before it is used, and nothing is allocated after fp_new. One thread at a time. The SRTP
- * functions are those of the library that Python uses too, given as pointers.
+ * Every length is checked before it is used. While packets pass nothing is allocated but the chunks of what may be asked
+ * for again. One thread at a time. The SRTP functions are those of the library that Python uses too, given as pointers.
  */
 #define _GNU_SOURCE
 #include "fastpath.h"
@@ -25,6 +27,9 @@
 #define BATCH 64      /* datagrams of one system call */
 #define FULL 128      /* entries that do not wait any longer */
 #define ROUTES 4096
+#define BUSY_PER_S 3000 /* datagrams: those of ten cameras */
+#define FILL_NS 50000000
+#define COUNTED_NS 100000000
 #define AHEAD_MAX 500 /* as nack._JUMP: a larger step is a sender that began anew */
 #define CHECKS_PER_S 2000 /* STUN from unknown addresses, all together: twenty phones that try every way they have */
 #define TRICKLE_PER_S 150 /* SRTP from there, as socket._TRICKLE_RATE */
@@ -69,6 +74,7 @@ struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp) 
         free(port);
         return NULL;
     }
+    fp_sums();
     port->fd = fd;
     port->open_rtp = (srtp_step)open_rtp;
     port->open_rtcp = (srtp_step)open_rtcp;
@@ -159,8 +165,11 @@ static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_ent
 
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
 
-/* The entry `head` with these bytes; the caller has seen that there is room. */
-static void tell(struct fp_port *port, struct fp_entry *head, const uint8_t *data, int size, const uint8_t *name) {
+/* The entry `head` with these bytes, behind all that came of its lane; the caller has seen that there is room for two. */
+static void tell(struct fp_port *port, struct fp_lane *lane, struct fp_entry *head, const uint8_t *data, int size,
+                 const uint8_t *name) {
+    if (lane)
+        fp_end_run(port, lane);
     head->size = (uint16_t)size;
     memcpy(port->data[port->count], data, (size_t)size);
     if (name)
@@ -177,17 +186,34 @@ static struct fp_stream *stream_of(struct fp_lane *lane, uint32_t ssrc) {
     return NULL;
 }
 
+/* Grant what the time since the last call is worth. */
+static void fill(struct fp_lane *lane, int64_t now_ns) {
+    int64_t ns = now_ns - lane->filled_ns, second = 1000000000;
+    if (ns < FILL_NS)
+        return;
+    lane->filled_ns = now_ns;
+    if (ns > 2 * second)
+        ns = 2 * second;
+    lane->packets_left += ns * lane->packets_per_s / second;
+    lane->bytes_left += ns * lane->bytes_per_s / second;
+    if (lane->packets_left > 2 * lane->packets_per_s)
+        lane->packets_left = 2 * lane->packets_per_s;
+    if (lane->bytes_left > 2 * lane->bytes_per_s)
+        lane->bytes_left = 2 * lane->bytes_per_s;
+}
+
 /* What looks like SRTP or SRTCP on a connection; it is opened where it lies. As peer.Peer.srtp. */
 static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int size, int64_t now_ns) {
     struct fp_entry head = {.arrival_ns = now_ns, .lane = lane->id};
     uint64_t received = (uint64_t)size;
     if (!lane->opening || size < 12)
         return;
+    fill(lane, now_ns);
     if (lane->packets_left <= 0 || lane->bytes_left < size) {
         port->refused++;
         return;
     }
-    if (port->count == ENTRIES) { /* before it is opened: it may come again */
+    if (port->count > ENTRIES - 2) { /* before it is opened: it may come again */
         port->refused++;
         return;
     }
@@ -200,7 +226,7 @@ static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int 
     }
     if (control) {
         head.kind = CONTROL;
-        tell(port, &head, data, size, NULL);
+        tell(port, lane, &head, data, size, NULL);
         return;
     }
     lane->received_bytes += received;
@@ -217,12 +243,17 @@ static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int 
         uint16_t ahead = (uint16_t)(head.seq - stream->highest);
         if (ahead != 0 && ahead <= AHEAD_MAX && forward(port, data, &head, stream)) {
             stream->highest = head.seq;
-            head.kind = FORWARDED;
-            if (ahead > 1)
+            fp_keep(stream->cache, data, head.size, now_ns);
+            if (ahead > 1) {
+                stream->timestamp = head.timestamp;
                 port->urgent = 1; /* what is missing is asked for in time */
+            } else if (fp_note(port, lane, stream, data, &head)) {
+                return;
+            }
+            head.kind = FORWARDED;
         }
     }
-    tell(port, &head, data, size, NULL);
+    tell(port, lane, &head, data, size, NULL);
 }
 
 /* The same for what came another way: over TCP, or from an address that is not known yet. */
@@ -261,9 +292,21 @@ static int of_use(struct fp_mail *mail, const uint8_t *data, int64_t now_ns) {
     return data[0] >> 6 == 2 && allowed(&mail->trickle, TRICKLE_PER_S, now_ns);
 }
 
-/* Receive what is there, at most 64 datagrams; forward, and send. 0: nothing to tell, 1: it may wait, 2: tell it now. */
+/* Whether so much comes that it is better gathered than met one by one. */
+static uint32_t busy(struct fp_port *port, int count, int64_t now_ns) {
+    port->counted += count > 0 ? (uint32_t)count : 0;
+    if (now_ns - port->counted_ns >= COUNTED_NS) {
+        port->busy = (int64_t)port->counted * 1000000000 > BUSY_PER_S * (now_ns - port->counted_ns);
+        port->counted_ns = now_ns;
+        port->counted = 0;
+    }
+    return port->busy;
+}
+
+/* Receive what is there, at most 64 datagrams; forward, and send. URGENT: something is to be told now; BUSY: the next
+ * are better gathered for a moment; MORE: there may be more, now. */
 int fp_read(struct fp_port *port, int64_t now_ns) {
-    unsigned room = ENTRIES - port->count < BATCH ? ENTRIES - port->count : BATCH;
+    unsigned room = (ENTRIES - port->count) / 2 < BATCH ? (ENTRIES - port->count) / 2 : BATCH;
     memset(port->mail->in.name, 0, sizeof port->mail->in.name);
     for (unsigned i = 0; i < room; i++)
         port->mail->in.headers[i].msg_hdr.msg_namelen = NAME;
@@ -282,11 +325,12 @@ int fp_read(struct fp_port *port, int64_t now_ns) {
             port->refused++;
         } else {
             struct fp_entry head = {.arrival_ns = now_ns, .kind = DATAGRAM};
-            tell(port, &head, data, size, name);
+            tell(port, lane, &head, data, size, name);
         }
     }
     fp_flush(port);
-    return port->count == 0 ? 0 : port->urgent || port->count >= FULL ? 2 : 1;
+    return (port->urgent || port->count >= FULL ? URGENT : 0) | (busy(port, count, now_ns) ? BUSY : 0) |
+           (count == (int)room ? MORE : 0);
 }
 
 /* All entries have been dealt with. */

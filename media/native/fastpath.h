@@ -15,10 +15,14 @@
 #define LOGGED 1024      /* arrivals of one connection: two seconds and more */
 #define SPAN_MAX 400     /* as congestion._SPAN_MAX: statuses in one feedback */
 #define FEEDBACK_MAX 1208 /* bytes of a feedback body: 8 + 3 * SPAN_MAX */
+#define RUNS 128         /* connections that have a run at once; those of others are told packet by packet */
+#define RUN_ROOM 40960   /* bytes of journal: between two ticks of 100 ms, of 3 Mbit/s */
+#define BEGINNINGS 32    /* pictures and sounds of one run */
 
 typedef int (*srtp_step)(void *session, void *packet, int *size);
 
 struct fp_lane;
+struct fp_cache;
 
 /* One stream to one viewer. */
 struct fp_target {
@@ -28,12 +32,39 @@ struct fp_target {
     uint64_t packets, octets;
 };
 
+enum { ALONE, SOUND, PICTURE }; /* how a stream's packets are told: one by one, or in runs, those of VP8 looked into */
+
 /* One stream of a publisher. */
 struct fp_stream {
     struct fp_target **targets;
-    uint32_t count, ssrc;
+    struct fp_cache *cache;
+    uint32_t count, ssrc, timestamp; /* timestamp: of the newest packet */
     uint16_t highest;
-    uint8_t payload_type, boarded;
+    uint8_t payload_type, boarded, track, way;
+};
+
+/* What a run holds of one stream: so many packets, from this number on without a gap. */
+struct fp_share {
+    int64_t first_ns, last_ns;
+    uint32_t ssrc;
+    uint16_t first, count;
+};
+
+/* A packet with another time stamp than the one before. */
+struct fp_beginning {
+    int64_t arrival_ns;
+    uint32_t ssrc, timestamp;
+    uint16_t seq;
+    uint8_t keyframe, spare[5];
+};
+
+/* What was forwarded of one connection and not yet told. */
+struct fp_run {
+    int64_t first_ns, last_ns;
+    uint32_t size, shares, begun, ended, place; /* ended: it waits to be told; place: in fp_port.running */
+    struct fp_share share[STREAMS];
+    struct fp_beginning beginning[BEGINNINGS];
+    uint8_t records[RUN_ROOM];
 };
 
 /* When the packets of one connection came, by their transport-wide numbers without wraps. */
@@ -47,15 +78,17 @@ struct fp_arrivals {
 /* One connection. */
 struct fp_lane {
     void *opening, *sealing; /* SRTP sessions; NULL: no keys */
-    int64_t packets_left, bytes_left;
+    int64_t packets_left, bytes_left, packets_per_s, bytes_per_s, filled_ns; /* as limits.Allowance, of two seconds */
     uint64_t received_bytes, sent_packets, sent_bytes;
     uint32_t id, name_size; /* of the address that packets go to; 0: none, or TCP */
     uint8_t name[NAME];
     struct fp_stream streams[STREAMS];
+    struct fp_run *run; /* NULL: what is forwarded is told packet by packet */
     struct fp_arrivals arrivals;
 };
 
-enum { DATAGRAM, FORWARDED, SLOW, CONTROL };
+enum { URGENT = 1, BUSY = 2, MORE = 4 }; /* what fp_read says */
+enum { DATAGRAM, FORWARDED, SLOW, CONTROL, RUN };
 
 /* What is told to Python; the header's fields as rtp.Packet has them. */
 struct fp_entry {
@@ -75,6 +108,10 @@ struct fp_port {
     uint8_t data[ENTRIES][ROOM];
     srtp_step open_rtp, open_rtcp, seal_rtp;
     uint32_t leaving, routes; /* packets to be sent; addresses known */
+    int64_t counted_ns; /* since when `counted` datagrams came */
+    uint32_t counted, busy;
+    uint32_t runs;
+    struct fp_lane *running[RUNS]; /* whose runs have begun */
     struct fp_mail *mail;
 };
 
@@ -91,6 +128,23 @@ void fp_flush(struct fp_port *port);
 /* packet.c */
 int fp_header(const uint8_t *raw, int size, struct fp_entry *out);
 int fp_transport_number(const uint8_t *raw, const struct fp_entry *head, uint8_t wanted);
+
+int fp_starts_keyframe(const uint8_t *body, int size);
+
+/* account.c */
+void fp_sums(void);
+int fp_note(struct fp_port *port, struct fp_lane *lane, struct fp_stream *stream, const uint8_t *raw,
+            const struct fp_entry *head);
+void fp_end_run(struct fp_port *port, struct fp_lane *lane);
+void fp_end_runs(struct fp_port *port);
+void fp_run_told(struct fp_run *run);
+void fp_forget_run(struct fp_port *port, struct fp_lane *lane);
+
+/* cache.c */
+struct fp_cache *fp_cache_new(void);
+void fp_cache_free(struct fp_cache *cache);
+void fp_keep(struct fp_cache *cache, const uint8_t *raw, int size, int64_t now_ns);
+const uint8_t *fp_kept(const struct fp_cache *cache, uint16_t seq, int *size);
 
 /* feedback.c */
 void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns);

@@ -57,3 +57,19 @@ int fp_transport_number(const uint8_t *raw, const struct fp_entry *head, uint8_t
     }
     return -1;
 }
+
+/* As layers.starts_keyframe. */
+int fp_starts_keyframe(const uint8_t *body, int size) {
+    int at = 1;
+    if (size < 1 || (body[0] & 0x17) != 0x10)
+        return 0;
+    if (body[0] & 0x80) {
+        if (size < 2)
+            return 0;
+        at = 2;
+        if (body[1] & 0x80)
+            at += size > at && body[at] & 0x80 ? 2 : 1;
+        at += (body[1] >> 6 & 1) + (body[1] & 0x30 ? 1 : 0);
+    }
+    return size > at && !(body[at] & 1);
+}
