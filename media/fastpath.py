@@ -201,8 +201,7 @@ class Lane:
         """A viewer's stream (``struct fp_target``). Whoever keeps it keeps the lane."""
         target = self.library.ffi.new("struct fp_target *")
         target.lane, target.ssrc, target.payload_type = self.counts, ssrc, payload_type
-        target.extension_size = len(extensions)
-        target.extension[0 : len(extensions)] = extensions
+        set_extensions(target, extensions)
         return target
 
     def close(self) -> None:
@@ -211,6 +210,12 @@ class Lane:
         self.counts.opening = self.counts.sealing = self.library.ffi.NULL
         self._keys = None
         self._port.forget(self._number, self)
+
+
+def set_extensions(target: Any, extensions: bytes) -> None:
+    """Packets of this stream (``struct fp_target``) have these header extensions from now on."""
+    target.extension_size = len(extensions)
+    target.extension[0 : len(extensions)] = extensions
 
 
 def feedback(library: Library, arrivals: Any) -> list[bytes]:

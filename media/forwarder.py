@@ -77,7 +77,7 @@ class Session:
         """Take the viewer's answer; after an ICE restart it must come from the same browser."""
         viewer = self._viewer(leg_id)
         peer, told = viewer.peer, read_answer(answer)
-        transport, viewer.codecs = told.transport, told.codecs
+        transport, viewer.codecs, viewer.waits = told.transport, told.codecs, told.waits
         if peer.remote:
             check_same_browser(peer.remote, transport.fingerprints)
         else:

@@ -51,12 +51,14 @@ def _never(_: int) -> bool:
 class GapList:
     """The missing packets of one source, by index (sequence number without wraps)."""
 
-    __slots__ = ("_gaps", "_given_up", "abandoned", "highest", "recovered", "rtt_ns")
+    __slots__ = ("_gaps", "_given_up", "abandoned", "highest", "late_ns", "missed", "recovered", "rtt_ns")
 
     def __init__(self) -> None:
         self.highest: int | None = None
         self.recovered = 0
         self.abandoned = 0
+        self.missed = 0  # packets that did not come in their turn
+        self.late_ns = 0  # the longest that one of them took; whoever reads it begins anew with 0
         self.rtt_ns = 100_000_000  # until measured: a mobile network's
         self._gaps: dict[int, _Gap] = {}  # that are asked for
         self._given_up: set[int] = set()
@@ -88,6 +90,7 @@ class GapList:
                 return Arrival.JUMP
             for lost in range(highest + 1, index):
                 self._gaps[lost] = _Gap(now_ns)
+            self.missed += index - highest - 1
             self._forget(index - _REACH)
             return Arrival.NEW
         if index <= highest - _REACH:
@@ -98,6 +101,7 @@ class GapList:
                 return Arrival.DUPLICATE
             self._given_up.remove(index)
             return Arrival.RECOVERED
+        self.late_ns = max(self.late_ns, now_ns - gap.since_ns)
         if gap.tries:
             self.recovered += 1
         if gap.tries == 1:  # with more tries nobody knows which one was answered (Karn's rule)

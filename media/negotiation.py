@@ -51,10 +51,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A viewer's answer: its transport, and the codecs it can be sent."""
+    """A viewer's answer: its transport, the codecs it can be sent, and whether packets can tell it to wait."""
 
     transport: sdp.Media
     codecs: frozenset[str]
+    waits: bool
 
 
 def read_offer(text: str, kinds: Mapping[str, Kind]) -> Offer:
@@ -118,7 +119,7 @@ def read_answer(text: str) -> Answer:
     """A viewer's answer to the one offer. Raises Refusal: bad_sdp."""
     try:
         medias = sdp.parse_subscribe_answer(text)
-        return Answer(sdp.transport_of(medias), sdp.codecs_taken(medias))
+        return Answer(sdp.transport_of(medias), sdp.codecs_taken(medias), sdp.waits_when_told(medias))
     except sdp.SdpError as error:
         raise Refusal("bad_sdp", str(error)) from None
 

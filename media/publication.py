@@ -385,7 +385,7 @@ class Publication:
         """Every second: old packets forgotten, a receiver report, and an anchor of the clocks for the journal."""
         sources = self.sources()
         for source in sources:
-            source.forget()
+            source.second()
         if sources and self.peer.state == "up":
             blocks = tuple(source.report_block(now_ns) for source in sources)
             self.peer.send_rtcp(rtcp.receiver_report(rtcp.ReceiverReport(self._ssrc, blocks)))

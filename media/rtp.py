@@ -139,17 +139,24 @@ class SequenceUnwrapper:
         return index
 
 
-def mid_extension(identifier: int, mid: str) -> bytes:
-    """The extension block that carries the MID (RFC 8843 §15.2) alone, ready to follow a fixed header.
+def mid_extension(identifier: int, mid: str, *others: tuple[int, bytes]) -> bytes:
+    """The extension block that carries the MID (RFC 8843 §15.2) and these others, ready to follow a fixed header.
 
-    ``identifier`` is 1..14 and ``mid`` 1..16 ASCII bytes, as the one-byte form wants.
+    Identifiers are 1..14 and ``mid`` 1..16 ASCII bytes, as the one-byte form wants.
     """
     value = mid.encode("ascii")
     if not (1 <= identifier <= 14 and 1 <= len(value) <= 16):
         raise RtpError("does not fit the one-byte form")
-    block = bytes([identifier << 4 | len(value) - 1]) + value
+    block = b"".join(bytes([key << 4 | len(each) - 1]) + each for key, each in ((identifier, value), *others))
     block += bytes(-len(block) & 3)
     return struct.pack("!HH", _ONE_BYTE, len(block) // 4) + block
+
+
+def playout_delay(least_ms: int) -> bytes:
+    """Value of the playout delay extension (webrtc.org/experiments/rtp-hdrext/playout-delay): pictures are shown at
+    least this long after they were taken in, and no more than ten seconds.
+    """
+    return (least_ms // 10 << 12 | 1000).to_bytes(3, "big")
 
 
 def readdress(packet: Packet, ssrc: int, payload_type: int, extensions: bytes) -> bytes:

@@ -16,10 +16,11 @@ OFFER_MEDIA_MAX = 8
 CANDIDATES_MAX = 40  # 2,000 candidates cost a stock parser 0.7 s
 
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 TRANSPORT_CC_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 # Payload types of the worker's own offer: Chromium's usual ones. H.264 is for what a browser sends that has no VP8.
 PAYLOAD_TYPES = {"opus": 111, "VP8": 96, "H264": 102}
-_MID_IDENTIFIER = 4  # header extension id of the worker's own offer
+MID_IDENTIFIER, PLAYOUT_DELAY_IDENTIFIER = 4, 5  # header extensions of the worker's own offer
 # In-band FEC repairs single losses in the recording too; without DTX every 20 ms has a packet, so a gap is a loss.
 _OPUS_PARAMETERS = "minptime=10;useinbandfec=1;usedtx=0"
 # Constrained baseline, which every browser with H.264 decodes (RFC 7742 §6.2); senders may exceed the level.
@@ -253,7 +254,8 @@ def subscribe_offer(local: Local) -> str:
         lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize", f"a=msid:s{mid[1:]} {mid}"]
         lines += _transport(local, "actpass")
         lines += _candidates(local) if mid == SLOT_MIDS[0] else []
-        lines += [f"a=extmap:{_MID_IDENTIFIER} {MID_URI}"]
+        lines += [f"a=extmap:{MID_IDENTIFIER} {MID_URI}"]
+        lines += [f"a=extmap:{PLAYOUT_DELAY_IDENTIFIER} {PLAYOUT_DELAY_URI}"] if kind == "video" else []
         feedback = ["nack"] if kind == "audio" else ["nack", "nack pli", "ccm fir"]
         for name in names:
             lines += _codec(name, PAYLOAD_TYPES[name], feedback, _OFFERED[name])
@@ -272,7 +274,7 @@ def parse_subscribe_answer(text: str) -> list[Media]:
         raise SdpError("the answer does not fit the offer")
     for media in medias:
         taken = any(PAYLOAD_TYPES[name] in media.codecs for name in _codecs_of(media.mid))
-        if media.port and (not taken or media.extensions.get(MID_URI) != _MID_IDENTIFIER):
+        if media.port and (not taken or media.extensions.get(MID_URI) != MID_IDENTIFIER):
             raise SdpError("a slot was answered without its codec or the MID extension")
     if transport_of(medias).setup == "actpass":
         raise SdpError("an answer must choose its DTLS role")
@@ -289,9 +291,10 @@ def codecs_taken(answer: Sequence[Media]) -> frozenset[str]:
     )
 
 
-def mid_identifier() -> int:
-    """Header extension id of the MID in packets to viewers."""
-    return _MID_IDENTIFIER
+def waits_when_told(answer: Sequence[Media]) -> bool:
+    """Whether every picture that a viewer takes can be delayed by the packets themselves."""
+    pictures = [media for media in answer if media.port and media.kind == "video"]
+    return all(media.extensions.get(PLAYOUT_DELAY_URI) == PLAYOUT_DELAY_IDENTIFIER for media in pictures)
 
 
 def _head(bundle: str) -> list[str]:

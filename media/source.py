@@ -11,6 +11,7 @@ from media.drift import ClockWatch
 from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
 from media.nack import Arrival, GapList
+from media.patience import Patience
 from media.rtp import FIRST_INDEX, Packet, build, read
 from media.runs import Beginning
 from recordings.journal import Codec
@@ -26,6 +27,7 @@ class Sink(Protocol):
 
     def forward(self, packet: Packet) -> None: ...
     def report(self, report: rtcp.SenderReport) -> None: ...
+    def wait(self, milliseconds: int) -> None: ...
 
 
 class Source:
@@ -74,6 +76,8 @@ class Source:
         self._transit = 0
         self._timestamp = -1  # of the newest packet
         self._reported = (0, 0)  # expected, received at the last report
+        self._patience = Patience()
+        self._judged = (0, 0)  # missed, expected a second ago
 
     def add(self, sink: Sink) -> None:
         """One more who gets the stream."""
@@ -115,7 +119,7 @@ class Source:
         if highest is not None and seq == highest + 1 & 0xFFFF:  # nearly always
             self.gaps.highest = index = highest + 1
         else:
-            index = FIRST_INDEX + seq if highest is None else self._index_of(seq)
+            index = FIRST_INDEX + seq if highest is None else self.index_of(seq)
             arrival = self.gaps.arrived(index, now_ns)
             if arrival is Arrival.DUPLICATE:
                 return False
@@ -180,15 +184,22 @@ class Source:
 
     def lacks(self, seq: int) -> bool:
         """True while the packet with this 16-bit number is missing: only such a one may come on the repair stream."""
-        return self.gaps.lacks(self._index_of(seq))
+        return self.gaps.lacks(self.index_of(seq))
 
-    def forget(self) -> None:
-        """Let go of packets older than a second; call it every second."""
+    def second(self) -> None:
+        """Every second: packets older than that are let go of, and viewers told how long to wait for late ones."""
         self._cache.forget(self.gaps.highest or 0)
+        if self.is_video:
+            missed, expected = self.gaps.missed - self._judged[0], self.expected - self._judged[1]
+            self._judged = self.gaps.missed, self.expected
+            wait_ms = self._patience.second(missed, expected, self.gaps.late_ns)
+            self.gaps.late_ns = 0
+            for sink in self._sinks:
+                sink.wait(wait_ms)
 
     def cached(self, seq: int) -> Packet | None:
         """The packet with this 16-bit number, if it is still there."""
-        return self.at(self._index_of(seq))
+        return self.at(self.index_of(seq))
 
     def at(self, index: int) -> Packet | None:
         """The packet with this index, if it is still there."""
@@ -223,7 +234,8 @@ class Source:
                 return packet
         return None
 
-    def _index_of(self, seq: int) -> int:
+    def index_of(self, seq: int) -> int:
+        """The index that this 16-bit number has next to the newest packet."""
         highest = self.gaps.highest or 0
         return highest + ((seq - highest + 0x8000) & 0xFFFF) - 0x8000
 

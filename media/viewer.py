@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from media import rtcp
+from media.cache import PACKETS
 from media.contract import SLOT_MIDS, Kind
+from media.fastpath import set_extensions
 from media.limits import TokenBucket
 from media.peer import Peer
-from media.rtp import Packet, mid_extension, readdress
+from media.rtp import Packet, mid_extension, playout_delay, readdress
 from media.runs import Run
-from media.sdp import PAYLOAD_TYPES, mid_identifier
+from media.sdp import MID_IDENTIFIER, PAYLOAD_TYPES, PLAYOUT_DELAY_IDENTIFIER
 from media.source import Source
 
 # Packets sent again to one viewer: beyond this the viewer is not repairing a loss but wasting the uplink.
@@ -32,15 +34,17 @@ class Slot:
     """
 
     __slots__ = (
-        "_extensions", "_octets", "_packets", "_payload_type", "_send", "_viewer", "highest", "lost", "mid", "source",
-        "ssrc", "target", "wanted",
+        "_extensions", "_former", "_octets", "_packets", "_payload_type", "_send", "_viewer", "_wait_ms", "highest",
+        "lost", "mid", "source", "ssrc", "target", "wanted",
     )  # fmt: skip
 
     def __init__(self, viewer: "Viewer", mid: str) -> None:
         self._viewer = viewer
         self.mid = mid
         self._payload_type = 0
-        self._extensions = mid_extension(mid_identifier(), mid)
+        self._extensions = b""
+        self._former: list[tuple[int, bytes]] = []  # newest packet that had them, and the extensions before these
+        self._wait_ms = 0
         self.wanted: tuple[str, Kind] | None = None  # leg and kind, whether it is sending or not
         self.source: Source | None = None
         self.ssrc = 0
@@ -58,7 +62,8 @@ class Slot:
         self._payload_type = PAYLOAD_TYPES[source.codec]
         self.ssrc = secrets.randbits(31) | 1
         self._send = self._viewer.peer.send_rtp
-        self._packets = self._octets = self.highest = self.lost = 0
+        self._packets = self._octets = self.highest = self.lost = self._wait_ms = 0
+        self._extensions, self._former = mid_extension(MID_IDENTIFIER, self.mid), []
         lane = self._viewer.peer.lane
         if lane is not None:
             self.target = lane.target(self.ssrc, self._payload_type, self._extensions)
@@ -77,7 +82,7 @@ class Slot:
             self._viewer.peer.send_rtcp(empty + rtcp.bye([self.ssrc]))
 
     def forward(self, packet: Packet) -> None:
-        if self._send(readdress(packet, self.ssrc, self._payload_type, self._extensions)):
+        if self._send(self._addressed(packet)):
             self._packets += 1
             self._octets += packet.payload_bytes
             if self._packets == 1 and self.source is not None and self.source.last_report is not None:
@@ -87,7 +92,30 @@ class Slot:
         """Send a packet again, as it was."""
         packet = self.source.cached(seq) if self.source is not None and self.source.open else None
         if packet is not None:
-            self._send(readdress(packet, self.ssrc, self._payload_type, self._extensions))
+            self._send(self._addressed(packet))
+
+    def _addressed(self, packet: Packet) -> bytes:
+        extensions = self._extensions
+        if self._former and self.source is not None:
+            index = self.source.index_of(packet.seq)
+            extensions = next((before for newest, before in self._former if index <= newest), extensions)
+        return readdress(packet, self.ssrc, self._payload_type, extensions)
+
+    def wait(self, milliseconds: int) -> None:
+        """Have the viewer show pictures so much later than it could (patience.py). All that was forwarded is told.
+
+        A packet that is sent again has the extensions it had: one number must never be sealed with two headers.
+        """
+        source = self.source
+        if source is None or milliseconds == self._wait_ms or not self._viewer.waits:
+            return
+        newest = source.gaps.highest or 0
+        self._former = [each for each in self._former if newest - each[0] < PACKETS] + [(newest, self._extensions)]
+        self._wait_ms = milliseconds
+        delay = PLAYOUT_DELAY_IDENTIFIER, playout_delay(milliseconds)
+        self._extensions = mid_extension(MID_IDENTIFIER, self.mid, delay)
+        if self.target is not None:
+            set_extensions(self.target, self._extensions)
 
     def report(self, report: rtcp.SenderReport) -> None:
         """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
@@ -109,6 +137,7 @@ class Viewer:
         self._clock_ns = clock_ns
         self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
         self.codecs: frozenset[str] = frozenset()  # what its browser decodes, as its answer says
+        self.waits = False  # when a packet tells it to
         self.by_ssrc: dict[int, Slot] = {}
         self._repairs = TokenBucket(_REPAIRS_PER_S, _REPAIR_BURST)
         self._reports: dict[int, int] = {}

@@ -24,6 +24,7 @@ class RtpClient(asyncio.DatagramProtocol):
         self.reports: list[rtcp.RtcpPacket] = []
         self.feedback = 0
         self.answers = 0  # STUN responses
+        self.sealed: dict[tuple[int, int], set[bytes]] = {}  # what came under one SSRC and sequence number
         self.repeated = 0  # packets that came a second time, seen by SRTP's replay protection
         self.dtls: DtlsEndpoint | None = None
         self.port = 0
@@ -177,6 +178,8 @@ class RtpClient(asyncio.DatagramProtocol):
             self.feedback += plain[1] == 205 and plain[0] & 31 == 15
             self.reports += rtcp.parse(plain)
         else:
+            number = int.from_bytes(data[8:12], "big"), int.from_bytes(data[2:4], "big")
+            self.sealed.setdefault(number, set()).add(data)
             try:
                 self.packets.append(read(session.rtp(data)))
             except SrtpError:

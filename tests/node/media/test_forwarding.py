@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from media import contract, rtcp
-from media.sdp import mid_identifier
+from media.rtp import playout_delay
+from media.sdp import MID_IDENTIFIER, PLAYOUT_DELAY_IDENTIFIER
 from tests.node.media.conftest import Call
 from tests.support.media_worker import quiet
 from tests.support.rtp_client import AUDIO_SSRC, VIDEO_SSRC
@@ -22,7 +23,7 @@ async def test_packets_arrive_under_the_slots_name_with_the_offers_payload_type(
     publisher.sound(7)
     publisher.send(publisher.picture(8, key=True))
     await forwarded(viewer, 2)
-    by_slot = {(packet.extension(mid_identifier()) or b"").decode(): packet for packet in viewer.packets}
+    by_slot = {(packet.extension(MID_IDENTIFIER) or b"").decode(): packet for packet in viewer.packets}
     assert set(by_slot) == {"a0", "v0"}
     assert (by_slot["a0"].payload, by_slot["a0"].payload_type, by_slot["a0"].seq) == (b"sound 7", 111, 7)
     assert by_slot["v0"].payload.endswith(b"picture 8") and by_slot["v0"].payload_type == 96
@@ -40,6 +41,40 @@ async def test_a_viewer_that_lost_a_packet_gets_the_same_packet_again(call: Call
     viewer.send_rtcp(rtcp.nack(1, ssrc, [200, 300]) + rtcp.nack(1, 12345, [1]))
     await asyncio.sleep(0.1)
     assert viewer.repeated == 3, "what was never sent, or to somebody else, cannot be repeated"
+
+
+async def test_viewers_of_a_line_that_loses_are_told_to_wait_and_no_number_is_sealed_with_two_contents(
+    call: Call,
+) -> None:
+    publisher, viewer = await call.publisher(), await call.viewer()
+    pictures = [publisher.picture(seq, key=not seq) for seq in range(300)]
+    missing = range(5, 100, 10)
+    for seq in range(100):
+        if seq not in missing:
+            publisher.send(pictures[seq])
+    await call.received(90)
+    call.clock.advance(0.2)
+    for seq in missing[1:]:
+        publisher.send(pictures[seq])
+    await forwarded(viewer, 99)
+
+    async def not_told() -> str | None:
+        await asyncio.sleep(0.05)
+        publisher.send(pictures[sent := len(viewer.packets) + 1])
+        await forwarded(viewer, sent)
+        delay = viewer.packets[-1].extension(PLAYOUT_DELAY_IDENTIFIER)
+        return None if delay == playout_delay(300) else f"{delay!r}"
+
+    await until(not_told)
+    assert (viewer.packets[-1].extension(MID_IDENTIFIER) or b"") == b"v0"
+    assert viewer.packets[0].extension(PLAYOUT_DELAY_IDENTIFIER) is None
+    told = len(viewer.packets)
+    publisher.send(pictures[5])
+    await forwarded(viewer, told + 1)
+    assert viewer.packets[-1].extension(PLAYOUT_DELAY_IDENTIFIER) is None, "its number is before the change"
+    viewer.send_rtcp(rtcp.nack(1, viewer.packets[0].ssrc, [0, 5, 15, 99, told]))
+    await until(lambda: None if viewer.repeated == 5 else f"{viewer.repeated} of 5 repeated")
+    assert len(viewer.sealed) == told + 1 and {len(each) for each in viewer.sealed.values()} == {1}
 
 
 async def test_one_viewer_cannot_ask_for_more_repeats_than_a_loss_can_need(call: Call) -> None:
