@@ -187,13 +187,16 @@ class Source:
         return self.gaps.lacks(self.index_of(seq))
 
     def second(self) -> None:
-        """Every second: packets older than that are let go of, and viewers told how long to wait for late ones."""
+        """Every second: packets older than that are let go of; on a line that loses, keyframes become rare and viewers are
+        told how long to wait for late packets.
+        """
         self._cache.forget(self.gaps.highest or 0)
         if self.is_video:
             missed, expected = self.gaps.missed - self._judged[0], self.expected - self._judged[1]
             self._judged = self.gaps.missed, self.expected
             wait_ms = self._patience.second(missed, expected, self.gaps.late_ns)
             self.gaps.late_ns = 0
+            self.keyframes.lossy = wait_ms > 0
             for sink in self._sinks:
                 sink.wait(wait_ms)
 

@@ -1,6 +1,6 @@
 """Keyframes: one request for many wishes, and one every two seconds of a recording."""
 
-from media.keyframes import COALESCE_NS, JOINED_NS, RECORDING_NS, KeyframeRequests
+from media.keyframes import COALESCE_NS, JOINED_NS, LOSSY_NS, RECORDING_NS, KeyframeRequests
 
 S = 1_000_000_000
 
@@ -45,6 +45,17 @@ def test_a_recorded_source_is_asked_two_seconds_after_its_last_keyframe() -> Non
     assert requests.due(S + RECORDING_NS)
     requests.seen(S + RECORDING_NS + 1)
     assert not requests.due(S + 2 * RECORDING_NS)
+
+
+def test_where_packets_are_lost_a_recording_is_content_with_fewer_and_a_viewer_is_not() -> None:
+    requests = KeyframeRequests(0, recorded=True)
+    requests.lossy = True
+    requests.seen(S)
+    assert not requests.due(S + LOSSY_NS - 1)
+    assert requests.due(S + LOSSY_NS)
+    requests.seen(S + LOSSY_NS + 1)
+    requests.wish(2 * S + LOSSY_NS)
+    assert requests.due(2 * S + LOSSY_NS)
 
 
 def test_a_source_that_never_answers_is_not_asked_for_ever_on_a_viewers_behalf() -> None:
