@@ -4,8 +4,7 @@ Theory of operation. Nothing here is in a packet's way. A source notes the index
 nothing else; once a second every watched camera that is due is put in a line, those longest unseen first. The sandbox
 reads one picture at a time in a thread of its own, and only when it has answered is the next keyframe put together from
 the packets that its source keeps for a second anyway. Who was not served within the second is first in the next one. No
-keyframe is asked for: a recorded camera sends one every two seconds
-(eight where packets are lost).
+keyframe is asked for: a recorded camera sends one every two seconds (eight where packets are lost).
 
 A stranger whose picture kills the sandbox costs the others a pause. Its own camera is left alone for a minute, and
 twice as long each time.

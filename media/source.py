@@ -187,8 +187,8 @@ class Source:
         return self.gaps.lacks(self.index_of(seq))
 
     def second(self) -> None:
-        """Every second: packets older than that are let go of; on a line that loses, keyframes become rare and viewers are
-        told how long to wait for late packets.
+        """Every second: old packets are let go of; on a line that loses, keyframes become rare and viewers are told how
+        long to wait for late packets.
         """
         self._cache.forget(self.gaps.highest or 0)
         if self.is_video:

@@ -1,7 +1,7 @@
 /**
  * One peer connection that keeps itself alive, publishing or subscribing.
  *
- *   idle ─start→ connecting ─connected→ up ─nothing moves for 2 s, or another network→ stalled
+ *   idle ─start→ connecting ─connected→ up ─nothing moves for 1.5 s, or another network→ stalled
  *   stalled ─it moves again→ up · ─new addresses on the same keys help→ up · ─they do not within 3 s→ connecting …  ─stop→ idle
  *
  * New addresses (an ICE restart, RFC 8445 §9) cost nothing: the recording goes on in the same epoch. A new connection begins a
@@ -14,8 +14,9 @@ import { LineLost, Refusal, type RecordSocket } from '../socket'
 
 export type LinkState = 'idle' | 'connecting' | 'up' | 'stalled'
 
-// Twice the time in which a healthy link always moves (feedback each 50 ms, sound each 20 ms), and still within patience.
-const STALL_MS = 2000
+// Long against what a healthy link always has (feedback each 100 ms, sound each 20 ms); new addresses cost nothing if it
+// was only a pause, and pictures are there again within three seconds if the old address is gone.
+const STALL_MS = 1500
 const DOUBT_MS = 1000
 const TICK_MS = 500
 const CONNECT_WITHIN_MS = 8000
