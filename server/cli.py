@@ -101,14 +101,16 @@ def migrate() -> None:
 
 @app.command()
 def verify(
-    package: Path,
+    file: Path,
     json: Annotated[bool, typer.Option(help="The verdict as JSON.")] = False,
-    trust: Annotated[Path | None, typer.Option(help="Anchors to trust (PEM) instead of those in the package.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="The office's published certificates (its /api/trust.json); a sheet needs them.")
+    ] = None,
 ) -> None:
-    """Verify an exported package, offline, without the server that made it."""
+    """Verify an exported package or a sheet, offline, without the server that made it."""
     from server.verify import verify_file
 
-    raise SystemExit(verify_file(package, as_json=json, trust=trust))
+    raise SystemExit(verify_file(file, as_json=json, trust=trust))
 
 
 @app.command()

@@ -23,7 +23,7 @@ from signing.means import Means
 from signing.report import Report, Role, from_json
 from signing.store import Revision, SignatureState
 from signing.timestamp import QUERY_TYPE, REPLY_TYPE, InternalTimeStampAuthority
-from signing.trust import to_pem, trust_bundle
+from signing.trust import to_json, to_pem, trust_bundle
 
 ResourceOf = Callable[[str], Awaitable[Resource]]
 """The record as access sees it: its office, its people. Raises `Problem("S404")` where there is none."""
@@ -156,6 +156,14 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
             "Certificates a verifier needs",
             gives=("application/x-pem-file",),
         ),
+        Route(
+            "GET",
+            "/api/trust.json",
+            api.trust_bundle,
+            "public",
+            "The same with their uses, for `verify --trust`",
+            gives=("application/json",),
+        ),
     ]
     if isinstance(means.stamps, InternalTimeStampAuthority):
         found.append(
@@ -238,6 +246,9 @@ class _Api:
     async def trust(self, _call: Call) -> web.Response:
         text = to_pem(await trust_bundle(self._means))
         return web.Response(body=text.encode(), content_type="application/x-pem-file")
+
+    async def trust_bundle(self, _call: Call) -> web.Response:
+        return web.Response(body=to_json(await trust_bundle(self._means)), content_type="application/json")
 
     async def stamp(self, call: Call) -> web.Response:
         """RFC 3161 3.4."""

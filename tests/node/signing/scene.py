@@ -38,6 +38,7 @@ LEAD = Actor("staff", id="stf_1", name="周岚", office="990101", roles=frozense
 ASSIST = Actor("staff", id="stf_2", name="李𬍛", office="990101", roles=frozenset({"officer"}))
 EVERYBODY = ((APPLICANT, "applicant"), (LEAD, "lead"), (ASSIST, "assist"))
 MANIFEST = b'{"epochs":[]}'
+REMARK = "后厨照片偏暗"
 
 
 def drawn(seed: int = 0) -> bytes:
@@ -60,6 +61,7 @@ class Browser:
     actor: Actor
     role: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    record: str = RECORD
 
     @property
     def spki(self) -> bytes:
@@ -82,7 +84,7 @@ class Browser:
         assert self.spki in ready.certificate
 
     async def prepare(self, ceremony: Ceremony, remark: str = "") -> Ready:
-        return await ceremony.prepare(self.actor, RECORD, self.role, self.spki, drawn(), remark)
+        return await ceremony.prepare(self.actor, self.record, self.role, self.spki, drawn(), remark)
 
     async def sign(self, ceremony: Ceremony, remark: str = "") -> str:
         ready = await self.prepare(ceremony, remark)
@@ -131,20 +133,20 @@ class Scene:
 
     async def everybody_signs(self) -> None:
         for actor, role in EVERYBODY:
-            await Browser(actor, role).sign(self.ceremony, "后厨照片偏暗" if role == "applicant" else "")
+            await Browser(actor, role).sign(self.ceremony, REMARK if role == "applicant" else "")
 
-    async def seal(self) -> bytes:
-        await seal(self.means, RECORD)
-        return await self.pdf()
+    async def seal(self, record: str = RECORD) -> bytes:
+        await seal(self.means, record)
+        return await self.pdf(record)
 
-    async def current(self) -> store.Revision:
+    async def current(self, record: str = RECORD) -> store.Revision:
         async with self.means.db.read() as conn:
-            found = await store.current(conn, RECORD)
+            found = await store.current(conn, record)
         assert found is not None
         return found
 
-    async def pdf(self) -> bytes:
-        return await self.means.objects.get((await self.current()).object, RECORD_KEY)
+    async def pdf(self, record: str = RECORD) -> bytes:
+        return await self.means.objects.get((await self.current(record)).object, RECORD_KEY)
 
     async def states(self) -> dict[str, str]:
         async with self.means.db.read() as conn:
