@@ -58,7 +58,7 @@ def _page(fonts: FontSet, size: tuple[float, float], compose: Callable[[Typesett
     with SETTING:
         ts = Typesetter(fonts)
         compose(ts)
-        ts.register()
+        ts.register(ascii=False)
         draw = compose(ts)
         out = io.BytesIO()
         canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1)

@@ -127,9 +127,9 @@ class Scene:
         means = Means(**{**parts, **others})
         return cls(means, Ceremony(means), told)
 
-    async def issue(self, made: Report | None = None) -> store.Revision:
+    async def issue(self, made: Report | None = None, small: dict[str, bytes] | None = None) -> store.Revision:
         made = made or report(items=2, photos=1)
-        return await issue(self.means, Composed(made, thumbnails(len(made.photos)), MANIFEST))
+        return await issue(self.means, Composed(made, small or thumbnails(len(made.photos)), MANIFEST))
 
     async def everybody_signs(self) -> None:
         for actor, role in EVERYBODY:
