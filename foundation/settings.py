@@ -87,6 +87,19 @@ class Settings(BaseSettings):
         description="Folders on other disks, as a JSON list, where recordings go on when that one is full or fails. "
         "Media worker and packager of a host must be told the same.",
     )
+    tsa_urls: tuple[str, ...] = Field(
+        (),
+        description="RFC 3161 time stamp services, as a JSON list; the next is asked when one does not answer. "
+        "Empty: the installation's own.",
+    )
+    tsa_certificates: Path | None = Field(
+        None, description="PEM certificates of those services: stamps of others are not believed."
+    )
+    time_servers: tuple[str, ...] = Field(
+        (),
+        description="NTP servers, as a JSON list, that must confirm the clock before the installation's own service "
+        "gives a time stamp. Empty: the clock is believed.",
+    )
     font_dir: Path | None = Field(
         None,
         description="Folder of the fonts that sheets are printed with, looked at before all others. "
@@ -105,6 +118,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key go together")
         if bool(self.turn_urls) != (self.turn_secret is not None):
             raise ValueError("turn_urls and turn_secret go together")
+        if bool(self.tsa_urls) != (self.tsa_certificates is not None):
+            raise ValueError("tsa_urls and tsa_certificates go together")
         if not all(url.startswith(("turn:", "turns:")) for url in self.turn_urls):
             raise ValueError("turn_urls begin with turn: or turns:")
         if self.base_url and not self.base_url.startswith(("https://", "http://")):

@@ -9,6 +9,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.x509 import load_pem_x509_certificates
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from office import store as office
@@ -21,10 +22,11 @@ from server.records import Kinds, act_within
 from signaling.room import OnEffect
 from signing.authority import InternalAuthority
 from signing.certificates import der
+from signing.clockguard import ClockGuard
 from signing.fonts import open_fonts
-from signing.keys import KeyStore
+from signing.keys import KeyStore, ServerKeys
 from signing.means import Means, SigningEvent
-from signing.timestamp import InternalTimeStampAuthority
+from signing.timestamp import HttpTimeStampAuthority, InternalTimeStampAuthority, TimeStampAuthority
 
 # What signing says, by the end of its tag, as the command that the record's procedure knows.
 COMMANDS = {
@@ -50,18 +52,30 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
             if row is not None and row.call is None:
                 await seal_recording(conn, record, now, at_once=True)
 
+    stamps, stamp_certificates = await _time_stamps(parts, server)
     return Means(
         db=parts.db,
         objects=parts.objects,
         record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
         keys=keys,
         authority=InternalAuthority(server, parts.clock, responder(parts.settings.base_url)),
-        stamps=InternalTimeStampAuthority(server.tsa, parts.clock),
-        stamp_certificates=(der(server.tsa.certificate),),
+        stamps=stamps,
+        stamp_certificates=stamp_certificates,
         fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),
         clock=parts.clock,
         on_event=on_event,
     )
+
+
+async def _time_stamps(parts: Parts, keys: ServerKeys) -> tuple[TimeStampAuthority, tuple[bytes, ...]]:
+    """The service in use, and the certificates that verdicts believe: our own stays among them, for what it stamped."""
+    own, settings = der(keys.tsa.certificate), parts.settings
+    if settings.tsa_certificates is None:
+        guard = ClockGuard(settings.time_servers, parts.clock) if settings.time_servers else None
+        return InternalTimeStampAuthority(keys.tsa, parts.clock, guard), (own,)
+    pem = await asyncio.to_thread(settings.tsa_certificates.read_bytes)
+    foreign = tuple(der(one) for one in load_pem_x509_certificates(pem))
+    return HttpTimeStampAuthority(settings.tsa_urls, foreign), (own, *foreign)
 
 
 def responder(base_url: str) -> str | None:

@@ -256,7 +256,7 @@ class _Api:
             raise Problem("S415")
         stamps = self._means.stamps
         assert isinstance(stamps, InternalTimeStampAuthority), "the route is there only for our own service"
-        return web.Response(body=stamps.reply(await call.read_raw()), content_type=REPLY_TYPE)
+        return web.Response(body=await stamps.answer(await call.read_raw()), content_type=REPLY_TYPE)
 
     async def ocsp(self, call: Call) -> web.Response:
         """RFC 6960 A.1."""

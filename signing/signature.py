@@ -42,8 +42,8 @@ from signing.timestamp import Stamper, TimeStampAuthority
 # The library asks for the local zone with each signature; the first answer reads files, so it is fetched at import.
 tzlocal.get_localzone()
 
-# Hex digits kept free for the CMS: ours takes about 7,500; a foreign token with its chain adds up to 7,000.
-RESERVED = 18_000
+# Hex digits of a CMS without its time stamp, kept free: about 5,000, and names of the greatest length add 2,500.
+CMS_DIGITS = 8_000
 ARCHIVE_FIELD = "Archive"
 
 
@@ -109,10 +109,12 @@ async def prepare(
     role: str,
     reason: str,
     now: datetime,
+    token_digits: int,
     appearance: bytes | None = None,
     certify: bool = False,
 ) -> tuple[bytes, Prepared]:
-    """The PDF with everything of the signature but its value. `appearance` is a one-page PDF as large as the field."""
+    """The PDF with everything of the signature but its value. `appearance` is a one-page PDF as large as the field,
+    `token_digits` the room for the time stamp (`TimeStampAuthority.token_digits`)."""
     signer = _signer(chain, bytes(72))
     meta = PdfSignatureMetadata(
         field_name=field,
@@ -127,7 +129,7 @@ async def prepare(
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     session = PdfSigner(meta, signer, stamp_style=style).init_signing_session(writer, existing_fields_only=True)
     session.system_time = now
-    document = session.prepare_tbs_document(validation_info=None, bytes_reserved=RESERVED)
+    document = session.prepare_tbs_document(validation_info=None, bytes_reserved=CMS_DIGITS + token_digits)
     digest, out = document.digest_tbs_document(chunk_size=DEFAULT_CHUNK_SIZE)
     # A role is named by a URI: RFC 5755 4.4.5.
     uri = asn1_x509.GeneralName("uniform_resource_identifier", f"urn:yuankan:role:{role}")
@@ -210,6 +212,7 @@ async def sign_with(
         role=role,
         reason=reason,
         now=now,
+        token_digits=stamps.token_digits,
         appearance=appearance,
         certify=certify,
     )
@@ -239,6 +242,6 @@ async def archive_stamp(pdf: bytes, stamps: TimeStampAuthority, field: str = ARC
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     out = io.BytesIO()
     await PdfTimeStamper(Stamper(stamps), field_name=field).async_timestamp_pdf(
-        writer, "sha256", validation_context=None, bytes_reserved=RESERVED, output=out
+        writer, "sha256", validation_context=None, bytes_reserved=2_000 + stamps.token_digits, output=out
     )
     return out.getvalue()

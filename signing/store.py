@@ -86,6 +86,8 @@ signature_leases = Table(
     Column("remark", Text, nullable=False),
     Column("object", String(200)),
     Column("prepared", LargeBinary),
+    # Set when the signature is here and only its time stamp is missing: the lease then lasts until that can be had.
+    Column("signature", LargeBinary),
     # Set when the signature stands: a repeated answer of the browser gets the same result.
     Column("result_sha256", String(64)),
     Column("created_at", UtcTime, nullable=False),
@@ -136,6 +138,7 @@ class Lease(msgspec.Struct, frozen=True):
     remark: str
     object: str | None
     prepared: bytes | None
+    signature: bytes | None
     result_sha256: str | None
     created_at: datetime
 

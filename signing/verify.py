@@ -92,6 +92,8 @@ class _File:
         reasons += self._missing(report, people)
         if report.authority == "internal":
             reasons.append(reason("V21"))
+        if report.time_service == "internal":
+            reasons.append(reason("V23"))
         return whole(verdicts, reasons, record=report.record, case_number=report.case_number, sha256=self.sha256)
 
     def _split(self) -> tuple[EmbeddedPdfSignature | None, list[EmbeddedPdfSignature]]:

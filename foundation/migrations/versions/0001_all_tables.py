@@ -287,6 +287,7 @@ def upgrade() -> None:
     sa.Column('remark', sa.Text(), nullable=False),
     sa.Column('object', sa.String(length=200), nullable=True),
     sa.Column('prepared', sa.LargeBinary(), nullable=True),
+    sa.Column('signature', sa.LargeBinary(), nullable=True),
     sa.Column('result_sha256', sa.String(length=64), nullable=True),
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_signature_leases')),

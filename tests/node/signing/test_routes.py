@@ -18,6 +18,7 @@ from foundation.http import build_app
 from signing.ceremony import Ready
 from signing.routes import routes
 from signing.timestamp import HttpTimeStampAuthority
+from signing.trust import from_json, trust_bundle
 from signing.verify import verify_pdf
 from tests.node.signing.scene import APPLICANT, ASSIST, EVERYBODY, LEAD, RECORD, Browser, Scene, drawn
 from tests.support.http import Serve, Served
@@ -138,11 +139,14 @@ async def test_the_trust_page_gives_every_anchor_to_anybody(scene: Scene, served
     keys = await scene.means.keys.server_keys()
     assert certificates[0] == keys.root.certificate
     assert keys.tsa.certificate in certificates
+    async with site.session.get("/api/trust.json") as response:
+        given, own = from_json(await response.read()), await trust_bundle(scene.means)
+    assert (given.roots, given.stamps, given.systems) == (own.roots, own.stamps, own.systems)
 
 
-async def test_the_time_stamp_service_answers_over_http(served: Open) -> None:
+async def test_the_time_stamp_service_answers_over_http(scene: Scene, served: Open) -> None:
     site = await served()
-    token = await HttpTimeStampAuthority([f"{site.url}/tsa"]).stamp(bytes(32))
+    token = await HttpTimeStampAuthority([f"{site.url}/tsa"], scene.means.stamp_certificates).stamp(bytes(32))
     assert cms.ContentInfo.load(token)["content_type"].native == "signed_data"
     async with site.session.post("/tsa", data=b"x", headers={"Content-Type": "text/plain"}) as response:
         assert response.status == 415

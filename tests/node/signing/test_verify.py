@@ -31,7 +31,7 @@ def test_a_good_file_says_who_signed_when_in_which_role_and_how_identified(finis
         ("assist", "李𬍛"),
     ]
     assert all(one.at is not None and abs(one.at - finished.at) < timedelta(minutes=5) for one in verdict.signatures)
-    assert verdict.codes() == {"V21"}
+    assert verdict.codes() == {"V21", "V23"}
     assert verdict.case_number == "松汀勘〔2025〕001732号"
 
 

@@ -604,7 +604,7 @@ export interface Refusal {
   reason: string
 }
 
-/** The whole sheet. `verify_url` goes into the QR code; `authority` says which kind of certificates sign it. */
+/** The whole sheet. `verify_url` goes into the QR code; `authority` and `time_service` say which     kind of certificates sign it and whose time stamps prove when. */
 export interface Report {
   version: number
   record: string
@@ -632,6 +632,7 @@ export interface Report {
   issued_at: string
   verify_url: string
   authority: "internal" | "licensed"
+  time_service: "external" | "internal"
   draft: boolean
 }
 
