@@ -3,6 +3,7 @@
  * judges the file of that hash which it keeps itself, so a verdict about this file is one about those very bytes.
  */
 import { api, ApiProblem, at } from '../shared/api'
+import { formatStamp } from '../shared/format'
 import { defineText } from '../shared/i18n'
 import { sha256Hex } from '../shared/media/photo'
 import en from '../shared/messages/en/verify'
@@ -28,7 +29,8 @@ function box(state: 'pass' | 'fail', title: string): HTMLElement {
   return made
 }
 
-const when = (moment: string | null): string => (moment ? new Date(moment).toLocaleString() : '')
+const role = (name: string): string => (`role.${name}` in zh ? t(`role.${name}` as keyof typeof zh) : name)
+const when = (moment: string | null): string => (moment ? formatStamp(moment) : '')
 
 function show(verdict: PdfVerdict): void {
   const good = verdict.state === 'pass'
@@ -36,7 +38,7 @@ function show(verdict: PdfVerdict): void {
   for (const reason of verdict.reasons) line(made, `${reason.zh} ${reason.en}`)
   const list = line(made, '', 'ul')
   for (const one of verdict.signatures) {
-    const item = line(list, `${one.state === 'pass' ? '✓' : '✗'} ${one.name} ${when(one.at)}`, 'li')
+    const item = line(list, `${one.state === 'pass' ? '✓' : '✗'} ${role(one.role)} ${one.name} ${when(one.at)}`, 'li')
     if (one.identity) line(item, t('identity', { how: one.identity }))
     if (one.said) line(item, t('said', { words: one.said }))
     for (const reason of one.reasons) line(item, `${reason.zh} ${reason.en}`)

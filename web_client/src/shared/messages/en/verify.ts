@@ -9,4 +9,11 @@ export default {
   'said': 'Said when signing: {words}',
   'paper': 'Number {number} on the paper, sealed by {office} on {at}. The hash of its original:',
   'call': 'Telephone: {phone}',
+  'role.system': 'System',
+  'role.applicant': 'Applicant',
+  'role.lead': 'Lead officer',
+  'role.assist': 'Assisting officer',
+  'role.expert': 'Expert',
+  'role.witness': 'Witness',
+  'role.seal': 'Office seal',
 }

@@ -9,4 +9,11 @@ export default {
   'said': '签名时写明：{words}',
   'paper': '纸上的编号{number}，{office}于{at}封存。原件的校验值如下。',
   'call': '电话：{phone}',
+  'role.system': '系统签发',
+  'role.applicant': '申请人',
+  'role.lead': '主勘人员',
+  'role.assist': '协勘人员',
+  'role.expert': '专家',
+  'role.witness': '见证人',
+  'role.seal': '机关印章',
 }
