@@ -87,6 +87,14 @@ class Settings(BaseSettings):
         description="Folders on other disks, as a JSON list, where recordings go on when that one is full or fails. "
         "Media worker and packager of a host must be told the same.",
     )
+    seal_keys: dict[str, str] = Field(
+        {},
+        description="Seals of offices whose key is not made here, as JSON from office code to address: "
+        "`pkcs12:///file`, `pkcs11:token=…;object=…?module-path=…` or `csc+https://host/path?credential=…`.",
+    )
+    seal_secrets: dict[str, SecretStr] = Field(
+        {}, description="Their passwords, PINs or access tokens (a PIN after a blank), as JSON from office code."
+    )
     tsa_urls: tuple[str, ...] = Field(
         (),
         description="RFC 3161 time stamp services, as a JSON list; the next is asked when one does not answer. "
@@ -172,7 +180,7 @@ def document() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == "" or default == ():
+    if default in (None, "", (), {}):
         return ""
     if isinstance(default, tuple):
         return f"`{json.dumps(default)}`"

@@ -19,6 +19,7 @@ from recordings.store import RecordKeys
 from server.assembly import Parts
 from server.effects import seal_recording
 from server.records import Kinds, act_within
+from server.supervise import CannotStart
 from signaling.room import OnEffect
 from signing.authority import InternalAuthority
 from signing.certificates import der
@@ -26,6 +27,7 @@ from signing.clockguard import ClockGuard
 from signing.fonts import open_fonts
 from signing.keys import KeyStore, ServerKeys
 from signing.means import Means, SigningEvent
+from signing.signers import KeyUnusable, Signer, open_signer
 from signing.timestamp import HttpTimeStampAuthority, InternalTimeStampAuthority, TimeStampAuthority
 
 # What signing says, by the end of its tag, as the command that the record's procedure knows.
@@ -53,6 +55,12 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
                 await seal_recording(conn, record, now, at_once=True)
 
     stamps, stamp_certificates = await _time_stamps(parts, server)
+    try:
+        seals = {code: await _seal(parts, code) for code in parts.settings.seal_keys}
+    except KeyUnusable as error:
+        raise CannotStart(f"Seal key: {error}") from None
+    for code, seal in seals.items():
+        await keys.remember_seal(code, seal.chain[0])
     return Means(
         db=parts.db,
         objects=parts.objects,
@@ -64,7 +72,13 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
         fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),
         clock=parts.clock,
         on_event=on_event,
+        seals=seals,
     )
+
+
+async def _seal(parts: Parts, code: str) -> Signer:
+    secret = parts.settings.seal_secrets.get(code)
+    return await open_signer(parts.settings.seal_keys[code], secret.get_secret_value() if secret else "")
 
 
 async def _time_stamps(parts: Parts, keys: ServerKeys) -> tuple[TimeStampAuthority, tuple[bytes, ...]]:

@@ -65,5 +65,5 @@ def handlers(means: Means, compose: ReportComposer) -> Mapping[str, Handler]:
 
 
 def _later(problem: Problem) -> Exception:
-    """Without a time stamp nothing is done weaker, only later."""
-    return NotYet(problem.code, STAMP_PAUSE_S) if problem.code in NO_TIME else problem
+    """Without a time stamp or the seal's key nothing is done weaker, only later."""
+    return NotYet(problem.code, STAMP_PAUSE_S) if problem.code in {*NO_TIME, "G13"} else problem

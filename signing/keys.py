@@ -6,13 +6,14 @@ A person's signing key is never made, held or seen by the server.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
@@ -31,11 +32,18 @@ _WRAPPED_BYTES = 45  # foundation.keyring.Keyring.wrap
 
 @dataclass(frozen=True)
 class ServerKey:
-    """A certificate with its private key, in memory only."""
+    """A certificate with its private key, in memory only; signs as a `Signer`."""
 
     name: str
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        return (der(self.certificate),)
+
+    async def sign(self, data: bytes) -> bytes:
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,16 @@ class KeyStore:
 
             self._seals[office_code] = await self._key(f"seal:{office_code}", make)
         return self._seals[office_code]
+
+    async def remember_seal(self, office_code: str, certificate: bytes) -> None:
+        """Note the certificate of a seal whose key lies elsewhere: what it sealed outlives it."""
+        name = f"seal:{office_code}:{hashlib.sha256(certificate).hexdigest()[:32]}"
+        row = {"name": name, "certificate": certificate, "sealed_key": b"", "created_at": self._clock.now()}
+        try:
+            async with self._db.begin() as conn:
+                await conn.execute(signing_keys.insert().values(row))
+        except IntegrityError:
+            pass  # known
 
     async def seal_certificates(self) -> list[bytes]:
         """DER certificates of every office's seal made so far, by office code."""

@@ -174,8 +174,11 @@ class _File:
         )
 
     async def _cryptography(self, signature: EmbeddedPdfSignature, moment: datetime) -> list[Reason]:
+        own = signature.signer_cert
+        # The seal of an authority elsewhere is believed as the time stamps are: because it is pinned.
+        pinned = [own] if signature.field_name == SEAL_FIELD and own.dump() in self.trust.seals else []
         context = ValidationContext(
-            trust_roots=self.roots,
+            trust_roots=[*self.roots, *pinned],
             moment=moment,
             allow_fetching=False,
             revocation_mode="require",
@@ -188,7 +191,7 @@ class _File:
         reasons = []
         if not (status.intact and status.valid):
             reasons += [reason("V05"), reason("V22")]
-        elif not status.trusted:
+        elif not (status.trusted and own.not_valid_before <= moment <= own.not_valid_after):
             reasons.append(reason("V07"))
         stamp = status.timestamp_validity
         if stamp is None or not (stamp.valid and stamp.intact and stamp.trusted):

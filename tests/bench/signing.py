@@ -38,7 +38,8 @@ from tests.unit.signing.samples import report
 
 RUNS = 5
 ITEMS, PHOTOS = 60, 20
-FILE_BYTES = 3_500_000
+# Noise of this size is a JPEG of 175 kB, and twenty of them make a sheet of 3.5 MB.
+SIDES = (508, 381)
 AT_ONCE = 50
 REPORTS = 16
 T = TypeVar("T")
@@ -98,18 +99,12 @@ def photograph(seed: int) -> bytes:
 
 
 def filled(made: Report) -> dict[str, bytes]:
-    """Pictures so large that the sheet comes to `FILE_BYTES`."""
-    each = FILE_BYTES // PHOTOS
+    """Pictures so large that the sheet comes to 3.5 MB."""
     found = {}
     for number, photo in enumerate(made.photos):
-        side = 40
-        while True:
-            image = Image.frombytes("RGB", (side * 4, side * 3), random.Random(number).randbytes(side * side * 36))
-            out = io.BytesIO()
-            image.save(out, "JPEG", quality=90)
-            if out.tell() >= each:
-                break
-            side += 8
+        image = Image.frombytes("RGB", SIDES, random.Random(number).randbytes(SIDES[0] * SIDES[1] * 3))
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=90)
         found[photo.id] = out.getvalue()
     return found
 
