@@ -138,6 +138,14 @@ def password(account: str) -> None:
 
 
 @app.command()
+def rotate(kind: Annotated[str, typer.Argument(help="event_ca, tsa or system")]) -> None:
+    """Make a new key for certificates, time stamps or certification; what the old one signed stays believed."""
+    from server.accounts import rotate_key
+
+    run_once(rotate_key(kind))
+
+
+@app.command()
 def version() -> None:
     """Say which version this is."""
     from server import VERSION

@@ -30,6 +30,8 @@ from signing.means import Means, SigningEvent
 from signing.signers import KeyUnusable, Signer, open_signer
 from signing.timestamp import HttpTimeStampAuthority, InternalTimeStampAuthority, TimeStampAuthority
 
+# Whom the installation's certificates name.
+ORGANISATION = "远勘"
 # What signing says, by the end of its tag, as the command that the record's procedure knows.
 COMMANDS = {
     "report:built": ReportBuilt,
@@ -39,9 +41,9 @@ COMMANDS = {
 }
 
 
-async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organisation: str = "远勘") -> Means:
+async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Means:
     """Keys are made on first use and are the same for every process of the installation."""
-    keys = KeyStore(parts.db, parts.keyring, parts.clock, organisation)
+    keys = KeyStore(parts.db, parts.keyring, parts.clock, ORGANISATION)
     server = await keys.server_keys()
 
     async def on_event(conn: AsyncConnection, record: str, event: SigningEvent) -> None:
@@ -54,7 +56,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
             if row is not None and row.call is None:
                 await seal_recording(conn, record, now, at_once=True)
 
-    stamps, stamp_certificates = await _time_stamps(parts, server)
+    stamps, stamp_certificates = await _time_stamps(parts, server, await keys.certificates("tsa"))
     try:
         seals = {code: await _seal(parts, code) for code in parts.settings.seal_keys}
     except KeyUnusable as error:
@@ -81,15 +83,17 @@ async def _seal(parts: Parts, code: str) -> Signer:
     return await open_signer(parts.settings.seal_keys[code], secret.get_secret_value() if secret else "")
 
 
-async def _time_stamps(parts: Parts, keys: ServerKeys) -> tuple[TimeStampAuthority, tuple[bytes, ...]]:
-    """The service in use, and the certificates that verdicts believe: our own stays among them, for what it stamped."""
-    own, settings = der(keys.tsa.certificate), parts.settings
+async def _time_stamps(
+    parts: Parts, keys: ServerKeys, own: list[bytes]
+) -> tuple[TimeStampAuthority, tuple[bytes, ...]]:
+    """The service in use, and the certificates that verdicts believe: our own always, for what they stamped."""
+    settings = parts.settings
     if settings.tsa_certificates is None:
         guard = ClockGuard(settings.time_servers, parts.clock) if settings.time_servers else None
-        return InternalTimeStampAuthority(keys.tsa, parts.clock, guard), (own,)
+        return InternalTimeStampAuthority(keys.tsa, parts.clock, guard), tuple(own)
     pem = await asyncio.to_thread(settings.tsa_certificates.read_bytes)
     foreign = tuple(der(one) for one in load_pem_x509_certificates(pem))
-    return HttpTimeStampAuthority(settings.tsa_urls, foreign), (own, *foreign)
+    return HttpTimeStampAuthority(settings.tsa_urls, foreign), (*own, *foreign)
 
 
 def responder(base_url: str) -> str | None:

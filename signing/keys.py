@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from foundation.clock import Clock
@@ -28,6 +28,11 @@ from signing.store import signing_keys
 
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2.1
 _WRAPPED_BYTES = 45  # foundation.keyring.Keyring.wrap
+
+
+# Kinds whose key may be replaced while the root stays.
+ROTATED = ("event_ca", "tsa", "system")
+_TITLES = {"event_ca": "事件证书签发", "ocsp": "证书状态查询", "tsa": "时间证明", "system": "勘验单签发"}
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,38 @@ class KeyStore:
     async def server_keys(self) -> ServerKeys:
         if self._keys is None:
             root = await self._key("root", self._make_root)
-            event_ca = await self._key("event_ca", self._issued(root, "event_ca", "事件证书签发"))
+            event_ca = await self._newest("event_ca", root)
             self._keys = ServerKeys(
                 root=root,
                 event_ca=event_ca,
-                ocsp=await self._key("ocsp", self._issued(event_ca, "ocsp", "证书状态查询")),
-                tsa=await self._key("tsa", self._issued(root, "tsa", "时间证明")),
-                system=await self._key("system", self._issued(root, "system", "勘验单签发")),
+                # A responder answers for the authority that made it, so it changes with it.
+                ocsp=await self._server_key(event_ca.name.replace("event_ca", "ocsp"), event_ca),
+                tsa=await self._newest("tsa", root),
+                system=await self._newest("system", root),
             )
         return self._keys
+
+    async def rotate(self, kind: str) -> bytes:
+        """A new key for `kind` (event_ca, tsa, system), in use from each process's next start; gives its certificate.
+
+        What the older ones signed stays believed: `certificates` has all of them. ValueError for another kind.
+        """
+        if kind not in ROTATED:
+            raise ValueError(kind)
+        root = (await self.server_keys()).root
+        number = len(await self.certificates(kind)) + 1
+        self._keys = None
+        return der((await self._server_key(f"{kind}#{number:03d}", root)).certificate)
+
+    async def certificates(self, kind: str) -> list[bytes]:
+        """DER certificates of every key of this kind that was ever in use, the oldest first."""
+        async with self._db.read() as conn:
+            return [bytes(row.certificate) for row in await conn.execute(_of_kind(kind))]
+
+    async def _newest(self, kind: str, issuer: ServerKey) -> ServerKey:
+        async with self._db.read() as conn:
+            names = [row.name for row in await conn.execute(_of_kind(kind))]
+        return await self._server_key(names[-1] if names else kind, issuer)
 
     async def seal(self, office_code: str, office_name: str) -> ServerKey:
         """The seal of an office; its certificate carries the office's name and code."""
@@ -111,14 +139,15 @@ class KeyStore:
     def _make_root(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         return root_certificate(subject("远程视频勘验根证书", organisation=self._organisation), key, self._clock.now())
 
-    def _issued(
-        self, issuer: ServerKey, kind: str, title: str
-    ) -> Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]:
-        def make(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-            name = subject(title, organisation=self._organisation)
-            return server_certificate(kind, name, key.public_key(), issuer.certificate, issuer.key, self._clock.now())
+    async def _server_key(self, name: str, issuer: ServerKey) -> ServerKey:
+        """Named by its kind, and by a number from the second one on; so is its subject, which verifiers tell it by."""
+        kind, _, number = name.partition("#")
 
-        return make
+        def make(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+            called = subject(f"{_TITLES[kind]} {int(number or 1)}", organisation=self._organisation)
+            return server_certificate(kind, called, key.public_key(), issuer.certificate, issuer.key, self._clock.now())
+
+        return await self._key(name, make)
 
     async def _key(self, name: str, make: Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]) -> ServerKey:
         found = await self._load(name)
@@ -159,3 +188,9 @@ class KeyStore:
         key = serialization.load_der_private_key(plain, None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return ServerKey(name, x509.load_der_x509_certificate(row.certificate), key)
+
+
+def _of_kind(kind: str) -> Select[tuple[str, bytes]]:
+    """Rows of a kind, the oldest first: `tsa`, then `tsa#002` and so on."""
+    name = signing_keys.c.name
+    return select(name, signing_keys.c.certificate).where((name == kind) | name.like(f"{kind}#%")).order_by(name)

@@ -22,7 +22,6 @@ from foundation.objects import open_store
 from signing import store
 from signing.authority import InternalAuthority
 from signing.ceremony import Ceremony, Ready
-from signing.certificates import der
 from signing.fonts import FontSet
 from signing.issue import issue
 from signing.keys import KeyStore
@@ -119,7 +118,7 @@ class Scene:
             "keys": keys,
             "authority": InternalAuthority(server, clock),
             "stamps": InternalTimeStampAuthority(server.tsa, clock),
-            "stamp_certificates": (der(server.tsa.certificate),),
+            "stamp_certificates": tuple(await keys.certificates("tsa")),
             "fonts": fonts,
             "clock": clock,
             "on_event": on_event,
