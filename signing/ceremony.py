@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from cryptography.x509 import load_der_x509_certificate
+from PIL import Image
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -85,11 +86,10 @@ class Ceremony:
             public_key(spki)
         except (ValueError, TypeError):
             raise Problem("S422", pointer="/public_key") from None
-        if drawn is not None:
-            await asyncio.to_thread(drawn_image, drawn)
+        strokes = await asyncio.to_thread(drawn_image, drawn) if drawn is not None else None
         base, signer, lease = await self._take_lease(actor, record, role, cleaned(remark).strip())
         try:
-            return await self._prepared(base, signer, lease, spki, drawn)
+            return await self._prepared(base, signer, lease, spki, strokes)
         except BaseException:
             await self._release(lease.id)
             raise
@@ -206,7 +206,7 @@ class Ceremony:
         return base, signer, lease
 
     async def _prepared(
-        self, base: Revision, signer: SignatureRow, lease: Lease, spki: bytes, drawn: bytes | None
+        self, base: Revision, signer: SignatureRow, lease: Lease, spki: bytes, strokes: Image.Image | None
     ) -> Ready:
         means = self._means
         key = await means.record_key(lease.record)
@@ -232,7 +232,7 @@ class Ceremony:
                 name=signer.name,
                 role=ROLE_WORDS[signer.role][0],
                 at=now,
-                drawn=drawn,
+                strokes=strokes,
                 remark=lease.remark,
             )
 

@@ -71,8 +71,8 @@ async def one_sheet() -> list[Figure]:
         whole.append(total)
         people += each
         growth += grown
-    pdf, trust = await scene.pdf(), await trust_bundle(scene.means)
-    await scene.means.db.close()
+        pdf, trust = await scene.pdf(), await trust_bundle(scene.means)
+        await scene.means.db.close()
     verified = []
     for _ in range(RUNS):
         took, verdict = await timed(asyncio.to_thread(verify_pdf, pdf, trust, datetime.now(UTC)))

@@ -67,7 +67,7 @@ class Insider:
         chain = [der(key.certificate), der(self.keys.event_ca.certificate)]
         now = self.clock.now()
         look = person_appearance(
-            self.finished.fonts, field_box(pdf, field), name=name, role=role, at=now, drawn=None, remark=""
+            self.finished.fonts, field_box(pdf, field), name=name, role=role, at=now, strokes=None, remark=""
         )
         signed = await sign_with(
             key, chain[1:], pdf, self.stamps, field=field, name=name, role=role, reason="已阅读本单并签名",
