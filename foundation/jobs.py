@@ -2,7 +2,7 @@
 
     queued ──lease──► leased ──handler returns──► done
       ▲                 │ └─handler raises, attempts left─► queued (later)
-      └──lease ends─────┘   └─no attempts left, or GiveUp─► dead
+      └─lease ends, NotYet─┘ └─no attempts left, or GiveUp─► dead
 
 A job runs at least once: its handler must be able to run again after a crash half-way. A lease is renewed while the
 handler runs; a runner that lost its lease (a host that slept) is told by cancelling the handler, and its result is not
@@ -85,6 +85,14 @@ class GiveUp(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class NotYet(Exception):
+    """Raised by a handler that waits for something outside: again after a pause, as often as it takes."""
+
+    def __init__(self, code: str, pause_s: float) -> None:
+        super().__init__(code)
+        self.code, self.pause_s = code, pause_s
 
 
 Progress = Callable[[int], Awaitable[None]]
@@ -312,6 +320,12 @@ class JobRunner:
             return "lost"
         except GiveUp as error:
             return await self._end(job, {"state": "dead", "error": error.code}, "dead")
+        except NotYet as error:
+            _logger.info("waits", code=error.code)
+            later = self._clock.now() + timedelta(seconds=error.pause_s)
+            # What is waited for failed, not the job: the attempt does not count.
+            again = {"state": "queued", "error": error.code, "due_at": later, "attempts": job.attempts - 1}
+            return await self._end(job, again, "waits")
         except Exception as error:
             return await self._failed(job, error)
         finally:

@@ -87,6 +87,27 @@ class Settings(BaseSettings):
         description="Folders on other disks, as a JSON list, where recordings go on when that one is full or fails. "
         "Media worker and packager of a host must be told the same.",
     )
+    seal_keys: dict[str, str] = Field(
+        {},
+        description="Seals of offices whose key is not made here, as JSON from office code to address: "
+        "`pkcs12:///file`, `pkcs11:token=…;object=…?module-path=…` or `csc+https://host/path?credential=…`.",
+    )
+    seal_secrets: dict[str, SecretStr] = Field(
+        {}, description="Their passwords, PINs or access tokens (a PIN after a blank), as JSON from office code."
+    )
+    tsa_urls: tuple[str, ...] = Field(
+        (),
+        description="RFC 3161 time stamp services, as a JSON list; the next is asked when one does not answer. "
+        "Empty: the installation's own.",
+    )
+    tsa_certificates: Path | None = Field(
+        None, description="PEM certificates of those services: stamps of others are not believed."
+    )
+    time_servers: tuple[str, ...] = Field(
+        (),
+        description="NTP servers, as a JSON list, that must confirm the clock before the installation's own service "
+        "gives a time stamp. Empty: the clock is believed.",
+    )
     font_dir: Path | None = Field(
         None,
         description="Folder of the fonts that sheets are printed with, looked at before all others. "
@@ -105,6 +126,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_cert and tls_key go together")
         if bool(self.turn_urls) != (self.turn_secret is not None):
             raise ValueError("turn_urls and turn_secret go together")
+        if bool(self.tsa_urls) != (self.tsa_certificates is not None):
+            raise ValueError("tsa_urls and tsa_certificates go together")
         if not all(url.startswith(("turn:", "turns:")) for url in self.turn_urls):
             raise ValueError("turn_urls begin with turn: or turns:")
         if self.base_url and not self.base_url.startswith(("https://", "http://")):
@@ -157,7 +180,7 @@ def document() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == "" or default == ():
+    if default in (None, "", (), {}):
         return ""
     if isinstance(default, tuple):
         return f"`{json.dumps(default)}`"

@@ -31,7 +31,7 @@ from recordings.package_files import NotAPackage, PackageFiles
 from recordings.package_verdict import PARTS, Finding, PackageVerdict, PartName, finding, moment, verdict
 from signing import trust as signing_trust
 from signing.trust import TrustBundle
-from signing.verdict import PdfVerdict
+from signing.verdict import NOTES, PdfVerdict
 from signing.verify import verify_pdf
 
 AHEAD = timedelta(minutes=5)  # clocks of two machines; a stamp further ahead is not believed
@@ -248,7 +248,7 @@ class _Package:
             part: PartName = "time" if reason.code == "V16" else "report"
             if reason.code in _PDF_UNFINISHED and not sealed:
                 self._say("signatures", "B31")
-            elif reason.code not in ("V20", "V21"):
+            elif reason.code not in NOTES:
                 self.found[part].append(Finding(code=reason.code, zh=reason.zh, en=reason.en, object=name))
         for signature in judged.signatures:
             for reason in signature.reasons:

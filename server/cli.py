@@ -104,14 +104,16 @@ def migrate() -> None:
 
 @app.command()
 def verify(
-    package: Path,
+    file: Path,
     json: Annotated[bool, typer.Option(help="The verdict as JSON.")] = False,
-    trust: Annotated[Path | None, typer.Option(help="Anchors to trust (PEM) instead of those in the package.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="The office's published certificates (its /api/trust.json); a sheet needs them.")
+    ] = None,
 ) -> None:
-    """Verify an exported package, offline, without the server that made it."""
+    """Verify an exported package or a sheet, offline, without the server that made it."""
     from server.verify import verify_file
 
-    raise SystemExit(verify_file(package, as_json=json, trust=trust))
+    raise SystemExit(verify_file(file, as_json=json, trust=trust))
 
 
 @app.command()
@@ -136,6 +138,14 @@ def password(account: str) -> None:
     from server.accounts import reset_password
 
     run_once(reset_password(account))
+
+
+@app.command()
+def rotate(kind: Annotated[str, typer.Argument(help="event_ca, tsa or system")]) -> None:
+    """Make a new key for certificates, time stamps or certification; what the old one signed stays believed."""
+    from server.accounts import rotate_key
+
+    run_once(rotate_key(kind))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, time
+from typing import Literal
 
 from inspection.checklist import ItemStanding
 from inspection.state import STEP_WORDS, InspectionState
@@ -53,6 +54,7 @@ def compose(
     moment_ms: Callable[[datetime], int | None],
     issued_at: datetime,
     verify_url: str,
+    time_service: Literal["internal", "external"] = "internal",
 ) -> sheet.Report:
     """The sheet up to the cut: ``events`` end with the one that closed the record.
 
@@ -92,6 +94,7 @@ def compose(
         signers=signers,
         issued_at=issued_at,
         verify_url=verify_url,
+        time_service=time_service,
     )
 
 

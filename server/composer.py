@@ -57,7 +57,8 @@ def composer(parts: Parts) -> ReportComposer:
             ),
             moment_ms=manifest.moment_ms,
             issued_at=cut,
-            verify_url=f"{parts.settings.base_url.rstrip('/')}/verify",
+            time_service="external" if parts.settings.tsa_urls else "internal",
+            verify_url=f"{parts.settings.base_url.rstrip('/')}/verify?record={record}",
         )
         return Composed(report, await _thumbnails(photos, state), row.body.encode())
 

@@ -9,6 +9,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography.x509 import load_pem_x509_certificates
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from office import store as office
@@ -18,14 +19,19 @@ from recordings.store import RecordKeys
 from server.assembly import Parts
 from server.effects import seal_recording
 from server.records import Kinds, act_within
+from server.supervise import CannotStart
 from signaling.room import OnEffect
 from signing.authority import InternalAuthority
 from signing.certificates import der
+from signing.clockguard import ClockGuard
 from signing.fonts import open_fonts
-from signing.keys import KeyStore
+from signing.keys import KeyStore, ServerKeys
 from signing.means import Means, SigningEvent
-from signing.timestamp import InternalTimeStampAuthority
+from signing.signers import KeyUnusable, Signer, open_signer
+from signing.timestamp import HttpTimeStampAuthority, InternalTimeStampAuthority, TimeStampAuthority
 
+# Whom the installation's certificates name.
+ORGANISATION = "远勘"
 # What signing says, by the end of its tag, as the command that the record's procedure knows.
 COMMANDS = {
     "report:built": ReportBuilt,
@@ -35,9 +41,9 @@ COMMANDS = {
 }
 
 
-async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organisation: str = "远勘") -> Means:
+async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Means:
     """Keys are made on first use and are the same for every process of the installation."""
-    keys = KeyStore(parts.db, parts.keyring, parts.clock, organisation)
+    keys = KeyStore(parts.db, parts.keyring, parts.clock, ORGANISATION)
     server = await keys.server_keys()
 
     async def on_event(conn: AsyncConnection, record: str, event: SigningEvent) -> None:
@@ -50,18 +56,44 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect, organis
             if row is not None and row.call is None:
                 await seal_recording(conn, record, now, at_once=True)
 
+    stamps, stamp_certificates = await _time_stamps(parts, server, await keys.certificates("tsa"))
+    try:
+        seals = {code: await _seal(parts, code) for code in parts.settings.seal_keys}
+    except KeyUnusable as error:
+        raise CannotStart(f"Seal key: {error}") from None
+    for code, seal in seals.items():
+        await keys.remember_seal(code, seal.chain[0])
     return Means(
         db=parts.db,
         objects=parts.objects,
         record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
         keys=keys,
         authority=InternalAuthority(server, parts.clock, responder(parts.settings.base_url)),
-        stamps=InternalTimeStampAuthority(server.tsa, parts.clock),
-        stamp_certificates=(der(server.tsa.certificate),),
+        stamps=stamps,
+        stamp_certificates=stamp_certificates,
         fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),
         clock=parts.clock,
         on_event=on_event,
+        seals=seals,
     )
+
+
+async def _seal(parts: Parts, code: str) -> Signer:
+    secret = parts.settings.seal_secrets.get(code)
+    return await open_signer(parts.settings.seal_keys[code], secret.get_secret_value() if secret else "")
+
+
+async def _time_stamps(
+    parts: Parts, keys: ServerKeys, own: list[bytes]
+) -> tuple[TimeStampAuthority, tuple[bytes, ...]]:
+    """The service in use, and the certificates that verdicts believe: our own always, for what they stamped."""
+    settings = parts.settings
+    if settings.tsa_certificates is None:
+        guard = ClockGuard(settings.time_servers, parts.clock) if settings.time_servers else None
+        return InternalTimeStampAuthority(keys.tsa, parts.clock, guard), tuple(own)
+    pem = await asyncio.to_thread(settings.tsa_certificates.read_bytes)
+    foreign = tuple(der(one) for one in load_pem_x509_certificates(pem))
+    return HttpTimeStampAuthority(settings.tsa_urls, foreign), (*own, *foreign)
 
 
 def responder(base_url: str) -> str | None:

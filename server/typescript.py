@@ -34,8 +34,9 @@ def structs() -> list[Any]:
     from recordings.timeline import Timeline
     from server.login import routes as login
     from signing import routes as signing
+    from signing.verdict import PdfVerdict
 
-    named = [View, Job, Timeline]
+    named = [View, Job, Timeline, PdfVerdict]
     for module in (login, office, opening, inspection, photo_routes, signing, recordings):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]

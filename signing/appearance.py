@@ -58,7 +58,7 @@ def _page(fonts: FontSet, size: tuple[float, float], compose: Callable[[Typesett
     with SETTING:
         ts = Typesetter(fonts)
         compose(ts)
-        ts.register()
+        ts.register(ascii=False)
         draw = compose(ts)
         out = io.BytesIO()
         canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1)
@@ -69,16 +69,22 @@ def _page(fonts: FontSet, size: tuple[float, float], compose: Callable[[Typesett
 
 
 def person_appearance(
-    fonts: FontSet, size: tuple[float, float], *, name: str, role: str, at: datetime, drawn: bytes | None, remark: str
+    fonts: FontSet,
+    size: tuple[float, float],
+    *,
+    name: str,
+    role: str,
+    at: datetime,
+    strokes: Image.Image | None,
+    remark: str,
 ) -> bytes:
-    """Strokes on the left, name, role, time and remark on the right; without strokes the name stands large."""
+    """Strokes on the left (`drawn_image`), name, role, time and remark on the right; without strokes a large name."""
     width, height = size
-    strokes = drawn_image(drawn) if drawn else None
     remark = remark.replace("\n", " ")
     shown = remark if len(remark) <= 24 else remark[:23] + "…"
 
     def compose(ts: Typesetter) -> Callable[[Any], None]:
-        large = ts.line(name, min(22, width / max(4, 2.4 * len(name))), bold=True)
+        large = ts.line(name, min(22, width / max(4, 2.4 * len(name))), bold=True) if strokes is None else None
         words = [
             ts.line(f"{name}  {role}", 8.2),
             ts.line(f"{clock(at)}", 7.2, color=GREY),
@@ -89,9 +95,9 @@ def person_appearance(
 
         def draw(canvas: Any) -> None:
             room = width * 0.52
-            if strokes is None:
+            if large is not None:
                 large.draw(canvas, room / 2, height / 2 - 6, "center")
-            else:
+            elif strokes is not None:
                 scale = min((room - 6) / strokes.width, (height - 4) / strokes.height)
                 wide, high = strokes.width * scale, strokes.height * scale
                 canvas.drawImage(ImageReader(strokes), (room - wide) / 2, (height - high) / 2, wide, high, mask="auto")

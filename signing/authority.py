@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
 from foundation.clock import Clock
-from signing.certificates import SigningAct, der, event_certificate, public_key
+from foundation.errors import Problem
+from signing.certificates import SigningAct, act_of, asn1, der, event_certificate, public_key
 from signing.keys import ServerKey, ServerKeys
 
 # Must end before the certificate does, or the verifier's time slide ends where nothing proves anything any more.
@@ -71,7 +72,9 @@ class InternalAuthority:
         leaf = x509.load_der_x509_certificate(chain[0])
         certificates = [*chain[1:], der(keys.root.certificate)]
         ocsps, crls = [], [empty_crl(keys.root, now)]
-        if leaf.issuer == keys.event_ca.certificate.subject:
+        if act_of(asn1(leaf)) is not None:
+            if leaf.issuer != keys.event_ca.certificate.subject:
+                raise Problem("G01")  # its authority was replaced while the person signed: once more, with the new one
             ocsps.append(ocsp_good(leaf, keys.event_ca, keys.ocsp, now))
             certificates.append(der(keys.ocsp.certificate))
             crls.append(empty_crl(keys.event_ca, now))

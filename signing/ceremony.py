@@ -2,12 +2,16 @@
 
     waiting ──prepare──► lease open (60 s) ──finish──► signed        revision n + 1 stands
        │                    │ 60 s pass, or a newer lease ──► waiting  nothing changed
+       │                    └─finish, no time stamp ──► kept ──stamp job──► signed
        └──────refuse──────► refused                                    the field stays empty
 
 Reading takes nothing. `prepare` takes the one lease a record has, on one revision; somebody else's is told who signs
 and when to try again (G03). `finish` checks the signature, adds time stamp and revocation data, and stands or falls in
 one transaction that finds lease and revision as they were (else G01). Between any two steps a crash leaves either the
 old state or the new one, and objects that no row names.
+
+A time stamp service that is away costs nobody a signature: what the device signed is kept with its lease, the person is
+told (G10), and a job finishes it when the service is back, as long as the certificate lives. Never without its stamp.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from cryptography.x509 import load_der_x509_certificate
+from PIL import Image
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,7 +33,7 @@ from foundation.errors import Problem
 from foundation.ids import new_id
 from signing import store
 from signing.appearance import drawn_image, person_appearance
-from signing.certificates import SigningAct, public_key
+from signing.certificates import EVENT_LIFE, SigningAct, public_key
 from signing.fonts import cleaned
 from signing.means import Means, SigningEvent, off_loop
 from signing.report import ROLE_WORDS
@@ -47,6 +52,11 @@ from signing.store import Lease, Revision, SignatureRow
 LEASE = timedelta(seconds=60)
 REMARK_LIMIT = 500
 SEAL_JOB = "report.seal"
+STAMP_JOB = "signature.stamp"
+# A kept signature must be stamped while its certificate is valid.
+STAMP_PATIENCE = EVENT_LIFE - timedelta(hours=1)
+# Missing for another reason than the file: worth waiting for.
+NO_TIME = frozenset({"G04", "G11"})
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -76,11 +86,10 @@ class Ceremony:
             public_key(spki)
         except (ValueError, TypeError):
             raise Problem("S422", pointer="/public_key") from None
-        if drawn is not None:
-            await asyncio.to_thread(drawn_image, drawn)
+        strokes = await asyncio.to_thread(drawn_image, drawn) if drawn is not None else None
         base, signer, lease = await self._take_lease(actor, record, role, cleaned(remark).strip())
         try:
-            return await self._prepared(base, signer, lease, spki, drawn)
+            return await self._prepared(base, signer, lease, spki, strokes)
         except BaseException:
             await self._release(lease.id)
             raise
@@ -93,10 +102,13 @@ class Ceremony:
         return await self._means.objects.get(lease.object, await self._means.record_key(lease.record))
 
     async def finish(self, actor: Actor, lease_id: str, raw: bytes) -> str:
-        """Embed r‖s; gives the SHA-256 of the signed PDF. Repeating it gives the same. G01 where nothing was signed."""
+        """Embed r‖s; gives the SHA-256 of the signed PDF. Repeating it gives the same. G01 where nothing was signed,
+        G10 where the signature is kept until a time stamp can be had."""
         lease = await self._own_lease(actor, lease_id)
         if lease.result_sha256 is not None:
             return lease.result_sha256
+        if lease.signature is not None and lease.open is not None:
+            raise Problem("G10", name=actor.name)
         now = self._means.clock.now()
         if lease.open is None or lease.object is None or lease.prepared is None or now >= lease.expires_at:
             raise Problem("G01")
@@ -107,8 +119,29 @@ class Ceremony:
             raise Problem("G01", status=422) from None
         if not signature_fits(prepared, signature):
             raise Problem("G01", status=422)
-        pdf = await self._embedded(lease, prepared, signature)
+        try:
+            pdf = await self._embedded(lease, prepared, signature)
+        except Problem as problem:
+            if problem.code not in NO_TIME:
+                raise
+            await self._keep(lease, signature)
+            raise Problem("G10", name=actor.name) from problem
         return await self._stand(lease, prepared, pdf)
+
+    async def finish_kept(self, lease_id: str) -> str | None:
+        """Finish a signature that was kept; gives the SHA-256 of the signed PDF, None where it is void by now.
+
+        Raises `Problem` G04 or G11 while there is still no time stamp.
+        """
+        async with self._means.db.read() as conn:
+            lease = await store.lease(conn, lease_id)
+        if lease is None or lease.open is None or lease.prepared is None or lease.signature is None:
+            return lease.result_sha256 if lease else None
+        if self._means.clock.now() >= lease.expires_at:
+            await self._release(lease.id)  # the person signs anew
+            return None
+        prepared = msgspec.msgpack.decode(lease.prepared, type=Prepared)
+        return await self._stand(lease, prepared, await self._embedded(lease, prepared, lease.signature))
 
     async def refuse(self, actor: Actor, record: str, role: str, reason: str) -> None:
         """The field stays empty, and the record says who would not sign and why."""
@@ -145,6 +178,8 @@ class Ceremony:
                 if signer.state != "waiting" or base.kind == "sealed":
                     raise Problem("G06")
                 held = await store.open_lease(conn, record)
+                if held is not None and held.expires_at > now and held.signature is not None:
+                    raise Problem("G10", name=next((row.name for row in rows if row.field == held.field), ""))
                 if held is not None and held.expires_at > now and held.field != signer.field:
                     left = max(1, math.ceil((held.expires_at - now).total_seconds()))
                     name = next((row.name for row in rows if row.field == held.field), "")
@@ -161,6 +196,7 @@ class Ceremony:
                     remark=remark,
                     object=None,
                     prepared=None,
+                    signature=None,
                     result_sha256=None,
                     created_at=now,
                 )
@@ -170,7 +206,7 @@ class Ceremony:
         return base, signer, lease
 
     async def _prepared(
-        self, base: Revision, signer: SignatureRow, lease: Lease, spki: bytes, drawn: bytes | None
+        self, base: Revision, signer: SignatureRow, lease: Lease, spki: bytes, strokes: Image.Image | None
     ) -> Ready:
         means = self._means
         key = await means.record_key(lease.record)
@@ -196,7 +232,7 @@ class Ceremony:
                 name=signer.name,
                 role=ROLE_WORDS[signer.role][0],
                 at=now,
-                drawn=drawn,
+                strokes=strokes,
                 remark=lease.remark,
             )
 
@@ -210,6 +246,7 @@ class Ceremony:
             role=signer.role,
             reason=reason,
             now=now,
+            token_digits=means.stamps.token_digits,
             appearance=await asyncio.to_thread(appearance),
         )
         stored = await means.objects.put(f"records/{lease.record}/report/prepared/{lease.id}.pdf", waiting, key)
@@ -233,6 +270,14 @@ class Ceremony:
         signed = await off_loop(finish, waiting, prepared, signature, means.stamps)
         revocation = await means.authority.revocation(list(prepared.chain))
         return await asyncio.to_thread(add_revocation, signed, revocation, means.stamp_certificates)
+
+    async def _keep(self, lease: Lease, signature: bytes) -> None:
+        now = self._means.clock.now()
+        until = lease.created_at + STAMP_PATIENCE
+        async with self._means.db.begin() as conn:
+            if not await store.update_lease(conn, lease.id, signature=signature, expires_at=until):
+                raise Problem("G01")
+            await jobs.enqueue(conn, STAMP_JOB, {"lease": lease.id}, now=now, key=f"{STAMP_JOB}:{lease.id}")
 
     async def _stand(self, lease: Lease, prepared: Prepared, pdf: bytes) -> str:
         means = self._means

@@ -32,7 +32,7 @@ async def issue(means: Means, composed: Composed) -> Revision:
     if before is not None and before.report_sha256 == content_sha256:
         return before
     pdf = await asyncio.to_thread(build_pdf, report, composed.thumbnails, composed.manifest, means.fonts)
-    pdf = await _certified(means, pdf, report.office.name)
+    pdf = await certified(means, pdf, report.office.name)
     key = await means.record_key(report.record)
     folder = f"records/{report.record}/report/{new_id('rev')}"
     await means.objects.put(f"{folder}.json", content, key)
@@ -89,7 +89,7 @@ async def _may_issue(means: Means, record: str, content_sha256: str) -> Revision
     return before
 
 
-async def _certified(means: Means, pdf: bytes, office: str) -> bytes:
+async def certified(means: Means, pdf: bytes, office: str) -> bytes:
     """Certification with DocMDP 2 (ISO 32000-1 12.8.2.2): from here on only fields may be filled."""
     system = (await means.keys.server_keys()).system
     signed = await off_loop(

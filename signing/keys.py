@@ -6,16 +6,17 @@ A person's signing key is never made, held or seen by the server.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
 from foundation.clock import Clock
@@ -29,13 +30,25 @@ _NONCE_BYTES = 12  # NIST SP 800-38D 8.2.1
 _WRAPPED_BYTES = 45  # foundation.keyring.Keyring.wrap
 
 
+# Kinds whose key may be replaced while the root stays.
+ROTATED = ("event_ca", "tsa", "system")
+_TITLES = {"event_ca": "事件证书签发", "ocsp": "证书状态查询", "tsa": "时间证明", "system": "勘验单签发"}
+
+
 @dataclass(frozen=True)
 class ServerKey:
-    """A certificate with its private key, in memory only."""
+    """A certificate with its private key, in memory only; signs as a `Signer`."""
 
     name: str
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        return (der(self.certificate),)
+
+    async def sign(self, data: bytes) -> bytes:
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
 
 
 @dataclass(frozen=True)
@@ -60,15 +73,38 @@ class KeyStore:
     async def server_keys(self) -> ServerKeys:
         if self._keys is None:
             root = await self._key("root", self._make_root)
-            event_ca = await self._key("event_ca", self._issued(root, "event_ca", "事件证书签发"))
+            event_ca = await self._newest("event_ca", root)
             self._keys = ServerKeys(
                 root=root,
                 event_ca=event_ca,
-                ocsp=await self._key("ocsp", self._issued(event_ca, "ocsp", "证书状态查询")),
-                tsa=await self._key("tsa", self._issued(root, "tsa", "时间证明")),
-                system=await self._key("system", self._issued(root, "system", "勘验单签发")),
+                # A responder answers for the authority that made it, so it changes with it.
+                ocsp=await self._server_key(event_ca.name.replace("event_ca", "ocsp"), event_ca),
+                tsa=await self._newest("tsa", root),
+                system=await self._newest("system", root),
             )
         return self._keys
+
+    async def rotate(self, kind: str) -> bytes:
+        """A new key for `kind` (event_ca, tsa, system), in use from each process's next start; gives its certificate.
+
+        What the older ones signed stays believed: `certificates` has all of them. ValueError for another kind.
+        """
+        if kind not in ROTATED:
+            raise ValueError(kind)
+        root = (await self.server_keys()).root
+        number = len(await self.certificates(kind)) + 1
+        self._keys = None
+        return der((await self._server_key(f"{kind}#{number:03d}", root)).certificate)
+
+    async def certificates(self, kind: str) -> list[bytes]:
+        """DER certificates of every key of this kind that was ever in use, the oldest first."""
+        async with self._db.read() as conn:
+            return [bytes(row.certificate) for row in await conn.execute(_of_kind(kind))]
+
+    async def _newest(self, kind: str, issuer: ServerKey) -> ServerKey:
+        async with self._db.read() as conn:
+            names = [row.name for row in await conn.execute(_of_kind(kind))]
+        return await self._server_key(names[-1] if names else kind, issuer)
 
     async def seal(self, office_code: str, office_name: str) -> ServerKey:
         """The seal of an office; its certificate carries the office's name and code."""
@@ -82,6 +118,16 @@ class KeyStore:
             self._seals[office_code] = await self._key(f"seal:{office_code}", make)
         return self._seals[office_code]
 
+    async def remember_seal(self, office_code: str, certificate: bytes) -> None:
+        """Note the certificate of a seal whose key lies elsewhere: what it sealed outlives it."""
+        name = f"seal:{office_code}:{hashlib.sha256(certificate).hexdigest()[:32]}"
+        row = {"name": name, "certificate": certificate, "sealed_key": b"", "created_at": self._clock.now()}
+        try:
+            async with self._db.begin() as conn:
+                await conn.execute(signing_keys.insert().values(row))
+        except IntegrityError:
+            pass  # known
+
     async def seal_certificates(self) -> list[bytes]:
         """DER certificates of every office's seal made so far, by office code."""
         query = (
@@ -93,14 +139,15 @@ class KeyStore:
     def _make_root(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         return root_certificate(subject("远程视频勘验根证书", organisation=self._organisation), key, self._clock.now())
 
-    def _issued(
-        self, issuer: ServerKey, kind: str, title: str
-    ) -> Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]:
-        def make(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-            name = subject(title, organisation=self._organisation)
-            return server_certificate(kind, name, key.public_key(), issuer.certificate, issuer.key, self._clock.now())
+    async def _server_key(self, name: str, issuer: ServerKey) -> ServerKey:
+        """Named by its kind, and by a number from the second one on; so is its subject, which verifiers tell it by."""
+        kind, _, number = name.partition("#")
 
-        return make
+        def make(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+            called = subject(f"{_TITLES[kind]} {int(number or 1)}", organisation=self._organisation)
+            return server_certificate(kind, called, key.public_key(), issuer.certificate, issuer.key, self._clock.now())
+
+        return await self._key(name, make)
 
     async def _key(self, name: str, make: Callable[[ec.EllipticCurvePrivateKey], x509.Certificate]) -> ServerKey:
         found = await self._load(name)
@@ -141,3 +188,9 @@ class KeyStore:
         key = serialization.load_der_private_key(plain, None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return ServerKey(name, x509.load_der_x509_certificate(row.certificate), key)
+
+
+def _of_kind(kind: str) -> Select[tuple[str, bytes]]:
+    """Rows of a kind, the oldest first: `tsa`, then `tsa#002` and so on."""
+    name = signing_keys.c.name
+    return select(name, signing_keys.c.certificate).where((name == kind) | name.like(f"{kind}#%")).order_by(name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ from signing.authority import Authority
 from signing.fonts import FontSet
 from signing.keys import KeyStore
 from signing.report import Report
+from signing.signers import Signer
 from signing.timestamp import TimeStampAuthority
 
 T = TypeVar("T")
@@ -53,7 +54,8 @@ ReportComposer = Callable[[str], Awaitable[Composed]]
 @dataclass(frozen=True)
 class Means:
     """`record_key` gives the key that seals the record's objects; `stamp_certificates` are the DER certificates of the
-    time stamp services in use, the only ones that verdicts believe."""
+    time stamp services in use, the only ones that verdicts believe; `seals` the keys, by office code, of offices whose
+    seal is not one of our own."""
 
     db: Database
     objects: ObjectStore
@@ -65,6 +67,7 @@ class Means:
     fonts: FontSet
     clock: Clock
     on_event: OnEvent = no_events
+    seals: Mapping[str, Signer] = field(default_factory=dict)
 
 
 async def off_loop(work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **named: Any) -> T:

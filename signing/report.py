@@ -212,7 +212,8 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole sheet. `verify_url` goes into the QR code; `authority` says which kind of certificates sign it."""
+    """The whole sheet. `verify_url` goes into the QR code; `authority` and `time_service` say which
+    kind of certificates sign it and whose time stamps prove when."""
 
     version: int = 1
     record: str
@@ -240,6 +241,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: datetime
     verify_url: str
     authority: Literal["internal", "licensed"] = "internal"
+    time_service: Literal["internal", "external"] = "internal"
     draft: bool = False
 
     def items(self) -> list[Item]:

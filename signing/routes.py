@@ -15,6 +15,7 @@ from aiohttp import web
 from foundation.access import Resource
 from foundation.errors import Problem
 from foundation.http import Call, Route
+from foundation.rates import Rate
 from signing import store
 from signing.appearance import DRAWN_LIMIT
 from signing.authority import ocsp_answer
@@ -23,7 +24,9 @@ from signing.means import Means
 from signing.report import Report, Role, from_json
 from signing.store import Revision, SignatureState
 from signing.timestamp import QUERY_TYPE, REPLY_TYPE, InternalTimeStampAuthority
-from signing.trust import to_pem, trust_bundle
+from signing.trust import to_json, to_pem, trust_bundle
+from signing.verdict import PdfVerdict
+from signing.verify import verify_pdf
 
 ResourceOf = Callable[[str], Awaitable[Resource]]
 """The record as access sees it: its office, its people. Raises `Problem("S404")` where there is none."""
@@ -33,6 +36,8 @@ SIGN_BODY_LIMIT = DRAWN_LIMIT * 4 // 3 + 8192
 # A time stamp or status request has some hundred bytes.
 QUERY_LIMIT = 8192
 PDF = ("application/pdf",)
+# A verdict costs half a second; whoever checks a drawer full of sheets has a minute for them.
+ASKED = Rate(30, 60)
 
 Text = Annotated[str, msgspec.Meta(max_length=REMARK_LIMIT)]
 
@@ -81,6 +86,17 @@ class SignatureValue(msgspec.Struct, frozen=True):
     """`signature`: r‖s as WebCrypto gives it, 64 bytes in base64."""
 
     signature: str
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """What anybody may know who holds the paper: the file it is a copy of. Names stay in the file."""
+
+    case_number: str
+    office: str
+    phone: str
+    sealed_at: datetime
+    sha256: str
+    size: int
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -150,11 +166,37 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
         ),
         Route(
             "GET",
+            "/api/sheets/{sha256}",
+            api.known,
+            "public",
+            "The verdict on the sheet that has this hash: the file stays with who asks",
+            response=PdfVerdict,
+            rate=ASKED,
+        ),
+        Route(
+            "GET",
+            "/api/records/{record}/sealed",
+            api.sealed,
+            "public",
+            "The final file of a record: where the code on the paper leads",
+            response=Sealed,
+            rate=ASKED,
+        ),
+        Route(
+            "GET",
             "/api/trust.pem",
             api.trust,
             "public",
             "Certificates a verifier needs",
             gives=("application/x-pem-file",),
+        ),
+        Route(
+            "GET",
+            "/api/trust.json",
+            api.trust_bundle,
+            "public",
+            "The same with their uses, for `verify --trust`",
+            gives=("application/json",),
         ),
     ]
     if isinstance(means.stamps, InternalTimeStampAuthority):
@@ -235,9 +277,31 @@ class _Api:
         body: Refusal = call.body
         await self._ceremony.refuse(call.actor, call.path["record"], body.role, body.reason)
 
+    async def known(self, call: Call) -> PdfVerdict:
+        async with self._means.db.read() as conn:
+            revision = await store.by_hash(conn, call.path["sha256"])
+        if revision is None:
+            raise Problem("G12")
+        data = await self._means.objects.get(revision.object, await self._means.record_key(revision.record))
+        return await asyncio.to_thread(verify_pdf, data, await trust_bundle(self._means), self._means.clock.now())
+
+    async def sealed(self, call: Call) -> Sealed:
+        revision = await self._current(call.path["record"])
+        if revision.kind != "sealed":
+            raise Problem("G07")
+        key = await self._means.record_key(revision.record)
+        report = from_json(await self._means.objects.get(revision.report_object, key))
+        office = report.office
+        return Sealed(
+            report.case_number, office.name, office.phone, revision.created_at, revision.sha256, revision.size
+        )
+
     async def trust(self, _call: Call) -> web.Response:
         text = to_pem(await trust_bundle(self._means))
         return web.Response(body=text.encode(), content_type="application/x-pem-file")
+
+    async def trust_bundle(self, _call: Call) -> web.Response:
+        return web.Response(body=to_json(await trust_bundle(self._means)), content_type="application/json")
 
     async def stamp(self, call: Call) -> web.Response:
         """RFC 3161 3.4."""
@@ -245,7 +309,7 @@ class _Api:
             raise Problem("S415")
         stamps = self._means.stamps
         assert isinstance(stamps, InternalTimeStampAuthority), "the route is there only for our own service"
-        return web.Response(body=stamps.reply(await call.read_raw()), content_type=REPLY_TYPE)
+        return web.Response(body=await stamps.answer(await call.read_raw()), content_type=REPLY_TYPE)
 
     async def ocsp(self, call: Call) -> web.Response:
         """RFC 6960 A.1."""

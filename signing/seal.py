@@ -7,17 +7,19 @@ import asyncio
 import msgspec
 from sqlalchemy.exc import IntegrityError
 
+from foundation import log
 from foundation.errors import Problem
 from foundation.ids import new_id
 from signing import store
 from signing.appearance import seal_appearance
-from signing.certificates import der
 from signing.means import Means, SigningEvent, off_loop
 from signing.report import ROLE_WORDS, from_json
 from signing.signature import add_revocation, archive_stamp, field_box, sign_with
+from signing.signers import KeyUnusable
 from signing.store import Revision, SignatureRow
 
 SEAL_FIELD = "Seal"
+_logger = log.get("seal")
 
 
 def seal_reason(rows: list[SignatureRow]) -> str:
@@ -33,8 +35,8 @@ def seal_reason(rows: list[SignatureRow]) -> str:
 async def seal(means: Means, record: str) -> Revision:
     """Seal and stamp the record's sheet. Runs again safely: a sealed sheet stays as it is.
 
-    `Problem("G07")` without a sheet, `Problem("G01")` while somebody has not decided; "G04" passes while the time
-    stamp service is away, and the job tries again: never a seal without its time proof.
+    `Problem("G07")` without a sheet, `Problem("G01")` while somebody has not decided; "G04", "G11" and "G13" pass
+    while time stamp service or the seal's key are away, and the job waits: never a seal without its time proof.
     """
     async with means.db.read() as conn:
         base = await store.current(conn, record)
@@ -71,24 +73,28 @@ async def seal(means: Means, record: str) -> Revision:
 
 
 async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str) -> bytes:
-    key = await means.keys.seal(code, office)
+    key = means.seals.get(code) or await means.keys.seal(code, office)
     now = means.clock.now()
     look = await asyncio.to_thread(
         lambda: seal_appearance(means.fonts, field_box(pdf, SEAL_FIELD), office=office, at=now)
     )
-    signed = await off_loop(
-        sign_with,
-        key,
-        [],
-        pdf,
-        means.stamps,
-        field=SEAL_FIELD,
-        name=office,
-        role="seal",
-        reason=reason,
-        now=now,
-        appearance=look,
-    )
-    revocation = await means.authority.revocation([der(key.certificate)])
+    try:
+        signed = await off_loop(
+            sign_with,
+            key,
+            [],
+            pdf,
+            means.stamps,
+            field=SEAL_FIELD,
+            name=office,
+            role="seal",
+            reason=reason,
+            now=now,
+            appearance=look,
+        )
+    except KeyUnusable as error:
+        _logger.warning("the seal's key does not sign", office=code, why=str(error))
+        raise Problem("G13") from error
+    revocation = await means.authority.revocation(list(key.chain))
     whole = await asyncio.to_thread(add_revocation, signed, revocation, means.stamp_certificates)
     return await off_loop(archive_stamp, whole, means.stamps)

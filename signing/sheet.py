@@ -233,9 +233,10 @@ def _annexed(ts: Typesetter, annex: Annex) -> list[Any]:
 
 def _signatures(ts: Typesetter, report: Report) -> list[Any]:
     kind = "本单位内部证书" if report.authority == "internal" else "依法设立的电子认证服务机构的证书"
+    clocks = "本单位的时间戳服务" if report.time_service == "internal" else "外部时间戳服务"
     statement = (
         "各方在自己的设备上用只由本人持有的密钥签名；签名表示已阅读本单，不等于同意全部内容，异议已原样写入。"
-        f"签名证书为{kind}，每个签名附时间证明。机关印章最后加盖，归档时间戳结束本文件。"
+        f"签名证书为{kind}，每个签名附{clocks}的时间证明。机关印章最后加盖，归档时间戳结束本文件。"
     )
     half = WIDTH / 2
     boxes: list[Any] = [

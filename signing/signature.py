@@ -36,14 +36,14 @@ from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from signing.authority import RevocationData
-from signing.keys import ServerKey
+from signing.signers import Signer
 from signing.timestamp import Stamper, TimeStampAuthority
 
 # The library asks for the local zone with each signature; the first answer reads files, so it is fetched at import.
 tzlocal.get_localzone()
 
-# Hex digits kept free for the CMS: ours takes about 7,500; a foreign token with its chain adds up to 7,000.
-RESERVED = 18_000
+# Hex digits of a CMS without certificates and time stamp, kept free: about 1,700, and 900 more for a signature of RSA.
+CMS_DIGITS = 4_000
 ARCHIVE_FIELD = "Archive"
 
 
@@ -109,10 +109,12 @@ async def prepare(
     role: str,
     reason: str,
     now: datetime,
+    token_digits: int,
     appearance: bytes | None = None,
     certify: bool = False,
 ) -> tuple[bytes, Prepared]:
-    """The PDF with everything of the signature but its value. `appearance` is a one-page PDF as large as the field."""
+    """The PDF with everything of the signature but its value. `appearance` is a one-page PDF as large as the field,
+    `token_digits` the room for the time stamp (`TimeStampAuthority.token_digits`)."""
     signer = _signer(chain, bytes(72))
     meta = PdfSignatureMetadata(
         field_name=field,
@@ -127,7 +129,8 @@ async def prepare(
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     session = PdfSigner(meta, signer, stamp_style=style).init_signing_session(writer, existing_fields_only=True)
     session.system_time = now
-    document = session.prepare_tbs_document(validation_info=None, bytes_reserved=RESERVED)
+    room = CMS_DIGITS + 2 * sum(map(len, chain)) + token_digits
+    document = session.prepare_tbs_document(validation_info=None, bytes_reserved=room + room % 2)
     digest, out = document.digest_tbs_document(chunk_size=DEFAULT_CHUNK_SIZE)
     # A role is named by a URI: RFC 5755 4.4.5.
     uri = asn1_x509.GeneralName("uniform_resource_identifier", f"urn:yuankan:role:{role}")
@@ -186,7 +189,7 @@ async def finish(pdf: bytes, prepared: Prepared, signature: bytes, stamps: TimeS
 
 
 async def sign_with(
-    key: ServerKey,
+    key: Signer,
     issuers: Sequence[bytes],
     pdf: bytes,
     stamps: TimeStampAuthority,
@@ -199,21 +202,20 @@ async def sign_with(
     appearance: bytes | None = None,
     certify: bool = False,
 ) -> bytes:
-    """Both phases at once, with a key of the service: the certification and the office's seal."""
-    from signing.certificates import der
-
+    """Both phases at once, with a key of the service or the office: the certification and the office's seal."""
     waiting, prepared = await prepare(
         pdf,
         field=field,
-        chain=[der(key.certificate), *issuers],
+        chain=[*key.chain, *issuers],
         name=name,
         role=role,
         reason=reason,
         now=now,
+        token_digits=stamps.token_digits,
         appearance=appearance,
         certify=certify,
     )
-    return await finish(waiting, prepared, key.key.sign(prepared.attributes, ec.ECDSA(hashes.SHA256())), stamps)
+    return await finish(waiting, prepared, await key.sign(prepared.attributes), stamps)
 
 
 def add_revocation(pdf: bytes, data: RevocationData, extra: Sequence[bytes] = ()) -> bytes:
@@ -239,6 +241,6 @@ async def archive_stamp(pdf: bytes, stamps: TimeStampAuthority, field: str = ARC
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     out = io.BytesIO()
     await PdfTimeStamper(Stamper(stamps), field_name=field).async_timestamp_pdf(
-        writer, "sha256", validation_context=None, bytes_reserved=RESERVED, output=out
+        writer, "sha256", validation_context=None, bytes_reserved=2_000 + stamps.token_digits, output=out
     )
     return out.getvalue()

@@ -46,7 +46,8 @@ report_revisions = Table(
     # certified: issued by the system, nobody has signed; signed: one more person has; sealed: final.
     Column("kind", String(10), nullable=False),
     Column("object", String(200), nullable=False),
-    Column("sha256", String(64), nullable=False),
+    # Whoever holds the file may ask what it is: by its hash, so that the file stays where it is.
+    Column("sha256", String(64), nullable=False, index=True),
     Column("size", Integer, nullable=False),
     # The frozen Report that this chain of revisions shows, and its hash: the same content is not issued twice.
     Column("report_object", String(200), nullable=False),
@@ -86,6 +87,8 @@ signature_leases = Table(
     Column("remark", Text, nullable=False),
     Column("object", String(200)),
     Column("prepared", LargeBinary),
+    # Set when the signature is here and only its time stamp is missing: the lease then lasts until that can be had.
+    Column("signature", LargeBinary),
     # Set when the signature stands: a repeated answer of the browser gets the same result.
     Column("result_sha256", String(64)),
     Column("created_at", UtcTime, nullable=False),
@@ -136,6 +139,7 @@ class Lease(msgspec.Struct, frozen=True):
     remark: str
     object: str | None
     prepared: bytes | None
+    signature: bytes | None
     result_sha256: str | None
     created_at: datetime
 
@@ -145,6 +149,12 @@ async def current(conn: AsyncConnection, record: str) -> Revision | None:
     table = report_revisions
     query = select(table).where(table.c.record == record).order_by(table.c.number.desc()).limit(1)
     row = (await conn.execute(query)).first()
+    return Revision(**row._mapping) if row else None
+
+
+async def by_hash(conn: AsyncConnection, sha256: str) -> Revision | None:
+    """The revision whose file has this SHA-256 in lower-case hexadecimal."""
+    row = (await conn.execute(select(report_revisions).where(report_revisions.c.sha256 == sha256).limit(1))).first()
     return Revision(**row._mapping) if row else None
 
 

@@ -13,10 +13,15 @@ from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator import ValidationContext
 
 from foundation.clock import Clock
 from foundation.errors import Problem
 from signing.certificates import TSA_POLICY, asn1
+from signing.clockguard import ClockGuard
 from signing.keys import ServerKey
 
 ACCURACY_MS = 500
@@ -27,7 +32,9 @@ QUERY_TYPE, REPLY_TYPE = "application/timestamp-query", "application/timestamp-r
 
 
 class TimeStampAuthority(Protocol):
-    """Gives a time stamp token over a digest."""
+    """Gives a time stamp token over a digest. `token_digits`: room for one in hexadecimal, with certificates."""
+
+    token_digits: int
 
     async def stamp(self, digest: bytes) -> bytes:
         """A TimeStampToken (DER) over a SHA-256 digest. Raises `Problem("G04")` when none can be had."""
@@ -41,13 +48,27 @@ def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
 class InternalTimeStampAuthority:
     """Signs with the service's own time-stamp key. Accepted by OpenSSL, BouncyCastle and strict DER parsers."""
 
-    def __init__(self, key: ServerKey, clock: Clock) -> None:
-        self._key, self._clock = key.key, clock
+    token_digits = 4_000
+
+    def __init__(self, key: ServerKey, clock: Clock, guard: ClockGuard | None = None) -> None:
+        self._key, self._clock, self._guard = key.key, clock, guard
         self.certificate = asn1(key.certificate)
 
     async def stamp(self, digest: bytes) -> bytes:
+        """As the interface says; `Problem("G11")` while the clock is known to be off."""
+        if self._guard is not None:
+            await self._guard.check()
         imprint = tsp.MessageImprint({"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest})
         return bytes(self._token(imprint, None, certificates=True).dump())
+
+    async def answer(self, query: bytes) -> bytes:
+        """`reply`, or the rejection timeNotAvailable while the clock is off."""
+        try:
+            if self._guard is not None:
+                await self._guard.check()
+        except Problem:
+            return _rejection("time_not_available")
+        return self.reply(query)
 
     def reply(self, query: bytes) -> bytes:
         """Answer a TimeStampReq (DER) with a TimeStampResp (DER); bad ones get a rejection, never an exception."""
@@ -130,8 +151,12 @@ def _rejection(why: str) -> bytes:
 class HttpTimeStampAuthority:
     """A service somewhere else, by URL (RFC 3161 3.4); a second URL is asked when the first does not answer."""
 
-    def __init__(self, urls: Sequence[str], timeout_s: float = HTTP_TIMEOUT_S) -> None:
+    token_digits = 14_000  # with a chain of RSA certificates
+
+    def __init__(self, urls: Sequence[str], pinned: Sequence[bytes], timeout_s: float = HTTP_TIMEOUT_S) -> None:
+        """`pinned`: DER certificates of the services; a stamp of any other is as good as none."""
         self._urls, self._timeout = list(urls), aiohttp.ClientTimeout(total=timeout_s)
+        self._pinned = [asn1_x509.Certificate.load(one) for one in pinned]
 
     async def stamp(self, digest: bytes) -> bytes:
         nonce = secrets.randbits(63)
@@ -148,10 +173,27 @@ class HttpTimeStampAuthority:
                 async with aiohttp.ClientSession(timeout=self._timeout) as session:
                     answer = await session.post(url, data=query, headers={"Content-Type": QUERY_TYPE})
                     if answer.status == 200:
-                        return _checked(await answer.read(), digest, nonce)
+                        token = _checked(await answer.read(), digest, nonce)
+                        await self._believe(token, digest)
+                        return token
             except (TimeoutError, aiohttp.ClientError, ValueError, TypeError, KeyError):
                 continue
         raise Problem("G04")
+
+    async def _believe(self, token: bytes, digest: bytes) -> None:
+        """Raises ValueError for a token that our own verdict would not believe."""
+        signed = cms.ContentInfo.load(token)["content"]
+        moment = signed["encap_content_info"]["content"].parsed["gen_time"].native
+        context = ValidationContext(
+            trust_roots=self._pinned, moment=moment, allow_fetching=False, revocation_mode="soft-fail"
+        )
+        try:
+            facts = await validate_tst_signed_data(signed, context, lambda _algorithm: digest)
+        except SignatureValidationError as error:
+            raise ValueError("the time stamp is broken") from error
+        status = TimestampSignatureStatus(**facts)
+        if not (status.valid and status.intact and status.trusted):
+            raise ValueError("the time stamp is of another service")
 
 
 def _checked(answer: bytes, digest: bytes, nonce: int) -> bytes:

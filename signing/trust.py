@@ -22,13 +22,13 @@ class TrustBundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def trust_bundle(means: Means) -> TrustBundle:
-    """Of the internal authority, with the seals of every office that has sealed."""
+    """Of the internal authority, with every key that was ever in use and the seals of every office that has sealed."""
     keys = await means.keys.server_keys()
     return TrustBundle(
         roots=(der(keys.root.certificate),),
-        event_authorities=(der(keys.event_ca.certificate),),
+        event_authorities=tuple(await means.keys.certificates("event_ca")),
         stamps=means.stamp_certificates,
-        systems=(der(keys.system.certificate),),
+        systems=tuple(await means.keys.certificates("system")),
         seals=tuple(await means.keys.seal_certificates()),
         crls=(empty_crl(keys.root, means.clock.now()),),
     )

@@ -129,11 +129,14 @@ class Typesetter:
         )
         return Paragraph(made, style)
 
-    def register(self) -> None:
-        """Make the subsets and hand them to the setter; from now on paragraphs are real."""
+    def register(self, *, ascii: bool = True) -> None:
+        """Make the subsets and hand them to the setter; from now on paragraphs are real.
+
+        ``ascii``: with all of it, for page numbers that are known late; it makes up most of a small drawing.
+        """
         ttfonts.makeToUnicodeCMap = right_to_unicode
         for key in (REGULAR, BOLD, RARE, RARE_BMP):
-            wanted = set(self.used.get(key, set())) | (set(ASCII) if key in (REGULAR, BOLD) else set())
+            wanted = set(self.used.get(key, set())) | (set(ASCII) if ascii and key in (REGULAR, BOLD) else set())
             if wanted:
                 file = io.BytesIO(self.fonts.subset(key, sorted(wanted)))
                 # Not registerFont: it keeps the first font of a name for ever, and the next document would lose glyphs.

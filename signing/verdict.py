@@ -39,6 +39,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "V17": ("签名没有盖住整个版本。", "The signature does not cover its whole revision."),
     "V20": ("{name}表示不签，签名栏留空。", "{name} refused to sign; the box is empty."),
     "V21": ("内部证书签发，按各方约定可靠。", "Internal certificate: reliable as the parties agreed."),
+    "V23": ("时间证明由签发机关自己的服务出具。", "The time proof is by the issuing office's own service."),
+    "V22": ("因此没有再核对签名证书。", "Therefore the certificate was not judged."),
 }
 
 
@@ -87,7 +89,7 @@ class PdfVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Told, but no fault.
-NOTES = frozenset({"V20", "V21"})
+NOTES = frozenset({"V20", "V21", "V22", "V23"})
 
 
 def judged(reasons: list[Reason]) -> State:

@@ -92,16 +92,18 @@ class _File:
         reasons += self._missing(report, people)
         if report.authority == "internal":
             reasons.append(reason("V21"))
+        if report.time_service == "internal":
+            reasons.append(reason("V23"))
         return whole(verdicts, reasons, record=report.record, case_number=report.case_number, sha256=self.sha256)
 
     def _split(self) -> tuple[EmbeddedPdfSignature | None, list[EmbeddedPdfSignature]]:
         last = self.found[-1]
-        if last.sig_object.get("/Type") == "/DocTimeStamp":
+        if _stamps(last):
             return last, self.found[:-1]
         return None, self.found
 
     def _order(self, report: Report, people: Sequence[EmbeddedPdfSignature]) -> list[Reason]:
-        names = [str(signature.field_name) for signature in people]
+        names = [str(signature.field_name) for signature in people if not _stamps(signature)]
         expected = {SYSTEM_FIELD, SEAL_FIELD, *(signer.field for signer in report.signers)}
         reasons = [reason("V11", field=name) for name in names if name not in expected]
         if SEAL_FIELD not in names:
@@ -145,7 +147,7 @@ class _File:
 
     async def _read_signature(self, signature: EmbeddedPdfSignature, report: Report) -> SignatureVerdict:
         field = str(signature.field_name)
-        if signature.sig_object.get("/Type") == "/DocTimeStamp":  # only the last one closes the file
+        if _stamps(signature):  # only the last one closes the file
             return SignatureVerdict(field=field, state="fail", role="", name="", reasons=(reason("V11", field=field),))
         signer = _signer(report, field)
         tokens = list(extract_tst_data_iter(signature.signer_info, signed=False))
@@ -155,9 +157,9 @@ class _File:
             reasons.append(reason("V08"))
         elif moment > self.now + AHEAD:
             reasons.append(reason("V16"))
-        reasons += await self._cryptography(signature, moment or self.now)
+        found = await self._cryptography(signature, moment or self.now)
         act = act_of(signature.signer_cert)
-        reasons += self._belongs(signature, signer, act, report)
+        reasons += found + self._belongs(signature, signer, act, report, intact=reason("V05") not in found)
         role, name = _who(signature, signer)
         return SignatureVerdict(
             field=field,
@@ -172,8 +174,11 @@ class _File:
         )
 
     async def _cryptography(self, signature: EmbeddedPdfSignature, moment: datetime) -> list[Reason]:
+        own = signature.signer_cert
+        # The seal of an authority elsewhere is believed as the time stamps are: because it is pinned.
+        pinned = [own] if signature.field_name == SEAL_FIELD and own.dump() in self.trust.seals else []
         context = ValidationContext(
-            trust_roots=self.roots,
+            trust_roots=[*self.roots, *pinned],
             moment=moment,
             allow_fetching=False,
             revocation_mode="require",
@@ -185,8 +190,8 @@ class _File:
         )
         reasons = []
         if not (status.intact and status.valid):
-            reasons.append(reason("V05"))
-        if not status.trusted:
+            reasons += [reason("V05"), reason("V22")]
+        elif not (status.trusted and own.not_valid_before <= moment <= own.not_valid_after):
             reasons.append(reason("V07"))
         stamp = status.timestamp_validity
         if stamp is None or not (stamp.valid and stamp.intact and stamp.trusted):
@@ -199,9 +204,15 @@ class _File:
         return reasons
 
     def _belongs(
-        self, signature: EmbeddedPdfSignature, signer: Signer | None, act: SigningAct | None, report: Report
+        self,
+        signature: EmbeddedPdfSignature,
+        signer: Signer | None,
+        act: SigningAct | None,
+        report: Report,
+        *,
+        intact: bool,
     ) -> list[Reason]:
-        """Whether this certificate may stand in this field of this file."""
+        """Whether this certificate may stand in this field of this file. What is not `intact` has been named."""
         own = signature.signer_cert.dump()
         if signature.field_name == SYSTEM_FIELD:
             certifies = _certifies(signature)
@@ -217,8 +228,11 @@ class _File:
             "案卷": act.record == report.record,
             "角色": act.role == signer.role and act.field == signer.field,
             "姓名": act.name == signer.name and act.party == signer.party,
-            "文件版本": 0 < act.revision_size < _start_of_gap(signature)
-            and hashlib.sha256(seen).hexdigest() == act.revision_sha256,
+            "文件版本": not intact
+            or (
+                0 < act.revision_size < _start_of_gap(signature)
+                and hashlib.sha256(seen).hexdigest() == act.revision_sha256
+            ),
         }
         return [reason("V09", what=what) for what, fits in checks.items() if not fits]
 
@@ -250,6 +264,11 @@ def _who(signature: EmbeddedPdfSignature, signer: Signer | None) -> tuple[str, s
         return signer.role, signer.name
     role = {SYSTEM_FIELD: "system", SEAL_FIELD: "seal"}.get(str(signature.field_name), "")
     return role, str(signature.sig_object.get("/Name", ""))
+
+
+def _stamps(signature: EmbeddedPdfSignature) -> bool:
+    """Whether it is a document time stamp."""
+    return bool(signature.sig_object.get("/Type") == "/DocTimeStamp")
 
 
 def _certificate(signature: EmbeddedPdfSignature) -> bytes | None:

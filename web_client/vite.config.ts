@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 
 const page = (name: string): string => fileURLToPath(new URL(`${name}.html`, import.meta.url))
 
-// Three pages, each with its own entry, so that a phone never loads the desk.
+// Four pages, each with its own entry, so that a phone never loads the desk.
 export default defineConfig({
   plugins: [vue()],
   // Everything is served from the root; the node answers /i/<token>, /desk/…, /audit/… with the page of that name.
@@ -16,6 +16,7 @@ export default defineConfig({
         desk: page('desk'),
         applicant: page('applicant'),
         audit: page('audit'),
+        verify: page('verify'),
       },
     },
     // WebViews of phones that are five years old (WeChat's XWEB on Chrome 73 and later, iOS 14).

@@ -276,6 +276,9 @@ def upgrade() -> None:
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.PrimaryKeyConstraint('record', 'number', name=op.f('pk_report_revisions'))
     )
+    with op.batch_alter_table('report_revisions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_report_revisions_sha256'), ['sha256'], unique=False)
+
     op.create_table('signature_leases',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('record', sa.String(length=40), nullable=False),
@@ -287,6 +290,7 @@ def upgrade() -> None:
     sa.Column('remark', sa.Text(), nullable=False),
     sa.Column('object', sa.String(length=200), nullable=True),
     sa.Column('prepared', sa.LargeBinary(), nullable=True),
+    sa.Column('signature', sa.LargeBinary(), nullable=True),
     sa.Column('result_sha256', sa.String(length=64), nullable=True),
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_signature_leases')),

@@ -3,17 +3,15 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from foundation.clock import ManualClock, SystemClock
+from foundation.clock import ManualClock
 from foundation.db import Database
 from signing.fonts import FontSet, open_fonts
-from signing.keys import ServerKeys
-from signing.trust import TrustBundle, trust_bundle
+from tests.node.signing.finished import Finished, finish
 from tests.node.signing.scene import Scene
 from tests.unit.signing.samples import report
 
@@ -58,37 +56,14 @@ async def scene(scene_folder: Path, fonts: FontSet, clock: ManualClock) -> Async
     await db.close()
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A sealed sheet and every revision on the way."""
-
-    pdf: bytes
-    revisions: tuple[bytes, ...]
-    trust: TrustBundle
-    keys: ServerKeys
-    at: datetime
-
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, fonts: FontSet) -> Finished:
     """Made once, now: foreign verifiers ask the system's clock."""
-    folder = tmp_path_factory.mktemp("finished")
+    return asyncio.run(finish(tmp_path_factory.mktemp("finished"), fonts, report(items=8, photos=3)))
 
-    async def make() -> Finished:
-        db = await Database.open(f"sqlite:///{folder / 'test.db'}")
-        await db.create_all()
-        scene = await Scene.set(db, folder, fonts, SystemClock())
-        await scene.issue(report(items=8, photos=3))
-        revisions = [await scene.pdf()]
-        from tests.node.signing.scene import EVERYBODY, Browser
 
-        for actor, role in EVERYBODY:
-            await Browser(actor, role).sign(scene.ceremony, "后厨照片偏暗" if role == "applicant" else "")
-            revisions.append(await scene.pdf())
-        pdf = await scene.seal()
-        trust = await trust_bundle(scene.means)
-        keys = await scene.means.keys.server_keys()
-        await db.close()
-        return Finished(pdf, tuple(revisions), trust, keys, datetime.now(UTC))
-
-    return asyncio.run(make())
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory, fonts: FontSet) -> Finished:
+    """As large as sheets get, with rare names, a remark and a refusal."""
+    made = report(items=300, photos=80)
+    return asyncio.run(finish(tmp_path_factory.mktemp("large"), fonts, made, refusing="assist"))

@@ -22,7 +22,6 @@ from foundation.objects import open_store
 from signing import store
 from signing.authority import InternalAuthority
 from signing.ceremony import Ceremony, Ready
-from signing.certificates import der
 from signing.fonts import FontSet
 from signing.issue import issue
 from signing.keys import KeyStore
@@ -38,6 +37,7 @@ LEAD = Actor("staff", id="stf_1", name="周岚", office="990101", roles=frozense
 ASSIST = Actor("staff", id="stf_2", name="李𬍛", office="990101", roles=frozenset({"officer"}))
 EVERYBODY = ((APPLICANT, "applicant"), (LEAD, "lead"), (ASSIST, "assist"))
 MANIFEST = b'{"epochs":[]}'
+REMARK = "后厨照片偏暗"
 
 
 def drawn(seed: int = 0) -> bytes:
@@ -60,6 +60,7 @@ class Browser:
     actor: Actor
     role: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    record: str = RECORD
 
     @property
     def spki(self) -> bytes:
@@ -82,7 +83,7 @@ class Browser:
         assert self.spki in ready.certificate
 
     async def prepare(self, ceremony: Ceremony, remark: str = "") -> Ready:
-        return await ceremony.prepare(self.actor, RECORD, self.role, self.spki, drawn(), remark)
+        return await ceremony.prepare(self.actor, self.record, self.role, self.spki, drawn(), remark)
 
     async def sign(self, ceremony: Ceremony, remark: str = "") -> str:
         ready = await self.prepare(ceremony, remark)
@@ -117,7 +118,7 @@ class Scene:
             "keys": keys,
             "authority": InternalAuthority(server, clock),
             "stamps": InternalTimeStampAuthority(server.tsa, clock),
-            "stamp_certificates": (der(server.tsa.certificate),),
+            "stamp_certificates": tuple(await keys.certificates("tsa")),
             "fonts": fonts,
             "clock": clock,
             "on_event": on_event,
@@ -125,26 +126,26 @@ class Scene:
         means = Means(**{**parts, **others})
         return cls(means, Ceremony(means), told)
 
-    async def issue(self, made: Report | None = None) -> store.Revision:
+    async def issue(self, made: Report | None = None, small: dict[str, bytes] | None = None) -> store.Revision:
         made = made or report(items=2, photos=1)
-        return await issue(self.means, Composed(made, thumbnails(len(made.photos)), MANIFEST))
+        return await issue(self.means, Composed(made, small or thumbnails(len(made.photos)), MANIFEST))
 
     async def everybody_signs(self) -> None:
         for actor, role in EVERYBODY:
-            await Browser(actor, role).sign(self.ceremony, "后厨照片偏暗" if role == "applicant" else "")
+            await Browser(actor, role).sign(self.ceremony, REMARK if role == "applicant" else "")
 
-    async def seal(self) -> bytes:
-        await seal(self.means, RECORD)
-        return await self.pdf()
+    async def seal(self, record: str = RECORD) -> bytes:
+        await seal(self.means, record)
+        return await self.pdf(record)
 
-    async def current(self) -> store.Revision:
+    async def current(self, record: str = RECORD) -> store.Revision:
         async with self.means.db.read() as conn:
-            found = await store.current(conn, RECORD)
+            found = await store.current(conn, record)
         assert found is not None
         return found
 
-    async def pdf(self) -> bytes:
-        return await self.means.objects.get((await self.current()).object, RECORD_KEY)
+    async def pdf(self, record: str = RECORD) -> bytes:
+        return await self.means.objects.get((await self.current(record)).object, RECORD_KEY)
 
     async def states(self) -> dict[str, str]:
         async with self.means.db.read() as conn:

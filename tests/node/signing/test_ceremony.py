@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -288,60 +287,6 @@ async def test_without_a_sheet_there_is_nothing_to_sign(
     with pytest.raises(Problem) as caught:
         await Browser(APPLICANT, "applicant").prepare(scene.ceremony)
     assert refused(caught) == "G07"
-
-
-class Broken(Exception):
-    """The process dies here."""
-
-
-class FailingStore:
-    """The object store of a process that dies at the n-th use of it; before or after the use."""
-
-    def __init__(self, store: Any, at: int, *, after: bool) -> None:
-        self._store, self._left, self._after = store, at, after
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
-
-        async def call(*args: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and not self._after:
-                raise Broken
-            result = await method(*args)
-            if self._left == 0:
-                raise Broken
-            return result
-
-        return call
-
-
-# The six uses: read the sheet, store the prepared one, read it twice, store the signed one, drop the prepared one. What
-# a row changes lies before the third and the sixth; elsewhere "before n" is "after n - 1".
-@pytest.mark.parametrize(
-    ("step", "after"), [(1, False), (1, True), (2, True), (3, False), (4, True), (5, True), (6, False), (6, True)]
-)
-async def test_a_crash_at_any_step_leaves_the_old_sheet_or_the_new_one(
-    scene: Scene, clock: ManualClock, step: int, after: bool
-) -> None:
-    import dataclasses
-
-    failing = FailingStore(scene.means.objects, step, after=after)
-    dying = Scene(dataclasses.replace(scene.means, objects=failing), scene.ceremony, scene.events)
-    dying.ceremony = type(scene.ceremony)(dying.means)
-    try:
-        await Browser(APPLICANT, "applicant").sign(dying.ceremony)
-    except Broken:
-        pass
-    state, number = (await scene.states())["Applicant"], (await scene.current()).number
-    assert (state, number) in (("waiting", 1), ("signed", 2))
-    clock.advance(61)
-    if state == "waiting":
-        await Browser(APPLICANT, "applicant").sign(scene.ceremony)
-    await scene.ceremony.refuse(LEAD, RECORD, "lead", "")
-    await scene.ceremony.refuse(ASSIST, RECORD, "assist", "")
-    pdf = await scene.seal()
-    verdict = await asyncio.to_thread(verify_pdf, pdf, await trust_bundle(scene.means), clock.now())
-    assert verdict.state == "pass", verdict
 
 
 async def test_a_drawn_signature_is_optional(scene: Scene) -> None:

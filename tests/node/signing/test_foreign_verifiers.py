@@ -1,129 +1,156 @@
-"""Verifiers that know nothing of us, on a good file and on a spoilt one. Exit codes lie; their words are read."""
+"""Verifiers that know nothing of us, on a sheet as large as they get: good, spoilt, and years from now.
 
-import re
-import subprocess
+An event certificate lives a day, so verifiers that judge by today's date say from the second day on that it has
+expired; the signature stays valid, and at the time of its stamp everything is as it was. `verify` says the same always.
+"""
+
+import sys
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
-from asn1crypto import cms
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-from tests.node.signing.conftest import Finished
+from signing.trust import to_json
+from tests.node.signing.attacks import flip, updated
+from tests.node.signing.finished import Finished
+from tests.support import foreign
 
-
-def run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, check=False)
-    return (done.stdout + done.stderr).decode(errors="replace")
+LATER = [timedelta(days=1, hours=2), timedelta(days=5 * 365), timedelta(days=18 * 365)]
+SIGNED = 4
+"""System, applicant, lead and seal; the assisting officer refused."""
 
 
 @pytest.fixture(scope="module")
-def good(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("good") / "sheet.pdf"
-    path.write_bytes(finished.pdf)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("foreign")
+
+
+@pytest.fixture(scope="module")
+def given(large: Finished, folder: Path) -> foreign.Anchors:
+    return foreign.anchors(large.trust, folder)
+
+
+@pytest.fixture(scope="module")
+def good(large: Finished, folder: Path) -> Path:
+    path = folder / "good.pdf"
+    path.write_bytes(large.pdf)
     return path
 
 
 @pytest.fixture(scope="module")
-def spoilt(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("spoilt") / "sheet.pdf"
-    at = finished.pdf.index(b"/DCTDecode") + 400
-    path.write_bytes(finished.pdf[:at] + bytes([finished.pdf[at] ^ 1]) + finished.pdf[at + 1 :])
+def spoilt(large: Finished, folder: Path) -> Path:
+    path = folder / "spoilt.pdf"
+    path.write_bytes(flip(large.pdf, large.pdf.index(b"/DCTDecode") + 400))
     return path
 
 
-@pytest.fixture(scope="module")
-def root(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("root") / "root.pem"
-    certificate = x509.load_der_x509_certificate(finished.trust.roots[0])
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-@pytest.fixture(scope="module")
-def nss(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = f"sql:{tmp_path_factory.mktemp('nss')}"
-    run("certutil", "-N", "-d", folder, "--empty-password")
-    run("certutil", "-A", "-d", folder, "-n", "root", "-t", "CT,C,C", "-i", str(root))
-    return folder
-
-
-def test_poppler_finds_five_valid_trusted_signatures_and_the_file_covered_to_its_end(good: Path, nss: str) -> None:
-    said = run("pdfsig", "-nssdir", nss, str(good))
-    assert said.count("Signature is Valid.") == 5
-    assert said.count("Certificate is Trusted.") == 5
-    assert said.count("Total document signed") == 1
+def test_poppler_finds_every_signature_valid_trusted_and_the_file_covered_to_its_end(
+    good: Path, given: foreign.Anchors
+) -> None:
+    said = foreign.pdfsig(good, given)
+    assert said.count("Signature is Valid.") == said.count("Certificate is Trusted.") == SIGNED, said
+    assert said.replace("Not total", "").count("Total document signed") == 1
     assert "Signer Certificate Common Name: 张䶮" in said
 
 
-def test_poppler_sees_one_changed_bit(spoilt: Path, nss: str) -> None:
-    said = run("pdfsig", "-nssdir", nss, str(spoilt))
-    assert said.count("Digest Mismatch") == 5
+def test_poppler_sees_one_changed_bit(spoilt: Path, given: foreign.Anchors) -> None:
+    said = foreign.pdfsig(spoilt, given)
+    assert said.count("Digest Mismatch") == SIGNED
     assert "Signature is Valid." not in said
 
 
-def test_mupdf_finds_every_signature_valid_and_sees_one_changed_bit(good: Path, spoilt: Path) -> None:
-    assert run("mutool", "sign", "-v", str(good)).count("The signature is valid") == 5
-    said = run("mutool", "sign", "-v", str(spoilt))
+@pytest.mark.parametrize("later", LATER, ids=str)
+def test_poppler_finds_the_signatures_valid_years_later(
+    large: Finished, good: Path, spoilt: Path, given: foreign.Anchors, later: timedelta
+) -> None:
+    day = foreign.at(large.at + later)
+    said = foreign.pdfsig(good, given, day)
+    assert said.count("Signature is Valid.") == SIGNED
+    assert said.count("Certificate is Trusted.") == 2, "system and seal"
+    assert said.count("Certificate has Expired") == 2, "those of one act"
+    assert foreign.pdfsig(spoilt, given, day).count("Digest Mismatch") == SIGNED
+
+
+@pytest.mark.parametrize("later", [timedelta(0), *LATER], ids=str)
+def test_mupdf_finds_every_signature_valid_and_sees_one_changed_bit(
+    large: Finished, good: Path, spoilt: Path, later: timedelta
+) -> None:
+    day = foreign.at(large.at + later)
+    assert foreign.mutool(good, day).count("The signature is valid") == SIGNED
+    said = foreign.mutool(spoilt, day)
     assert "The signature is valid" not in said and "Digest" in said
 
 
-def test_qpdf_finds_no_syntax_error(good: Path) -> None:
-    assert "No syntax or stream encoding errors found" in run("qpdf", "--check", str(good))
-
-
-def parts(pdf: bytes, folder: Path) -> list[tuple[Path, Path, Path | None, Path]]:
-    """Per signature: covered bytes, CMS, time stamp token and signature value, cut out with twenty lines of our own."""
-    found = []
-    for number, match in enumerate(re.finditer(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]", pdf)):
-        a0, a1, b0, b1 = (int(one) for one in match.groups())
-        info = cms.ContentInfo.load(bytes.fromhex(pdf[a1 + 1 : b0 - 1].decode()))
-        signer = info["content"]["signer_infos"][0]
-        files = [folder / f"{number}.{kind}" for kind in ("content", "p7", "tst", "value")]
-        files[0].write_bytes(pdf[a0 : a0 + a1] + pdf[b0 : b0 + b1])
-        files[1].write_bytes(info.dump())
-        files[3].write_bytes(signer["signature"].native)
-        tokens = [a for a in signer["unsigned_attrs"] or [] if a["type"].native == "signature_time_stamp_token"]
-        if tokens:
-            files[2].write_bytes(tokens[0]["values"][0].dump())
-        found.append((files[0], files[1], files[2] if tokens else None, files[3]))
-    return found
-
-
-def stamp_verdict(token: Path, data: Path, root: Path) -> str:
-    return run("openssl", "ts", "-verify", "-token_in", "-in", str(token), "-data", str(data), "-CAfile", str(root))
-
-
+@pytest.mark.parametrize("later", [timedelta(0), *LATER], ids=str)
 def test_openssl_verifies_each_signature_with_its_chain_and_each_time_stamp(
-    finished: Finished, root: Path, tmp_path: Path
+    large: Finished, given: foreign.Anchors, tmp_path: Path, later: timedelta
 ) -> None:
-    found = parts(finished.pdf, tmp_path)
-    assert len(found) == 6
-    for content, signature, token, value in found[:5]:
-        said = run(
-            "openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", str(signature),
-            "-content", str(content), "-CAfile", str(root), "-purpose", "any", "-out", "/dev/null",
-        )  # fmt: skip
-        assert "Verification successful" in said, said
-        assert token is not None
-        said = run(
-            "openssl", "ts", "-verify", "-token_in", "-in", str(token), "-data", str(value), "-CAfile", str(root)
-        )
+    """The chain at the time of the stamp; stamps themselves today, as their service lives for decades."""
+    *people, archive = foreign.cut(large.pdf, tmp_path)
+    day = foreign.at(large.at + later)
+    assert len(people) == SIGNED
+    for one in people:
+        assert "Verification successful" in foreign.openssl_signature(one, given.root, large.at)
+        assert one.stamp is not None
+        said = foreign.openssl_stamp(one.stamp, one.value, given.root, day)
         assert "Verification: OK" in said, said
-    archive, token, _, _ = found[5]
-    said = stamp_verdict(token, archive, root)
-    assert "Verification: OK" in said, said
+    assert archive.to_the_end
+    assert "Verification: OK" in foreign.openssl_stamp(archive.signature, archive.content, given.root, day)
 
 
-def test_openssl_sees_one_changed_bit(spoilt: Path, root: Path, tmp_path: Path) -> None:
-    for content, signature, _, _ in parts(spoilt.read_bytes(), tmp_path)[:5]:
-        said = run(
-            "openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", str(signature),
-            "-content", str(content), "-CAfile", str(root), "-purpose", "any", "-out", "/dev/null",
-        )  # fmt: skip
-        assert "Verification failure" in said, said
+def test_openssl_sees_one_changed_bit(spoilt: Path, given: foreign.Anchors, tmp_path: Path) -> None:
+    *people, archive = foreign.cut(spoilt.read_bytes(), tmp_path)
+    for one in people:
+        assert "Verification failure" in foreign.openssl_signature(one, given.root)
+    assert "Verification: FAILED" in foreign.openssl_stamp(archive.signature, archive.content, given.root)
 
 
-def test_the_drawn_names_of_the_signatures_can_be_read(good: Path) -> None:
-    text = run("pdftotext", "-layout", str(good), "-")
+@pytest.mark.parametrize("later", [timedelta(0), LATER[-1]], ids=str)
+def test_pdfbox_and_bouncycastle_agree(
+    large: Finished, good: Path, spoilt: Path, given: foreign.Anchors, later: timedelta
+) -> None:
+    """Value, digest, stamp and chain at the time of the stamp."""
+    found = foreign.pdfbox([good, spoilt], given.root, foreign.at(large.at + later))
+    assert [one.verdict for one in found[good]] == ["good"] * (SIGNED + 1)
+    assert [one.to_the_end for one in found[good]] == [False] * SIGNED + [True]
+    assert [one.verdict for one in found[spoilt]] == ["bad"] * (SIGNED + 1)
+
+
+def test_verapdf_finds_the_signed_file_an_archive_file_and_an_altered_one_not(good: Path, folder: Path) -> None:
+    """PDF/A-3u with every revision, stamp and attachment in it."""
+    altered = folder / "altered.pdf"
+    altered.write_bytes(updated(good.read_bytes(), _no_output_intent))
+    said = foreign.verapdf("3u", good, altered)
+    assert f"{good}\tcompliant" in said, said
+    assert f"{altered}\tnot-compliant" in said, said
+
+
+def _no_output_intent(writer: IncrementalPdfFileWriter) -> None:
+    del writer.root["/OutputIntents"]
+    writer.update_root()
+
+
+def test_qpdf_finds_no_syntax_error(good: Path) -> None:
+    assert "No syntax or stream encoding errors found" in foreign.run("qpdf", "--check", good)
+
+
+@pytest.mark.parametrize("later", [timedelta(0), *LATER], ids=str)
+def test_our_own_program_says_the_same_on_every_day(
+    large: Finished, good: Path, spoilt: Path, folder: Path, later: timedelta
+) -> None:
+    trust = folder / "trust.json"
+    trust.write_bytes(to_json(large.trust))
+    words = (*foreign.at(large.at + later), sys.executable, "-m", "server.cli", "verify", "--json", "--trust", trust)
+    verdict = msgspec.json.decode(foreign.run(*words, good))
+    assert verdict["state"] == "pass", verdict
+    assert [one["state"] for one in verdict["signatures"]] == ["pass"] * SIGNED
+    assert {one["code"] for one in verdict["reasons"]} == {"V20", "V21", "V23"}
+    if later == LATER[-1]:
+        assert msgspec.json.decode(foreign.run(*words, spoilt))["state"] == "fail"
+
+
+def test_the_drawn_names_the_refusal_and_the_remark_can_be_read(large: Finished, good: Path) -> None:
+    text = foreign.run("pdftotext", "-layout", good, "-")
     assert "张䶮" in text and "李𬍛" in text and "专用章" in text

@@ -1,5 +1,7 @@
 import asyncio
+from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -8,8 +10,13 @@ from foundation.db import Database
 from foundation.errors import Problem
 from foundation.keyring import Keyring
 from signing.certificates import der
-from signing.keys import KeyStore
+from signing.fonts import FontSet
+from signing.keys import ROTATED, KeyStore
 from signing.store import signing_keys
+from signing.trust import trust_bundle
+from signing.verify import verify_pdf
+from tests.node.signing.scene import EVERYBODY, Browser, Scene
+from tests.unit.signing.samples import report
 
 OFFICE_KEY = bytes(32)
 
@@ -57,3 +64,48 @@ async def test_a_key_moved_under_another_name_does_not_open(sqlite_database: Dat
         await conn.execute(changed.values(sealed_key=tsa.sealed_key))
     with pytest.raises(Problem):
         await key_store(sqlite_database, clock).server_keys()
+
+
+@pytest.mark.parametrize("kind", ROTATED)
+async def test_a_replaced_key_signs_what_is_new_and_what_is_old_stays_believed(
+    scene_folder: Path, fonts: FontSet, clock: ManualClock, kind: str
+) -> None:
+    db = await Database.open(f"sqlite:///{scene_folder / 'test.db'}")
+    scene = await Scene.set(db, scene_folder, fonts, clock)
+    await scene.everybody_signs()
+    old = await scene.seal()
+    replaced = getattr(await scene.means.keys.server_keys(), kind)
+    await scene.means.keys.rotate(kind)
+    again = await Scene.set(db, scene_folder, fonts, clock)  # another process, started afterwards
+    assert getattr(await again.means.keys.server_keys(), kind).certificate != replaced.certificate
+    second = msgspec.structs.replace(report(items=1, photos=0), record="rec_second")
+    await again.issue(second)
+    for actor, role in EVERYBODY:
+        await Browser(actor, role, record=second.record).sign(again.ceremony)
+    trust = await trust_bundle(again.means)
+    for pdf in (old, await again.seal(second.record)):
+        verdict = await asyncio.to_thread(verify_pdf, pdf, trust, clock.now())
+        assert verdict.state == "pass", verdict
+    await db.close()
+
+
+async def test_who_signs_while_the_authority_is_replaced_signs_anew(scene_folder: Path, fonts: FontSet) -> None:
+    clock = ManualClock()
+    db = await Database.open(f"sqlite:///{scene_folder / 'test.db'}")
+    scene = await Scene.set(db, scene_folder, fonts, clock)
+    browser = Browser(*EVERYBODY[0])
+    ready = await browser.prepare(scene.ceremony)
+    await scene.means.keys.rotate("event_ca")
+    again = await Scene.set(db, scene_folder, fonts, clock)
+    with pytest.raises(Problem) as caught:
+        await again.ceremony.finish(browser.actor, ready.lease, browser.raw_signature(ready.attributes))
+    assert caught.value.code == "G01"
+    await browser.sign(again.ceremony)
+    assert (await again.states())["Applicant"] == "signed"
+    await db.close()
+
+
+@pytest.mark.parametrize("kind", ["root", "ocsp", "seal:990101", ""])
+async def test_other_keys_are_not_replaced(sqlite_database: Database, clock: ManualClock, kind: str) -> None:
+    with pytest.raises(ValueError):
+        await key_store(sqlite_database, clock).rotate(kind)

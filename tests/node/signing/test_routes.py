@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from foundation.http import build_app
 from signing.ceremony import Ready
 from signing.routes import routes
 from signing.timestamp import HttpTimeStampAuthority
+from signing.trust import from_json, trust_bundle
 from signing.verify import verify_pdf
 from tests.node.signing.scene import APPLICANT, ASSIST, EVERYBODY, LEAD, RECORD, Browser, Scene, drawn
 from tests.support.http import Serve, Served
@@ -138,11 +140,14 @@ async def test_the_trust_page_gives_every_anchor_to_anybody(scene: Scene, served
     keys = await scene.means.keys.server_keys()
     assert certificates[0] == keys.root.certificate
     assert keys.tsa.certificate in certificates
+    async with site.session.get("/api/trust.json") as response:
+        given, own = from_json(await response.read()), await trust_bundle(scene.means)
+    assert (given.roots, given.stamps, given.systems) == (own.roots, own.stamps, own.systems)
 
 
-async def test_the_time_stamp_service_answers_over_http(served: Open) -> None:
+async def test_the_time_stamp_service_answers_over_http(scene: Scene, served: Open) -> None:
     site = await served()
-    token = await HttpTimeStampAuthority([f"{site.url}/tsa"]).stamp(bytes(32))
+    token = await HttpTimeStampAuthority([f"{site.url}/tsa"], scene.means.stamp_certificates).stamp(bytes(32))
     assert cms.ContentInfo.load(token)["content_type"].native == "signed_data"
     async with site.session.post("/tsa", data=b"x", headers={"Content-Type": "text/plain"}) as response:
         assert response.status == 415
@@ -169,3 +174,30 @@ async def test_the_responder_knows_the_certificates_of_signatures_that_stand(sce
         async with site.session.post("/ocsp", data=query.public_bytes(Encoding.DER), headers=head) as response:
             answer = ocsp.load_der_ocsp_response(await response.read())
         assert answer.certificate_status == status
+
+
+async def test_anybody_who_has_a_sealed_sheet_gets_its_verdict_by_its_hash_alone(scene: Scene, served: Open) -> None:
+    site = await served()
+    early = await site.get(f"/api/records/{RECORD}/sealed", status=404)
+    assert early["code"] == "G07"
+    await scene.everybody_signs()
+    pdf = await scene.seal()
+    sha256 = hashlib.sha256(pdf).hexdigest()
+    verdict = await site.get(f"/api/sheets/{sha256}")
+    assert verdict["state"] == "pass"
+    assert [one["name"] for one in verdict["signatures"]][1:4] == ["张䶮", "周岚", "李𬍛"]
+    told = await site.get(f"/api/records/{RECORD}/sealed")
+    assert (told["sha256"], told["size"]) == (sha256, len(pdf))
+    assert not {"张䶮", "周岚", "李𬍛"} & set(map(str, told.values()))
+    changed = hashlib.sha256(pdf + b"\n").hexdigest()
+    assert (await site.get(f"/api/sheets/{changed}", status=404))["code"] == "G12"
+
+
+async def test_no_route_of_signing_takes_a_private_key(scene: Scene) -> None:
+    async def resource_of(_record: str) -> Resource:
+        raise AssertionError("nobody asks")
+
+    taken = {
+        name for route in routes(scene.means, resource_of) for name in getattr(route.request, "__struct_fields__", ())
+    }
+    assert taken == {"role", "public_key", "drawn_png", "remark", "signature", "reason"}

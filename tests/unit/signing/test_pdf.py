@@ -9,7 +9,7 @@ import pytest
 from foundation.errors import Problem
 from signing.fonts import FontSet
 from signing.pdf import build_pdf
-from signing.report import from_json
+from signing.report import Report, from_json
 from tests.unit.signing.samples import RARE_NAMES, report, thumbnails
 
 MANIFEST = b'{"epochs":[]}'
@@ -78,11 +78,68 @@ def test_a_name_that_cannot_be_printed_stops_the_sheet(fonts: FontSet) -> None:
     assert caught.value.code == "R01"
 
 
+HOSTILE = '<font color="white">合格</font> & <a href="javascript:1">x</a> \u202e倒\u200b\u2066 %%EOF endobj )>> /JS'
+
+
+def hostile(made: Report) -> Report:
+    """The same sheet with this in every place that people fill in."""
+    named = msgspec.structs.replace
+    return named(
+        made,
+        business_name=HOSTILE,
+        registered_address=HOSTILE,
+        people=tuple(named(one, organisation=HOSTILE, identified=HOSTILE) for one in made.people),
+        steps=tuple(named(one, note=HOSTILE, method=HOSTILE, by=HOSTILE) for one in made.steps),
+        sections=tuple(
+            named(section, items=tuple(named(one, note=HOSTILE, measured=HOSTILE) for one in section.items))
+            for section in made.sections
+        ),
+        objections=tuple(named(one, text=HOSTILE) for one in made.objections),
+        result=named(made.result, note=HOSTILE),
+    )
+
+
+ACTIVE = {
+    "/JS",
+    "/JavaScript",
+    "/Launch",
+    "/URI",
+    "/OpenAction",
+    "/AA",
+    "/A",
+    "/GoToR",
+    "/SubmitForm",
+    "/RichMedia",
+    "/XFA",
+}
+
+
+def active(pdf: bytes) -> set[str]:
+    """Everything in the file that could act: keys and kinds of action anywhere in its objects."""
+    found: set[str] = set()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        for thing in document.objects:
+            if isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
+                found |= set(thing.keys()) & ACTIVE
+                found |= {str(thing.get(key)) for key in ("/S", "/Subtype")} & ACTIVE
+    return found
+
+
 def test_untrusted_text_stays_text(fonts: FontSet, tmp_path: Path) -> None:
-    made = report(items=1, photos=0, note='<font color="white">合格</font> & <a href="javascript:1">x</a> \u202e倒')
-    pdf = build_pdf(made, {}, MANIFEST, fonts)
-    assert "<font" in text_of(pdf, tmp_path)
-    assert b"/JavaScript" not in pdf and b"/URI" not in pdf and b"/Launch" not in pdf
+    pdf = build_pdf(hostile(report(items=3, photos=0)), {}, MANIFEST, fonts)
+    text = text_of(pdf, tmp_path)
+    assert "<font" in text and "</a>" in text.replace("\n", "").replace(" ", "")
+    assert not set("\u202e\u200b\u2066") & set(text), "nothing turns a sentence round or hides in it"
+    assert active(pdf) == set()
+
+
+def test_what_acts_would_be_found() -> None:
+    document = pikepdf.new()
+    document.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS=pikepdf.String("1"))
+    document.Root.Extra = document.make_indirect(document.Root.OpenAction)
+    out = io.BytesIO()
+    document.save(out)
+    assert active(out.getvalue()) >= {"/OpenAction", "/JS", "/JavaScript"}
 
 
 def test_a_hundred_thousand_characters_do_not_break_the_form(fonts: FontSet, tmp_path: Path) -> None:

@@ -485,6 +485,17 @@ export interface OptionView {
   gloss: string
 }
 
+/** The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole. */
+export interface PdfVerdict {
+  state: "fail" | "pass" | "undecided"
+  record: string
+  case_number: string
+  sha256: string
+  sealed_at: string | null
+  signatures: SignatureVerdict[]
+  reasons: Reason[]
+}
+
 /** Somebody who took part; `identified` says in words how identity was checked. */
 export interface Person {
   name: string
@@ -590,6 +601,13 @@ export interface Queue {
   officer_on_duty: boolean
 }
 
+/** Why; `code` is stable. */
+export interface Reason {
+  code: string
+  zh: string
+  en: string
+}
+
 /** Why no concluding result yet; `params` let a client say it in its own words. */
 export interface ReasonView {
   code: string
@@ -604,7 +622,7 @@ export interface Refusal {
   reason: string
 }
 
-/** The whole sheet. `verify_url` goes into the QR code; `authority` says which kind of certificates sign it. */
+/** The whole sheet. `verify_url` goes into the QR code; `authority` and `time_service` say which     kind of certificates sign it and whose time stamps prove when. */
 export interface Report {
   version: number
   record: string
@@ -632,6 +650,7 @@ export interface Report {
   issued_at: string
   verify_url: string
   authority: "internal" | "licensed"
+  time_service: "external" | "internal"
   draft: boolean
 }
 
@@ -663,6 +682,16 @@ export interface RoundView {
   phase: string
   scheduled_at: string
   result: string | null
+}
+
+/** What anybody may know who holds the paper: the file it is a copy of. Names stay in the file. */
+export interface Sealed {
+  case_number: string
+  office: string
+  phone: string
+  sealed_at: string
+  sha256: string
+  size: number
 }
 
 export interface Section {
@@ -707,6 +736,19 @@ export interface SignatureRequest {
 /** `signature`: r‖s as WebCrypto gives it, 64 bytes in base64. */
 export interface SignatureValue {
   signature: string
+}
+
+/** One signature: who, in which role, when by the time proof, identified how, and whether it stands. */
+export interface SignatureVerdict {
+  field: string
+  state: "fail" | "pass" | "undecided"
+  role: string
+  name: string
+  at: string | null
+  identity: string
+  said: string
+  certificate_serial: string
+  reasons: Reason[]
 }
 
 export interface Signed {
