@@ -107,7 +107,8 @@ async def moved_from_another_case(finished: Finished) -> bytes:
     start = signatures(theirs)[1]
     moved = theirs[start : theirs.index(b">", start)]
     place = signatures(pdf)[1]
-    pdf = pdf[:place] + moved + pdf[pdf.index(b">", place) :]
+    end = pdf.index(b">", place)  # behind the value there are zeros, more or fewer
+    pdf = pdf[:place] + moved[: end - place].ljust(end - place, b"0") + pdf[end:]
     return await insider.close(await insider.honest(pdf, "Lead", "Assist"))
 
 
@@ -159,7 +160,7 @@ async def certificate_expired(finished: Finished) -> bytes:
 
 
 @attack("A person's signature by a certificate of a stranger's authority", "V07", "V09")
-async def certificate_of_astranger(finished: Finished) -> bytes:
+async def certificate_of_a_stranger(finished: Finished) -> bytes:
     insider = Insider(finished)
     pdf = await insider.sign(finished.revisions[0], "Applicant", stranger("seal", finished.at))
     return await insider.close(await insider.honest(pdf, "Lead", "Assist"))
@@ -186,7 +187,7 @@ async def sealed_without_one(finished: Finished) -> bytes:
 
 
 @attack("The seal of a stranger", "V07", "V09")
-async def seal_of_astranger(finished: Finished) -> bytes:
+async def seal_of_a_stranger(finished: Finished) -> bytes:
     insider = Insider(finished)
     pdf = await insider.honest(finished.revisions[0], "Applicant", "Lead", "Assist")
     return await insider.close(pdf, stranger("seal", finished.at))
