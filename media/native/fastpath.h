@@ -17,7 +17,7 @@
 #define FEEDBACK_MAX 1208 /* bytes of a feedback body: 8 + 3 * SPAN_MAX */
 #define RUNS 128         /* connections that have a run at once; those of others are told packet by packet */
 #define RUN_ROOM 40960   /* bytes of journal: between two ticks of 100 ms, of 3 Mbit/s */
-#define SKIM_ROOM 65536  /* bytes of one picture taken at once */
+#define SKIM_ROOM 16384  /* bytes of one picture taken at once */
 #define BEGINNINGS 32    /* pictures and sounds of one run */
 
 typedef int (*srtp_step)(void *session, void *packet, int *size);
