@@ -44,11 +44,12 @@ class Step:
 FIRST = {
     "node": ["node/foundation", "node/inspection", "node/office", "node/recordings"],
     "cluster": ["cluster"],
+    "media": ["node/media"],
 }
 SECOND = {
     "unit": ["unit"],
     "signing": ["node/signing"],
-    "node-live": ["node/media", "node/server", "node/signaling"],
+    "node-live": ["node/server", "node/signaling"],
 }
 # They use all cores themselves, and judge what a busy machine would spoil.
 ALONE = {"browser": ["browser"]}

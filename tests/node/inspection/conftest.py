@@ -130,7 +130,7 @@ async def _open(database: Database, clock: ManualClock, object_store: ObjectStor
         *inspection_routes.routes(services),
         *photo_routes.routes(services, photos),
     ]
-    served = await serve(build_app(routes, actors=actors))
+    served = await serve(build_app(routes, actors=actors, clock=clock))
     who = {
         each.account: Actor("staff", each.staff, each.name, "990101", frozenset(each.roles)) for each in demo.accounts
     }

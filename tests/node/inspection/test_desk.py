@@ -254,7 +254,7 @@ async def test_whoever_is_refused_at_a_link_is_on_the_audit_log_and_in_time_told
         ("guest", "link.join", record, "L01"),
         ("guest", "link.code", record, "L01"),
     ]
-    for _ in range(57):
+    for _ in range(59):
         await desk.served.post("/api/invitations/forged/join", {"code": code}, status=404)
     assert (await desk.served.post("/api/invitations/forged/join", {"code": code}, status=429))["code"] == "S429"
 

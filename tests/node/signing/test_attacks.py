@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def attacked(finished: Finished) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda one: one.key)
 def test_every_attack_is_refused_and_named(finished: Finished, attacked: dict[str, bytes], attack: Attack) -> None:
-    verdict = verify_pdf(attacked[attack.key], finished.trust, finished.at)
+    verdict = verify_pdf(attacked[attack.key], finished.trust, datetime.now(UTC))
     assert verdict.state == "fail"
     assert verdict.codes() - NOTES == attack.named, verdict
 

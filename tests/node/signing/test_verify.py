@@ -19,7 +19,7 @@ from tests.node.signing.finished import Finished
 
 
 def judge(finished: Finished, pdf: bytes, now: datetime | None = None) -> PdfVerdict:
-    return verify_pdf(pdf, finished.trust, now or finished.at)
+    return verify_pdf(pdf, finished.trust, now or datetime.now(UTC))
 
 
 def test_a_good_file_says_who_signed_when_in_which_role_and_how_identified(finished: Finished) -> None:
