@@ -6,11 +6,17 @@ import os
 import signal
 from collections.abc import Sequence
 
+import pytest
+
 from media import contract
 from tests.node.media.conftest import Call
+from tests.support.media_worker import LIBRARY
 from tests.support.rtp_client import RtpClient
 from tests.support.scenes import Sender, aside, covered, keyframes, lit, noisy, room
 from tests.support.waiting import until
+
+one_way = pytest.mark.parametrize("call", [LIBRARY], indirect=True, ids=["fast"])
+"""For what does not depend on who keeps the packets."""
 
 SIZE = 640, 360
 LIT = keyframes([noisy(aside(room(1, *SIZE), 90 * n), n) for n in range(4)])
@@ -86,6 +92,7 @@ async def test_nobody_else_is_looked_at(call: Call) -> None:
     assert call.worker._lookout._cameras.keys() == {("call_1", "leg_w")}
 
 
+@one_way
 async def test_a_covered_picture_is_nobodys_business(call: Call) -> None:
     sender = Sender(await watched(call), call.clock)
     await film(call, sender, DARK, "dark")
@@ -124,6 +131,7 @@ async def test_a_broken_keyframe_harms_nobody(call: Call) -> None:
     await film(call, sender, DARK, "dark")
 
 
+@one_way
 async def test_whose_picture_killed_the_sandbox_is_left_alone_for_a_minute(call: Call) -> None:
     reader = call.worker._lookout._reader
     sender, other = Sender(await watched(call), call.clock), Sender(await watched(call, "leg_x"), call.clock)
@@ -144,6 +152,7 @@ async def test_whose_picture_killed_the_sandbox_is_left_alone_for_a_minute(call:
     await film(call, sender, DARK, "dark")
 
 
+@one_way
 async def test_a_sandbox_that_hangs_is_waited_for_by_nobody(call: Call) -> None:
     lookout = call.worker._lookout
     sender, viewer = Sender(await watched(call), call.clock), await call.viewer()
@@ -164,6 +173,7 @@ async def test_a_sandbox_that_hangs_is_waited_for_by_nobody(call: Call) -> None:
     await until(lambda: None if looks(call, "died") == 1 else "it hangs", 30)
 
 
+@one_way
 async def test_all_cameras_get_their_turn(call: Call) -> None:
     senders = {leg: Sender(await watched(call, leg), call.clock) for leg in ("leg_1", "leg_2", "leg_3", "leg_4")}
 
