@@ -8,6 +8,7 @@ import pkgutil
 import sys
 
 import tests.bench
+from foundation import log
 from tests.bench.figures import report
 
 PLUMBING = {"figures", "call", "__main__"}
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--peer", choices=["janus"], help="whom to compare with, where a bench compares")
     parser.add_argument("--only", metavar="ROW", help="one row of a bench of many")
     chosen = parser.parse_args(arguments)
+    log.setup("error")  # what is measured may log; standard output is for the figures alone
     bench = importlib.import_module(f"tests.bench.{chosen.name}")
     options = {name: value for name in ("peer", "only") if (value := getattr(chosen, name)) is not None}
     return report(chosen.name, bench.measure(**options), as_json=chosen.json)
