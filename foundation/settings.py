@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     media_fast_path: bool = Field(
         True,
-        description="Forward packets and read journals in compiled code, built at the first start where a C compiler "
-        "is. Off: in Python, at one and a half times the processor time and more.",
+        description="Forward packets in compiled code, built at the first start where a C compiler is. Off: in Python, "
+        "at about one and a half times the processor time.",
     )
     turn_urls: tuple[str, ...] = Field(
         (),

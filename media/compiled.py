@@ -1,7 +1,7 @@
 """The compiled fast path (``native/fastpath.c``), built where this machine has a C compiler.
 
 It is built once, beside the sources, under the digest of what it is built from. Without a compiler, or on another
-system than Linux, everything works the same in Python at one and a half times the processor time and more.
+system than Linux, everything works the same in Python at about one and a half times the processor time.
 """
 
 import functools
@@ -56,11 +56,10 @@ def load() -> Library | None:
         lib = ffi.dlopen(str(built))
     except (OSError, subprocess.CalledProcessError) as error:
         _log.warning(
-            "packets are forwarded by Python, at one and a half times the processor time and more", reason=str(error)
+            "packets are forwarded by Python, at about one and a half times the processor time", reason=str(error)
         )
         return None
     steps = [int(srtp_ffi.cast("uintptr_t", srtp_ffi.addressof(srtp_lib, f"srtp_{name}"))) for name in _STEPS]
-    lib.fp_sums()
     share, beginning, records = (ffi.offsetof("struct fp_run", field) for field in ("share", "beginning", "records"))
     return Library(
         ffi,

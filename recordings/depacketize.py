@@ -127,17 +127,6 @@ class Reorder:
         self._next += 1
         return True
 
-    @property
-    def next_in_turn(self) -> int | None:
-        """The 16-bit number of the packet that would be the next in order; None while any is held behind a hole."""
-        return None if self._held or self._next is None else self._next & 0xFFFF
-
-    def skip(self, packets: int) -> None:
-        """As so many `steps`."""
-        assert self._next is not None
-        self._next += packets
-        self._highest = self._next - 1
-
     def follows(self, packet: Rtp, mono_ns: int) -> bool:
         """Whether this arrival is the next in order with none held behind a hole, as nearly all are. Then it has its
         place and nothing else became certain; if not, nothing was done: `push` it.

@@ -25,7 +25,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -165,10 +165,6 @@ def _decode(body: bytes) -> Record:
     raise ValueError(f"record kind {kind} is not known")
 
 
-Skip = Callable[[bytes, int], int]
-"""Takes whole records that begin at a place in these bytes, as many as it likes; where the next one begins."""
-
-
 class Reader:
     """Reads whole records from `offset` on; `offset` and `state` say afterwards where and why it stopped.
 
@@ -193,8 +189,8 @@ class Reader:
         for record in self.records():
             yield Entry(self.offset, record)
 
-    def records(self, skip: Skip | None = None) -> Iterator[Record]:
-        """The records alone; `offset` is behind the one given last. What `skip` takes where it lies is not given."""
+    def records(self) -> Iterator[Record]:
+        """The records alone; `offset` is behind the one given last."""
         asked = _CHUNK
         window, start = self._load(self.offset, asked), self.offset
         at = start
@@ -205,9 +201,6 @@ class Reader:
             at = self.offset = len(MAGIC)
         view, begin, size, crc32 = memoryview(window), at - start, len(window), zlib.crc32
         while True:
-            if skip is not None:
-                begin = skip(window, begin)
-                self.offset = start + begin
             if size - begin >= _FRAMED.size:  # nearly always a packet, and whole
                 length, crc, kind, track, mono_ns = _FRAMED.unpack_from(window, begin)
                 end = begin + _PREFIX.size + length

@@ -28,7 +28,7 @@ from recordings.depacketize import (
 )
 from recordings.h264 import parameter_sets
 from recordings.journal import Anchor, Closed, JournalHeader, Mark, Packet, Record, SenderReport
-from recordings.trackqueue import Skim, TrackQueue
+from recordings.trackqueue import TrackQueue
 
 IDLE_NS = 300_000_000  # 300 ms: jitter between two streams that share one path
 HOLD_NS = LATE_LIMIT_NS + 100_000_000
@@ -128,15 +128,6 @@ class EpochMuxer:
     def head(self) -> bytes:
         """The growing file's head; fixed when the first cluster is."""
         return self._container.head(self._first_shape or self.shape)
-
-    def skip(self, skim: Skim, window: bytes, begin: int) -> int:
-        """Take the middles of a picture that lie there: nothing becomes certain with them. Where the next record is."""
-        for track, stream in self._streams.items():
-            skimmed = stream.skip(skim, window, begin, track)
-            if skimmed is not None:
-                self._now_ns = max(self._now_ns, skimmed.newest_ns)
-                return skimmed.end
-        return begin
 
     def feed(self, record: Record) -> list[Cluster]:
         """Take one record of the journal, in order."""

@@ -20,7 +20,7 @@ and objects as a finished one, with no second way to bytes that are not yet stor
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,6 @@ from recordings.deposit import Deposit, PackagingFault
 from recordings.journal import ENDED
 from recordings.ledger import Ledger
 from recordings.tail import EpochTail, journals_below
-from recordings.trackqueue import Skim
 
 POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
 LANE = 8  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
@@ -46,9 +45,7 @@ _logger = log.get("packager")
 
 
 class Packager:
-    """Packages every epoch whose journal lies below `spool`, one folder or several. `skims`: makes for each epoch what
-    reads its journal faster; the outcome is the same without.
-    """
+    """Packages every epoch whose journal lies below `spool`, one folder or several."""
 
     def __init__(
         self,
@@ -59,9 +56,7 @@ class Packager:
         spool: Path | Sequence[Path],
         bus: Bus | None,
         metrics: Metrics,
-        skims: Callable[[], Skim] | None = None,
     ) -> None:
-        self._skims = skims
         self._db = db
         self._deposit = Deposit(objects, clock)
         self._keys = store.RecordKeys(db, keyring, clock)
@@ -191,12 +186,8 @@ class Packager:
         for step in steps:
             if step.error is None:
                 with step:
-                    step.tail = self._tails.get(step.path) or self._begin(step.path)
+                    step.tail = self._tails.get(step.path) or self._tails.setdefault(step.path, EpochTail(step.path))
                     step.again = self._deposit.step(step.tail)
-
-    def _begin(self, path: Path) -> EpochTail:
-        tail = self._tails[path] = EpochTail(path, self._skims() if self._skims is not None else None)
-        return tail
 
     async def _commit(self, steps: Sequence["_Step"]) -> None:
         prepared = [(step, step.tail) for step in steps if step.tail is not None and step.tail.prepared]

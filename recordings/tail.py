@@ -17,7 +17,6 @@ from recordings.chain import Chain, epoch_line
 from recordings.journal import JournalHeader, Mark, Reader, has_writer
 from recordings.muxer import Cluster, EpochMuxer, Stream
 from recordings.store import ClusterRow, Epoch, PartRow, Rows
-from recordings.trackqueue import Skim
 
 PART_MS = 900  # a part is stored as soon as it spans this: one or two clusters, so a viewer is about a second behind
 READ_MOST = 1000  # records taken per look: a MiB, all that an epoch which is behind holds, and keeps others waiting for
@@ -133,9 +132,8 @@ class FileTail:
 class EpochTail:
     """The journal of one epoch, read as it grows. `path` is the name its writer gave it."""
 
-    def __init__(self, path: Path, skim: Skim | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._skim = skim
         self.taken = taken_name(path).exists()  # no writer can add to it any more
         self._at = taken_name(path) if self.taken else path
         self.header: JournalHeader | None = None
@@ -154,7 +152,7 @@ class EpochTail:
         """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
         self.consistent = False
         reader, count = Reader(self._at, self._offset), 0
-        for record in reader.records(self._skip if self._skim is not None else None):
+        for record in reader.records():
             count += 1
             if isinstance(record, JournalHeader):
                 if self.header is None:
@@ -166,19 +164,13 @@ class EpochTail:
                     file.take(clusters)
             if count >= READ_MOST:
                 break
-        read, self._offset, self.behind = reader.offset - self._offset, reader.offset, count >= READ_MOST
+        self._offset, self.behind = reader.offset, count >= READ_MOST
         self.damaged = reader.state == "damaged"
         self.closed = any(file.muxer.closed_reason is not None for file in self.files)
         length = self._at.stat().st_size
         grown, self.length = length != self.length, length
         self.consistent = True
-        return grown or read > 0
-
-    def _skip(self, window: bytes, begin: int) -> int:
-        assert self._skim is not None
-        for file in self.files:
-            begin = file.muxer.skip(self._skim, window, begin)
-        return begin
+        return grown or count > 0
 
     @property
     def prepared(self) -> bool:

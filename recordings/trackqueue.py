@@ -3,7 +3,6 @@
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
 
 from recordings.container import TrackName
 from recordings.depacketize import Frame, Frames, LostFrame, OpusFrames, Reorder, Vp8Frames
@@ -17,27 +16,6 @@ _HEAD = struct.Struct(">HH12s")  # RFC 3550 5.1: flags and type; sequence number
 # Head, place and bytes of the payload's descriptor, place of what follows: no packet is that long.
 _MARKER = 0x80
 _NONE = (0, b""), 0, b"", 1 << 30
-
-
-class Skimmed(NamedTuple):
-    """Middles of a picture, one behind the other: where the next record begins, how many, the newest arrival, and what
-    they carry.
-    """
-
-    end: int
-    packets: int
-    newest_ns: int
-    data: bytes
-
-
-class Skim(Protocol):
-    """Reads middles of a picture many at a time, as `TrackQueue.continues` each (media/skim.py)."""
-
-    def __call__(self, window: bytes, begin: int, track: int, sequence: int, like: bytes, start: int) -> Skimmed | None:
-        """Whole records of this track from `begin` on, the first with this 16-bit number; None if there are none.
-        `like`: sixteen bytes that the packets have but for the number, and those at `start`.
-        """
-        ...
 
 
 class TrackQueue:
@@ -72,18 +50,6 @@ class TrackQueue:
             self._middle = _NONE
             return self._vp8.more(rtp[at:], packet.mono_ns, True)
         return self._vp8.more(rtp[at:], packet.mono_ns, False)
-
-    def skip(self, skim: Skim, window: bytes, begin: int, track: int) -> Skimmed | None:
-        """Take the middles of the picture under way that lie there, if any."""
-        sequence = self.reorder.next_in_turn
-        if self._middle is _NONE or sequence is None or self._vp8 is None:
-            return None
-        (first, rest), start, descriptor, _ = self._middle
-        skimmed = skim(window, begin, track, sequence, _HEAD.pack(first, 0, rest) + descriptor, start)
-        if skimmed is not None:
-            self.reorder.skip(skimmed.packets)
-            self._vp8.more(skimmed.data, skimmed.newest_ns, False)
-        return skimmed
 
     def learn(self, rtp: bytes) -> None:
         """What the packet behind this one, which was the newest in order, has to look like to continue its picture."""

@@ -12,7 +12,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 
 from foundation import log
 from foundation.settings import Settings
@@ -103,22 +102,12 @@ async def run_media(settings: Settings) -> None:
 
 async def run_packager(settings: Settings) -> None:
     """From journals to stored recordings."""
-    from media.compiled import load
-    from media.skim import skimmer
     from recordings.packager import Packager
     from server.assembly import open_parts
 
     async with until_told(settings) as told, open_parts(settings, "packager") as parts:
-        library = load() if settings.media_fast_path else None
         packager = Packager(
-            parts.db,
-            parts.objects,
-            parts.keyring,
-            parts.clock,
-            settings.spools,
-            parts.bus,
-            parts.metrics,
-            partial(skimmer, library) if library is not None else None,
+            parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )
         _settle()
         await _until(told, packager.run())

@@ -22,8 +22,7 @@ void fp_sums(void) {
             table[step][byte] = table[step - 1][byte] >> 8 ^ table[0][table[step - 1][byte] & 255];
 }
 
-/* CRC-32 of so many bytes more. */
-uint32_t fp_sum(uint32_t sum, const uint8_t *data, uint32_t size) {
+static uint32_t summed(uint32_t sum, const uint8_t *data, uint32_t size) {
     sum = ~sum;
     for (; size >= 8; size -= 8, data += 8) {
         uint32_t low = sum ^ ((uint32_t)data[0] | (uint32_t)data[1] << 8 | (uint32_t)data[2] << 16 | (uint32_t)data[3] << 24);
@@ -51,7 +50,7 @@ static uint32_t record(uint8_t *at, const uint8_t *raw, const struct fp_entry *h
     memcpy(at + FRAMED, raw, size);
     if (!head->payload_bytes)
         at[FRAMED] = 0x80;
-    put32(at + 4, fp_sum(fp_sum(0, at, 4), at + 8, FRAMED - 8 + size));
+    put32(at + 4, summed(summed(0, at, 4), at + 8, FRAMED - 8 + size));
     return FRAMED + size;
 }
 

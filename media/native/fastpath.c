@@ -74,6 +74,7 @@ struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp) 
         free(port);
         return NULL;
     }
+    fp_sums();
     port->fd = fd;
     port->open_rtp = (srtp_step)open_rtp;
     port->open_rtcp = (srtp_step)open_rtcp;

@@ -17,7 +17,6 @@
 #define FEEDBACK_MAX 1208 /* bytes of a feedback body: 8 + 3 * SPAN_MAX */
 #define RUNS 128         /* connections that have a run at once; those of others are told packet by packet */
 #define RUN_ROOM 40960   /* bytes of journal: between two ticks of 100 ms, of 3 Mbit/s */
-#define SKIM_ROOM 16384  /* bytes of one picture taken at once */
 #define BEGINNINGS 32    /* pictures and sounds of one run */
 
 typedef int (*srtp_step)(void *session, void *packet, int *size);
@@ -99,14 +98,6 @@ struct fp_entry {
     uint8_t first, marker_type, kind, spare[3];
 };
 
-/* The middles of one picture. */
-struct fp_skimmed {
-    int64_t newest_ns;
-    uint32_t end, size; /* where the first record lies that was not taken; bytes of data */
-    uint16_t sequence;  /* the next */
-    uint8_t track, data[SKIM_ROOM];
-};
-
 /* One socket. */
 struct fp_port {
     int32_t fd;
@@ -142,7 +133,6 @@ int fp_starts_keyframe(const uint8_t *body, int size);
 
 /* account.c */
 void fp_sums(void);
-uint32_t fp_sum(uint32_t sum, const uint8_t *data, uint32_t size);
 int fp_note(struct fp_port *port, struct fp_lane *lane, struct fp_stream *stream, const uint8_t *raw,
             const struct fp_entry *head);
 void fp_end_run(struct fp_port *port, struct fp_lane *lane);
@@ -155,10 +145,6 @@ struct fp_cache *fp_cache_new(void);
 void fp_cache_free(struct fp_cache *cache);
 void fp_keep(struct fp_cache *cache, const uint8_t *raw, int size, int64_t now_ns);
 const uint8_t *fp_kept(const struct fp_cache *cache, uint16_t seq, int *size);
-
-/* skim.c */
-int fp_skim(const uint8_t *window, uint32_t begin, uint32_t size, const uint8_t *like, uint32_t like_size,
-            uint32_t start, struct fp_skimmed *out);
 
 /* feedback.c */
 void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns);

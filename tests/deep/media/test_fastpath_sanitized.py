@@ -8,7 +8,7 @@ import pytest
 from media.compiled import NATIVE
 
 FLAGS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror")
-NAMES = ("packet.c", "feedback.c", "account.c", "cache.c", "skim.c")
+NAMES = ("packet.c", "feedback.c", "account.c", "cache.c")
 # The driver contains fastpath.c, so that it can look inside.
 SOURCES = (Path(__file__).with_name("fastpath_driver.c"), *(NATIVE / name for name in NAMES))
 
