@@ -6,11 +6,9 @@ with H = SHA-256 and, beside it where OpenSSL offers it, SM3 (GB/T 32905). The c
 time stamp over its newest link proves all clusters up to there.
 """
 
-import hashlib
-
 import msgspec
 
-HAS_SM3 = "sm3" in hashlib.algorithms_available  # an OpenSSL built without it: the column stays empty
+from recordings.digests import Digest, digest_of
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -27,29 +25,21 @@ def epoch_line(record: str, session: str, leg: str, epoch: str, worker: str, wal
     return "|".join(("yuankan-epoch-1", record, session, leg, epoch, worker, str(wall_ns))).encode()
 
 
-def sm3(data: bytes) -> bytes:
-    """SM3 of `data`, empty where OpenSSL has none."""
-    return hashlib.new("sm3", data).digest() if HAS_SM3 else b""
-
-
 class Chain:
     """Grows with each cluster."""
 
     def __init__(self, line: bytes) -> None:
-        self._sha = hashlib.sha256(line).digest()
-        self._sm3 = sm3(line)
+        self._at = digest_of(line)
 
     @property
     def head(self) -> str:
-        return self._sha.hex()
+        return self._at.sha256.hex()
 
     @property
     def head_sm3(self) -> str:
-        return self._sm3.hex()
+        return self._at.sm3.hex()
 
-    def add(self, cluster: bytes) -> Link:
-        """The link of this cluster."""
-        own, own_sm3 = hashlib.sha256(cluster).digest(), sm3(cluster)
-        self._sha = hashlib.sha256(self._sha + own).digest()
-        self._sm3 = sm3(self._sm3 + own_sm3)
-        return Link(own.hex(), self._sha.hex(), own_sm3.hex(), self._sm3.hex())
+    def add(self, cluster: Digest) -> Link:
+        """The link of the cluster with this digest."""
+        self._at = digest_of(self._at.sha256 + cluster.sha256, self._at.sm3 + cluster.sm3)
+        return Link(cluster.sha256.hex(), self.head, cluster.sm3.hex(), self.head_sm3)

@@ -1,7 +1,7 @@
 """One step of one epoch: read on in its journal, store what became whole, and read that back. Blocks: runs in threads.
 
 What it stores it notes as rows that are `owed`; nothing here knows the database, whose part comes after. So a thread
-takes several epochs one after the other, and of each only the clusters of this step are in memory.
+takes several epochs together: looks at each, hashes all that became whole at once, stores it one after the other.
 """
 
 import hashlib
@@ -34,19 +34,27 @@ class Deposit:
         self._objects = objects
         self._clock = clock
 
-    def step(self, tail: EpochTail) -> bool:
-        """Take an epoch one look further; True if there is more to do at once. `tail.ended` after the last one."""
+    def look(self, tail: EpochTail) -> None:
+        """Read on in the journal of an epoch. What became whole waits in its files to be linked (`tail.link_all`), for
+        several epochs at once.
+        """
         if tail.ended:
-            return False  # all is stored, only its rows are owed
+            return  # all is stored, only its rows are owed
         self._store(tail)  # left over from a step that failed: nothing new is read before
-        grown, now_ns = tail.look(), self._clock.monotonic_ns()
-        if grown:
-            tail.changed_ns = now_ns
+        tail.grown = tail.look()
+        if tail.grown:
+            tail.changed_ns = self._clock.monotonic_ns()
+
+    def step(self, tail: EpochTail) -> bool:
+        """Store what the look gave; True if there is more to do at once. `tail.ended` after the last one."""
+        if tail.ended:
+            return False
         if not tail.prepared:
             return True  # this look found the header: now its record is known
         self._store(tail)
-        if not tail.closed and (not tail.taken or (grown and not tail.damaged)):
-            if tail.damaged or (not grown and self._abandoned(tail, (now_ns - tail.changed_ns) / 1e9)):
+        if not tail.closed and (not tail.taken or (tail.grown and not tail.damaged)):
+            silent_s = (self._clock.monotonic_ns() - tail.changed_ns) / 1e9
+            if tail.damaged or (not tail.grown and self._abandoned(tail, silent_s)):
                 tail.take()
             return tail.behind or tail.taken
         self._finish(tail)

@@ -36,7 +36,7 @@ from recordings import store
 from recordings.deposit import Deposit, PackagingFault
 from recordings.journal import ENDED
 from recordings.ledger import Ledger
-from recordings.tail import EpochTail, journals_below
+from recordings.tail import EpochTail, journals_below, link_all
 
 POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
 LANE = 8  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
@@ -187,7 +187,12 @@ class Packager:
             if step.error is None:
                 with step:
                     step.tail = self._tails.get(step.path) or self._tails.setdefault(step.path, EpochTail(step.path))
-                    step.again = self._deposit.step(step.tail)
+                    self._deposit.look(step.tail)
+        looked = [(step, step.tail) for step in steps if step.tail is not None and step.error is None]
+        link_all([file for _, tail in looked for file in tail.files])
+        for step, tail in looked:
+            with step:
+                step.again = self._deposit.step(tail)
 
     async def _commit(self, steps: Sequence["_Step"]) -> None:
         prepared = [(step, step.tail) for step in steps if step.tail is not None and step.tail.prepared]

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from recordings.chain import Chain, epoch_line
+from recordings.digests import Digest, digests
 from recordings.journal import JournalHeader, Mark, Reader, has_writer
 from recordings.muxer import Cluster, EpochMuxer, Stream
 from recordings.store import ClusterRow, Epoch, PartRow, Rows
@@ -39,6 +40,7 @@ class FileTail:
         self.muxer = EpochMuxer(header, stream)
         self.epoch = header.epoch if stream == "camera" else f"{header.epoch}-screen"
         self.folder = f"records/{header.record}/recordings/{self.epoch}"
+        self.fresh: list[Cluster] = []  # whole, not yet hashed
         self.parts: deque[Part] = deque()
         self._header = header
         self._chain = Chain(
@@ -55,11 +57,12 @@ class FileTail:
         self.stored = {row.first: row for row in stored}
         self.owed = [rows for rows in self.owed if rows.part is None or rows.part != self.stored.get(rows.part.first)]
 
-    def take(self, clusters: list[Cluster]) -> None:
-        """Hash clusters and group them into parts."""
-        for cluster in clusters:
+    def link(self, found: Sequence[Digest]) -> None:
+        """Chain the fresh clusters, whose digests these are, and group them into parts."""
+        clusters, self.fresh = self.fresh, []
+        for cluster, own in zip(clusters, found, strict=True):
             self.init = self.init or self.muxer.head
-            link = self._chain.add(cluster.data)
+            link = self._chain.add(own)
             first = self._open[0][0] if self._open else cluster
             row = ClusterRow(
                 epoch=self.epoch,
@@ -140,6 +143,7 @@ class EpochTail:
         self.key: bytes | None = None  # seals the record's objects
         self.changed_ns = 0  # when it was last seen to grow
         self.files: list[FileTail] = []
+        self.grown = False  # whether the last look found anything new
         self.closed = False
         self.damaged = False
         self.ended = False  # all that it will ever give is stored
@@ -149,7 +153,9 @@ class EpochTail:
         self._offset = 0
 
     def look(self) -> bool:
-        """Read on; True if there was anything new. Blocks on the file: call it in a thread."""
+        """Read on; True if there was anything new. What became whole is `fresh` in its file until `link_all`. Blocks on
+        the file: call it in a thread.
+        """
         self.consistent = False
         reader, count = Reader(self._at, self._offset), 0
         for record in reader.records():
@@ -161,7 +167,7 @@ class EpochTail:
             for file in self.files:
                 clusters = file.muxer.feed(record)
                 if clusters:
-                    file.take(clusters)
+                    file.fresh += clusters
             if count >= READ_MOST:
                 break
         self._offset, self.behind = reader.offset, count >= READ_MOST
@@ -187,8 +193,10 @@ class EpochTail:
         for file in self.files:
             if file.muxer.closed_reason is None:
                 file.muxer.closed_reason = reason
-                file.take(file.muxer.feed(Mark(reason, file.muxer.now_ns, {})))
-            file.take(file.muxer.finish())
+                file.fresh += file.muxer.feed(Mark(reason, file.muxer.now_ns, {}))
+            file.fresh += file.muxer.finish()
+        link_all(self.files)
+        for file in self.files:
             file.end_part()
             file.init = file.init or file.muxer.head
 
@@ -230,6 +238,15 @@ class EpochTail:
                 folder.rmdir()
             except OSError:
                 return  # others still lie there
+
+
+def link_all(files: Sequence[FileTail]) -> None:
+    """Hash what several files have got, all of it at once, and chain it to each."""
+    found = digests([cluster.data for file in files for cluster in file.fresh])
+    for file in files:
+        count = len(file.fresh)
+        file.link(found[:count])
+        del found[:count]
 
 
 def taken_name(path: Path) -> Path:

@@ -24,6 +24,7 @@ from office.events import StoredEvent
 from recordings import manifest as manifests
 from recordings.chain import Chain
 from recordings.container import suffix
+from recordings.digests import digest_of
 from recordings.export import ClusterHash, EpochIndex, EventLine
 from recordings.manifest import EpochEntry, Manifest
 from recordings.mark_words import ROLES
@@ -190,8 +191,9 @@ class _Package:
             self._say("recording", "B07", object=name, **said)
         chain, values = Chain(index.line.encode()), []
         for cluster, data in self._clusters(name, index):
-            values.append(chain.add(data).chain)
-            if hashlib.sha256(data).hexdigest() != cluster.sha256:
+            link = chain.add(digest_of(data))
+            values.append(link.chain)
+            if link.sha256 != cluster.sha256:
                 at_ms = epoch.start_ms + cluster.t_ms
                 at = moment(manifest.origin, at_ms) if manifest.origin else None
                 seconds = max(1, round(cluster.d_ms / 1000))

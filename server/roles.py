@@ -102,10 +102,12 @@ async def run_media(settings: Settings) -> None:
 
 async def run_packager(settings: Settings) -> None:
     """From journals to stored recordings."""
+    from recordings import digests
     from recordings.packager import Packager
     from server.assembly import open_parts
 
     async with until_told(settings) as told, open_parts(settings, "packager") as parts:
+        await asyncio.to_thread(digests.load)
         packager = Packager(
             parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )

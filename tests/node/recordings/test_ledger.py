@@ -11,7 +11,7 @@ from foundation.db import Database
 from recordings import store
 from recordings.ledger import Ledger
 from recordings.store import Rows
-from recordings.tail import EpochTail
+from recordings.tail import EpochTail, link_all
 from tests.support import rtp_source
 
 
@@ -33,6 +33,7 @@ class CountingDatabase(Database):
 def first_part(spool: Path, epoch: str) -> Rows:
     tail = EpochTail(rtp_source.write_journal(spool, rtp_source.header(epoch=epoch), rtp_source.call(2)))
     tail.look()
+    link_all(tail.files)
     part = tail.files[0].parts[0]
     return Rows(part.epoch, part.row, part.clusters)
 

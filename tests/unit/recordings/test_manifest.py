@@ -9,6 +9,7 @@ import msgspec
 from inspection.wording import checklist_words
 from office.events import NewEvent, StoredEvent, seal
 from recordings.chain import Chain
+from recordings.digests import digest_of
 from recordings.entries import unpackaged_legs
 from recordings.manifest import EpochEntry, extends, from_json, manifest_up_to, to_json
 from recordings.timeline import ClusterMark, timeline
@@ -136,7 +137,7 @@ def test_the_final_manifest_extends_the_one_of_the_cut_or_names_what_does_not_fi
     links: list[str] = []
     grown = Chain(b"line")
     for data in clusters:
-        links.append(grown.add(data).chain)
+        links.append(grown.add(digest_of(data)).chain)
     at_cut = epoch("ep_1", 0, 60, clusters=2, chain=links[1], closed=False)
     at_end = epoch("ep_1", 0, 100, clusters=3, chain=links[2])
     events = chain(*CALL)

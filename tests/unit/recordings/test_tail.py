@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recordings.journal import Packet
-from recordings.tail import EpochTail
+from recordings.tail import EpochTail, link_all
 from tests.support import rtp_source
 from tests.support.rtp_source import AUDIO
 
@@ -28,7 +28,7 @@ def test_sound_that_waited_for_a_picture_when_its_writer_died_is_kept(tmp_path: 
     path.write_bytes(path.read_bytes()[:-5])  # its end was not written to the end
     tail = EpochTail(path)
     while tail.look():
-        pass
+        link_all(tail.files)
     tail.finish("worker_died")
     [file] = tail.files
     stored = sum(cluster.audio_frames for part in file.parts for cluster in part.clusters)
