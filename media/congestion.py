@@ -2,6 +2,9 @@
 
 The publisher's own estimator decides how much it sends; it only has to be told, every 100 ms, when each of its packets
 came. On an 800 kbit/s uplink with a deep buffer this is the difference between 10 ms and several seconds of delay.
+
+What a line swallowed while it brought nothing at all is not told as lost: an estimator takes loss for a line that is
+full and begins anew from next to nothing, just when the signal is back and a keyframe has to pass.
 """
 
 import struct
@@ -17,6 +20,7 @@ _SPAN_MAX = 400  # statuses in one feedback: keeps it below 1,200 bytes when eve
 _HISTORY_TICKS = (
     2000  # arrivals of half a second are kept so that a late packet's feedback repeats its neighbours rightly
 )
+_SILENCE_TICKS = 2000  # half a second without a packet is a line without signal (nack.SILENCE_NS)
 _NOT_RECEIVED, _SMALL, _LARGE = 0, 1, 2
 
 
@@ -29,15 +33,18 @@ class ArrivalLog:
         self._next: int | None = None  # first index not yet reported
         self._first_pending: int | None = None
         self._newest = 0
+        self._newest_tick = 0
         self._count = 0
 
     def add(self, seq: int, now_ns: int) -> None:
         """Note that the packet with this 16-bit transport-wide number came."""
         index = self._unwrapper.unwrap(seq)
         if index not in self._arrivals:
-            self._arrivals[index] = now_ns // _TICK_NS
+            tick = self._arrivals[index] = now_ns // _TICK_NS
             if index > self._newest:
-                self._newest = index
+                if self._first_pending is None and tick - self._newest_tick > _SILENCE_TICKS:
+                    self._next = index
+                self._newest, self._newest_tick = index, tick
             if self._first_pending is None or index < self._first_pending:
                 self._first_pending = index
 

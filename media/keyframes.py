@@ -29,8 +29,12 @@ class KeyframeRequests:
         self._joined = False
         self.sent = 0
 
-    def wish(self, now_ns: int, *, joined: bool = False) -> None:
-        """Somebody cannot decode, who may just have joined; ``due`` says when the source may be asked."""
+    def wish(self, now_ns: int, *, joined: bool = False, unheard: bool = False) -> None:
+        """Somebody cannot decode, who may just have joined; ``due`` says when the source may be asked. ``unheard``: it
+        has not heard what it was asked so far, as nothing came from there either.
+        """
+        if unheard:
+            self._asked_ns = None
         self._joined = self._joined or joined
         if self._wished_ns is None:
             self._wished_ns = now_ns

@@ -2,9 +2,12 @@
 
 A first request waits 10 ms, since most gaps are reordering; each further one waits a round trip. With 15 % of the
 packets lost, one request per gap froze the picture ten times in 20 s, retries not once.
+
+What a line swallowed while it brought nothing at all is not asked for: too old for any picture, it would only stand in
+the way of the keyframe that begins the next one. Nor does it count as loss, of which such a line may have none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +16,8 @@ RETRY_MIN_NS = 30_000_000
 TRIES_MAX = 10
 AGE_MAX_NS = 500_000_000  # older than this a viewer's picture has frozen anyway: a keyframe repairs more
 _REACH = 1024  # how far behind the newest packet one is still taken; the same as the forwarder's cache
+SILENCE_NS = AGE_MAX_NS
+"""A connection that brought nothing for so long, not even sound, was without signal."""
 _JUMP = 500  # a larger step forward is a sender that started anew, not a loss
 _REORDERED_START = 16  # packets just before the first one seen: late, not old
 
@@ -23,7 +28,7 @@ class Arrival(Enum):
     NEW = "new"
     RECOVERED = "recovered"
     DUPLICATE = "duplicate"
-    JUMP = "jump"  # new, after a gap too wide to ask for
+    JUMP = "jump"  # new, after a gap too wide or too long to ask for
 
 
 @dataclass(slots=True)
@@ -46,6 +51,22 @@ class Due:
 
 def _never(_: int) -> bool:
     return False
+
+
+@dataclass(slots=True)
+class Signal:
+    """When a connection brought something; shared by its streams. One that sends little, a screen, may be silent for
+    itself.
+    """
+
+    heard_ns: int = 0
+    lost_ns: int = -1  # what came up to this came before the last silence
+
+    def heard(self, now_ns: int) -> None:
+        """Something came."""
+        if now_ns - self.heard_ns > SILENCE_NS:
+            self.lost_ns = self.heard_ns
+        self.heard_ns = now_ns
 
 
 class GapList:
@@ -72,8 +93,10 @@ class GapList:
         """True for a packet that is missing, even if it is no longer asked for."""
         return index in self._gaps or index in self._given_up
 
-    def arrived(self, index: int, now_ns: int) -> Arrival:
-        """Note a packet. NEW, JUMP and RECOVERED are to be used, DUPLICATE is not."""
+    def arrived(self, index: int, now_ns: int, *, swallowed: bool = False) -> Arrival:
+        """Note a packet. NEW, JUMP and RECOVERED are to be used, DUPLICATE is not. ``swallowed``: since the one before
+        the line was without signal.
+        """
         highest = self.highest
         if highest is None:
             self.highest = index
@@ -87,6 +110,10 @@ class GapList:
             if index - highest > _JUMP:
                 self._gaps.clear()
                 self._given_up.clear()
+                return Arrival.JUMP
+            if swallowed:
+                self._give_up([*self._gaps, *range(highest + 1, index)])
+                self._forget(index - _REACH)
                 return Arrival.JUMP
             for lost in range(highest + 1, index):
                 self._gaps[lost] = _Gap(now_ns)
@@ -125,11 +152,16 @@ class GapList:
                 gap.asked_ns = now_ns
                 gap.tries += 1
                 ask.append(index)
-        for index in spared + lost:
+        for index in spared:
             del self._gaps[index]
+        self._give_up(lost)
+        return Due(ask, spared, bool(lost))
+
+    def _give_up(self, lost: Sequence[int]) -> None:
+        for index in lost:
+            self._gaps.pop(index, None)
         self._given_up.update(lost)
         self.abandoned += len(lost)
-        return Due(ask, spared, bool(lost))
 
     def _forget(self, before: int) -> None:
         if len(self._gaps) + len(self._given_up) > _REORDERED_START:

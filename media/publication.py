@@ -9,6 +9,7 @@ from foundation.ids import new_id
 from media import rtcp
 from media.congestion import ArrivalLog
 from media.contract import Kind
+from media.nack import Signal
 from media.negotiation import TrackLine
 from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
@@ -93,6 +94,7 @@ class Publication:
         self._sources: dict[int, Source] = {}
         self._foreign: set[int] = set()
         self._repairs: set[int] = set()  # SSRCs of RTX streams
+        self._signal = Signal()
         self._arrivals = ArrivalLog()
         self._ssrc = secrets.randbits(31) | 1
         self._up_ns: int | None = None
@@ -254,6 +256,7 @@ class Publication:
             now_ns,
             self._recorder is not None,
             line.codec,
+            self._signal,
             self.peer.lane.stream(ssrc, line.payload_type, track, line.codec) if self.peer.lane is not None else None,
         )
         epoch.sources[line.mid] = source

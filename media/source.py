@@ -10,7 +10,7 @@ from media.contract import Kind
 from media.drift import ClockWatch
 from media.fastpath import Stream
 from media.keyframes import KeyframeRequests
-from media.nack import Arrival, GapList
+from media.nack import Arrival, GapList, Signal
 from media.patience import Patience
 from media.rtp import FIRST_INDEX, Packet, build, read
 from media.runs import Beginning
@@ -44,6 +44,7 @@ class Source:
         now_ns: int,
         recorded: bool,
         codec: Codec,
+        signal: Signal,
         stream: Stream | None = None,
     ) -> None:
         self.leg = leg
@@ -59,6 +60,7 @@ class Source:
         self.open = True
         self._sinks: list[Sink] = []
         self._stream = stream
+        self._signal = signal
         self.gaps = GapList()
         self.keyframes = KeyframeRequests(now_ns, recorded=recorded)
         self.last_ns = now_ns
@@ -116,11 +118,12 @@ class Source:
 
     def _note(self, raw: bytes, seq: int, timestamp: int, now_ns: int, to_send: Packet | None) -> bool:
         highest, arrival = self.gaps.highest, Arrival.NEW
+        self._signal.heard(now_ns)
         if highest is not None and seq == highest + 1 & 0xFFFF:  # nearly always
             self.gaps.highest = index = highest + 1
         else:
             index = FIRST_INDEX + seq if highest is None else self.index_of(seq)
-            arrival = self.gaps.arrived(index, now_ns)
+            arrival = self.gaps.arrived(index, now_ns, swallowed=self.last_ns <= self._signal.lost_ns)
             if arrival is Arrival.DUPLICATE:
                 return False
         self.last_ns = now_ns
@@ -148,6 +151,7 @@ class Source:
 
     def note_run(self, count: int, last_ns: int, beginnings: Sequence[Beginning]) -> None:
         """So many packets that the fast path has passed on, the next ones in order (``carries_on``); as ``note``."""
+        self._signal.heard(last_ns)
         highest = self.gaps.highest or 0
         for each in beginnings:
             if each.timestamp != self._timestamp:
@@ -166,7 +170,7 @@ class Source:
         if not self.is_video:
             return
         if arrival is Arrival.JUMP:
-            self.keyframes.wish(now_ns)
+            self.keyframes.wish(now_ns, unheard=True)
         if self._starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
             self.keyframe_index = index

@@ -70,7 +70,8 @@ struct fp_run {
 /* When the packets of one connection came, by their transport-wide numbers without wraps. */
 struct fp_arrivals {
     int64_t newest, unreported; /* unreported: the first that the next feedback tells of */
-    uint32_t ticks[LOGGED];     /* of 250 us */
+    uint32_t newest_tick;       /* of 250 us */
+    uint32_t ticks[LOGGED];
     uint8_t came[LOGGED];
     uint8_t extension, begun, pending, count; /* the header extension that carries the number; 0: none */
 };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define SILENCE 2000 /* ticks, as congestion._SILENCE_TICKS */
+
 /* The packet with this number came. */
 void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns) {
     if (!log->begun) {
@@ -13,6 +15,12 @@ void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns) {
     int64_t index = log->newest + (int16_t)(number - (uint16_t)log->newest);
     if (index <= log->newest - LOGGED)
         return;
+    uint32_t tick = (uint32_t)(now_ns / 250000);
+    if (index > log->newest) {
+        if (!log->pending && tick - log->newest_tick > SILENCE)
+            log->unreported = index; /* what was swallowed by a line without signal is not told as lost */
+        log->newest_tick = tick;
+    }
     for (int64_t step = 0; log->newest < index; step++) {
         if (step == LOGGED) {
             log->newest = index;
@@ -23,7 +31,7 @@ void fp_arrived(struct fp_arrivals *log, uint16_t number, int64_t now_ns) {
     if (log->came[index % LOGGED])
         return;
     log->came[index % LOGGED] = 1;
-    log->ticks[index % LOGGED] = (uint32_t)(now_ns / 250000);
+    log->ticks[index % LOGGED] = tick;
     log->pending = 1;
     if (index < log->unreported)
         log->unreported = index;

@@ -60,9 +60,9 @@ async def played(bus: Bus, folder: Path, clock: ManualClock, library: Library | 
             wire = publisher.send(packet)
             if number % 7 == 0:
                 publisher.raw(wire)  # once more, as an attacker would
-            if number % 50 == 0:  # no burst that the system's buffers drop
+            if number % 20 == 0:  # no burst that the system's buffers drop
                 publisher.renew()
-                await until(lambda sent=number // 50 + 2: None if publisher.answers >= sent else "no answer")  # type: ignore[misc]
+                await until(lambda sent=number // 20 + 2: None if publisher.answers >= sent else "no answer")  # type: ignore[misc]
         await publisher.check()
         assert worker._socket.errors == 0
         epochs = await node.close()

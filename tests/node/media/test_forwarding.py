@@ -131,6 +131,27 @@ async def test_wishes_for_a_keyframe_reach_the_publisher_as_one(call: Call) -> N
     assert len(publisher.of(rtcp.Pli)) == before + 1
 
 
+async def test_after_a_line_without_signal_a_keyframe_is_asked_for_and_nothing_that_it_swallowed(call: Call) -> None:
+    publisher = await call.publisher()
+    publisher.sound(1)
+    publisher.send(publisher.picture(1, key=True))
+    await call.received(2)
+    call.clock.advance(2.1)
+    await until(lambda: None if publisher.of(rtcp.Pli) else "not asked")
+    asked = len(publisher.of(rtcp.Pli))
+    call.clock.advance(0.9)  # so far it has not been asked again
+    publisher.sound(150)
+    publisher.send(publisher.picture(300))
+    publisher.send(publisher.picture(302))
+    await until(lambda: None if len(publisher.of(rtcp.Pli)) > asked else "not asked again")
+    call.clock.advance(0.05)
+    await until(lambda: None if publisher.of(rtcp.Nack) else "the packet that was lost afterwards is not asked for")
+    assert {seq for nack in publisher.of(rtcp.Nack) for seq in nack.lost} == {301}
+    call.clock.advance(0.05)
+    publisher.send(publisher.picture(299))
+    await call.received(6)
+
+
 async def test_a_recorded_camera_is_asked_for_a_keyframe_every_two_seconds(call: Call) -> None:
     publisher = await call.publisher()
     publisher.send(publisher.picture(1, key=True))

@@ -104,6 +104,23 @@ def test_silence_longer_than_a_delta_can_say_starts_another_feedback(log_of: Log
 
 
 @both
+def test_what_a_line_without_signal_swallowed_is_not_told_as_lost(log_of: Log) -> None:
+    log = log_of()
+    log.add(10, 1000 * MS)
+    log.feedback(1050 * MS)
+    log.add(14, 1400 * MS)
+    [body] = log.feedback(1450 * MS)
+    assert decode(body) == {11: None, 12: None, 13: None, 14: 1400 * MS}, "a short pause is none"
+    log.add(300, 4000 * MS)
+    log.add(302, 4001 * MS)
+    [body] = log.feedback(4050 * MS)
+    assert decode(body) == {300: 4000 * MS, 301: None, 302: 4001 * MS}
+    log.add(299, 4060 * MS)
+    [body] = log.feedback(4100 * MS)
+    assert decode(body)[299] == 4060 * MS, "one that was only late is told"
+
+
+@both
 def test_feedback_bodies_become_whole_rtcp_packets(log_of: Log) -> None:
     for count in range(1, 9):
         log = log_of()

@@ -16,6 +16,16 @@ def test_the_first_wish_is_passed_on_at_once_and_the_next_ones_wait() -> None:
     assert requests.sent == 2
 
 
+def test_who_was_without_signal_is_asked_again_at_once() -> None:
+    requests = KeyframeRequests(0, recorded=False)
+    requests.wish(S)
+    assert requests.due(S)
+    requests.wish(S + 1, unheard=True)
+    assert requests.due(S + 1) and requests.sent == 2
+    requests.wish(S + 2)
+    assert not requests.due(S + 2)
+
+
 def test_who_joins_does_not_wait_for_the_second_to_pass() -> None:
     requests = KeyframeRequests(0, recorded=False)
     requests.wish(S)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.nack import AGE_MAX_NS, Arrival, Due, GapList
+from media.nack import AGE_MAX_NS, Arrival, Due, GapList, Signal
 
 MS = 1_000_000
 
@@ -66,6 +66,29 @@ def test_a_wide_jump_is_a_new_start_not_a_thousand_losses() -> None:
     gaps = filled(100, 102)
     assert gaps.arrived(5000, 0) is Arrival.JUMP
     assert gaps.due(100 * MS) == Due([], [], False)
+
+
+def test_what_a_line_without_signal_swallowed_is_not_asked_for_and_still_welcome() -> None:
+    gaps = filled(100, 102)
+    assert gaps.arrived(300, 3000 * MS, swallowed=True) is Arrival.JUMP
+    assert not gaps.waiting and gaps.missed == 1, "no loss, as far as the line is judged by it"
+    assert gaps.due(3100 * MS) == Due([], [], False)
+    assert gaps.arrived(250, 3101 * MS) is Arrival.RECOVERED
+    assert gaps.arrived(101, 3102 * MS) is Arrival.RECOVERED
+    assert gaps.arrived(250, 3103 * MS) is Arrival.DUPLICATE
+    gaps.arrived(302, 3104 * MS)
+    assert gaps.due(3120 * MS).ask == [301], "then it is a line like any other"
+
+
+def test_only_a_connection_that_brought_nothing_at_all_was_without_signal() -> None:
+    signal = Signal()
+    for at_ms in range(1000, 3000, 20):
+        signal.heard(at_ms * MS)
+    assert signal.lost_ns <= 0
+    signal.heard(5000 * MS)
+    assert signal.lost_ns == 2980 * MS
+    signal.heard(5020 * MS)
+    assert signal.lost_ns == 2980 * MS
 
 
 def test_what_nobody_misses_is_closed_without_a_question() -> None:
