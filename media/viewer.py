@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ from media.cache import PACKETS
 from media.contract import SLOT_MIDS, Kind
 from media.fastpath import set_extensions
 from media.limits import TokenBucket
+from media.pacing import Pacer
 from media.peer import Peer
 from media.rtp import Packet, build, mid_extension, playout_delay, readdress
 from media.runs import Run
@@ -108,7 +110,11 @@ class Slot:
         if self.thinning is None:
             self._forward(packet, self._addressed(packet))
         elif (thinned := self._thinned(self.thinning, packet)) is not None:
-            self._forward(packet, thinned)
+            pacer = self._viewer.pacer
+            if pacer.busy or (self.thinning is not None and self.thinning.level == 0):
+                pacer.post(len(thinned), partial(self._forward, packet, thinned))
+            else:
+                self._forward(packet, thinned)
 
     def _forward(self, packet: Packet, data: bytes) -> None:
         if self._send(data):
@@ -149,6 +155,13 @@ class Slot:
             body = layers.renumbered(body, share.pictures, share.bases)
         again = msgspec.structs.replace(packet, seq=number, raw=packet.raw[: packet.body_at] + body)
         return readdress(again, self.ssrc, self._payload_type, extensions)
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Packets and bytes of media sent of what plays now."""
+        if self.target is None:
+            return self._packets, self._octets
+        return self._packets + self.target.packets, self._octets + self.target.octets
 
     def repair(self, seq: int) -> None:
         """Send a packet again, as it was."""
@@ -192,9 +205,7 @@ class Slot:
         """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
         if not self._packets or self.source is None:
             return
-        packets, octets = self._packets, self._octets
-        if self.target is not None:
-            packets, octets = packets + self.target.packets, octets + self.target.octets
+        packets, octets = self.sent
         mine = rtcp.SenderReport(self.ssrc, report.ntp, report.rtp_timestamp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
         self._viewer.reported(report.ntp >> 16 & 0xFFFFFFFF)
         self._viewer.peer.send_rtcp(rtcp.sender_report(mine) + rtcp.description(self.ssrc, self.source.leg))
@@ -207,6 +218,7 @@ class Viewer:
         self._audience = audience
         self.now_ns = clock_ns
         self.bottleneck = Bottleneck()
+        self.pacer = Pacer(self.bottleneck.pause_s)
         self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
         self.codecs: frozenset[str] = frozenset()  # what its browser decodes, as its answer says
         self.waits = False  # when a packet tells it to
@@ -217,6 +229,7 @@ class Viewer:
         self.rtt_ns: int | None = None
         self.repaired = 0
         self.expected = self.lost = 0  # sums of what the viewer reported
+        self._pictures = (0, 0)  # the same of pictures alone: sound is reported too rarely to judge a line by
         self.peer: Peer
 
     @property
@@ -232,6 +245,7 @@ class Viewer:
 
     def finish(self) -> None:
         """Let go of all sources."""
+        self.pacer.close()
         for slot in self.slots.values():
             slot.stop()
 
@@ -270,7 +284,9 @@ class Viewer:
         """Every second: how much of the pictures the line carries. All that was forwarded is told."""
         bottleneck = self.bottleneck
         before = bottleneck.level
-        bottleneck.look(now_ns, self.expected, self.lost, self.peer.sent_bytes, self.rtt_ns)
+        playing = [slot.sent for slot in self.slots.values() if slot.source is not None and slot.source.is_video]
+        sent = sum(packets for packets, _ in playing), sum(octets for _, octets in playing)
+        bottleneck.look(now_ns, *self._pictures, sent, self.rtt_ns)
         if bottleneck.level == before:
             return
         for slot in self.slots.values():
@@ -301,8 +317,11 @@ class Viewer:
         if slot is None:
             return
         if slot.highest:
-            self.expected += max(0, block.highest - slot.highest)
-            self.lost += max(0, block.lost - slot.lost)
+            came, missed = max(0, block.highest - slot.highest), max(0, block.lost - slot.lost)
+            self.expected += came
+            self.lost += missed
+            if slot.source is not None and slot.source.is_video:
+                self._pictures = self._pictures[0] + came, self._pictures[1] + missed
         slot.highest, slot.lost = block.highest, block.lost
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
         if sent_ns is not None:

@@ -47,7 +47,9 @@ def watched(line: Line, seconds: int, bottleneck: Bottleneck | None = None, at: 
             pictures = 400_000.0
             found.spend(50_000)
         line.second(pictures + SOUND)
-        found.look(second * SECOND, int(line.expected), int(line.lost), int(line.sent), line.rtt_ns)
+        found.look(
+            second * SECOND, int(line.expected), int(line.lost), (int(line.expected), int(line.sent)), line.rtt_ns
+        )
         levels.append(found.level)
     return levels
 
@@ -84,7 +86,7 @@ def test_a_line_that_has_become_wide_gets_everything_again() -> None:
 def test_silence_says_nothing() -> None:
     bottleneck = Bottleneck()
     for second in range(1, 60):
-        bottleneck.look(second * SECOND, 100, 10, 1000 * second, 60_000_000)
+        bottleneck.look(second * SECOND, 100, 10, (second, 1000 * second), 60_000_000)
     assert bottleneck.level == FULL
 
 
