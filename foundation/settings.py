@@ -40,10 +40,16 @@ class Settings(BaseSettings):
         description="What people type and text messages carry, such as `https://kanyan.example.gov.cn`; "
         "other origins may not write. Empty: as the request says, for trying out.",
     )
-    media_host: str = Field("127.0.0.1", description="Address the media worker binds for sound and picture.")
+    media_host: str = Field(
+        "127.0.0.1",
+        description="Address the media worker binds for sound and picture; `0.0.0.0`: all of IPv4, `::`: all of both "
+        "families. Whoever writes to one of several addresses is answered from there.",
+    )
     media_port: int = Field(8490, ge=0, le=65535, description="UDP and TCP port of the media worker; one a worker.")
     media_public_addresses: tuple[str, ...] = Field(
-        (), description="Addresses browsers reach the media worker at, as a JSON list. Empty: the one it binds."
+        (),
+        description="Addresses browsers reach the media worker at, best first, as a JSON list. Empty: the one it "
+        "binds, or those of the default routes.",
     )
     media_watch_pictures: bool = Field(
         True,

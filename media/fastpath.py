@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from media.compiled import Library
+from media.datagrams import unmapped
 from media.limits import Allowance
 from media.rtp import Packet
 from media.runs import Run, read_run
@@ -23,7 +24,7 @@ from media.srtp import SrtpReceiver, SrtpSender
 from recordings.journal import Codec
 
 GATHER_S = 0.001  # where packets come so fast that most of the time went into waking up
-_NAME = 28
+_NAME = 44  # the other end's address, and ours (native/local.c)
 ENTRY = struct.Struct("=q3I7H3B3x")
 """``struct fp_entry``; the header's fields stand in the order of ``rtp.Packet``, but for the size."""
 _BRIEF = struct.Struct("=q3I2H2xH8xB3x")
@@ -61,7 +62,7 @@ class Sink(Protocol):
 
 
 class FastPath:
-    """A browser's UDP address (socket.Path)."""
+    """A browser's UDP address, and ours that it writes to (socket.Path)."""
 
     tcp = False
 
@@ -69,8 +70,8 @@ class FastPath:
         family = int.from_bytes(name[:2], sys.byteorder)
         ipv4 = family == sockets.AF_INET
         self.port = int.from_bytes(name[2:4], "big")
-        self.host = sockets.inet_ntop(family, name[4:8] if ipv4 else name[8:24])
-        self.name = name[: 16 if ipv4 else _NAME]
+        self.host = unmapped(sockets.inet_ntop(family, name[4:8] if ipv4 else name[8:24]))
+        self.name = name
         self.send: Callable[[bytes], None] = partial(port.post, self.name)
 
     def close(self) -> None:

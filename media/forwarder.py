@@ -218,6 +218,8 @@ class Session:
         for leg in self.legs.values():
             if leg.publication is not None:
                 leg.publication.second(now_ns)
+            if leg.viewer is not None and leg.viewer.ready:
+                leg.viewer.second(now_ns)
 
     def quality(self, now_ns: int) -> list[contract.LegStats]:
         """Every two seconds: tell how each connection has been, and return the same."""

@@ -29,6 +29,11 @@ class KeyframeRequests:
         self._joined = False
         self.sent = 0
 
+    @property
+    def regular(self) -> bool:
+        """Whether one comes every two seconds anyway."""
+        return self._recorded and not self.lossy
+
     def wish(self, now_ns: int, *, joined: bool = False, unheard: bool = False) -> None:
         """Somebody cannot decode, who may just have joined; ``due`` says when the source may be asked. ``unheard``: it
         has not heard what it was asked so far, as nothing came from there either.

@@ -43,3 +43,37 @@ def nothing_between(last: bytes, first: bytes) -> bool:
     if before is None or after is None or before[1] != after[1] or not starts_picture(first):
         return False
     return (before[0] + 1) % before[1] == after[0]
+
+
+def temporal_layer(payload: bytes) -> int:
+    """Layer of the picture this packet belongs to; 0, which nobody can do without, where the sender has none."""
+    if len(payload) < 2 or not payload[0] & 0x80 or not payload[1] & 0x20:
+        return 0
+    at = _after_picture_id(payload) + (payload[1] >> 6 & 1)
+    return payload[at] >> 6 if len(payload) > at else 0
+
+
+def renumbered(payload: bytes, pictures: int, bases: int) -> bytes:
+    """The payload as if so many pictures before it, and so many of them of layer 0, had never been: its picture id and
+    TL0PICIDX less that many, each in the width it has.
+    """
+    if len(payload) < 3 or not payload[0] & 0x80:
+        return payload
+    out, flags, at = bytearray(payload), payload[1], _after_picture_id(payload)
+    found = picture_id(payload)
+    if found is not None:
+        number = (found[0] - pictures) % found[1]
+        if found[1] == 1 << 7:
+            out[2] = number
+        else:
+            out[2], out[3] = 0x80 | number >> 8, number & 0xFF
+    if flags & 0x40 and len(out) > at:
+        out[at] = out[at] - bases & 0xFF
+    return bytes(out)
+
+
+def _after_picture_id(payload: bytes) -> int:
+    """Where TL0PICIDX is, or would be."""
+    if not payload[1] & 0x80:
+        return 2
+    return 4 if len(payload) > 2 and payload[2] & 0x80 else 3

@@ -19,13 +19,13 @@ from functools import partial
 
 from foundation import log
 from foundation.metrics import Metrics
-from media import cache, contract
+from media import contract
 from media.contract import Direction, LegStats, PictureFinding
 from media.leg import Leg
 from media.quality import Line, Measures, Standing
 from media.reading import Reader, Resting, SandboxDied
 from media.source import Source
-from recordings.depacketize import vp8_payload
+from media.still import keyframe_of
 
 LOOK_NS = 2_000_000_000  # between two looks while something is wrong or may be
 GLANCE_NS = 4_000_000_000  # while all is well: half the cost, and advice two seconds later
@@ -57,27 +57,6 @@ class _Verdict:
     line: Line = field(default_factory=Line)
     since_ns: int = 0
     told_ns: int | None = None
-
-
-def keyframe_of(source: Source) -> bytes | None:
-    """The newest keyframe of a VP8 source, whole; None while any of its packets is missing or on its way."""
-    if source.codec != "VP8":
-        return None  # the sandbox decodes no other
-    first = source.keyframe_index
-    start = source.at(first) if first is not None else None
-    if first is None or start is None:
-        return None
-    parts = []
-    for index in range(first, first + cache.PACKETS):
-        packet = source.at(index)
-        if packet is None or (packet.payload_bytes and packet.timestamp != start.timestamp):
-            return None
-        parsed = vp8_payload(packet.payload)
-        if parsed is not None:  # a packet of mere padding may lie between
-            parts.append(parsed.data)
-        if packet.marker and packet.payload_bytes:
-            return b"".join(parts) or None
-    return None
 
 
 class Lookout:

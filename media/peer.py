@@ -24,6 +24,7 @@ _EARLY_MAX = 6  # DTLS datagrams kept when the browser is faster than its own SD
 # A camera, a screen and a microphone need a third of this; a peer gone wild harms only itself.
 _PACKETS_PER_S, _BYTES_PER_S = 3000, 1_000_000
 _CHECKS_PER_S = 50  # from addresses not yet known
+_TRANSACTIONS = 256  # of checks that are remembered: minutes, even of a browser that tries every way it has
 
 _log = log.get("media")
 
@@ -76,6 +77,7 @@ class Peer:
         self._packets = Allowance(_PACKETS_PER_S, 2 * _PACKETS_PER_S, self._born_ns)
         self._bytes = Allowance(_BYTES_PER_S, 2 * _BYTES_PER_S, self._born_ns)
         self._old_ufrag = ""
+        self._transactions: dict[bytes, object] = {}  # of checks, and where they came from
         self.lane = socket.lane(handler)
         self.strangers = TokenBucket(_CHECKS_PER_S, 2 * _CHECKS_PER_S)
         self.remote: tuple[Fingerprint, ...] = ()
@@ -108,6 +110,15 @@ class Peer:
         return self._path is not None and self._path.tcp
 
     # --- what the port delivers ---------------------------------------------------------------------------------------
+
+    def fresh(self, transaction: bytes, key: object) -> bool:
+        """Whether this check is the browser's own. Checks have no protection against replay: whoever overheard one
+        could have everything sent to an address of theirs. A browser repeats one from where it was first sent, alone.
+        """
+        first = self._transactions.setdefault(transaction, key)
+        if len(self._transactions) > _TRANSACTIONS:
+            del self._transactions[next(iter(self._transactions))]
+        return first == key
 
     def checked(self, path: Path, *, nominated: bool) -> None:
         """An authenticated check came over ``path``."""

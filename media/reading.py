@@ -13,7 +13,7 @@ from pathlib import Path
 from foundation import log
 from media.quality import Measures
 from media.sandbox import FRAME_MAX, PIXELS_MAX, READ, READY, REPLY, REQUEST
-from recordings.depacketize import vp8_keyframe
+from media.still import Still
 
 ANSWER_S = 3.0  # a picture takes hundredths of a second; this is a machine that is very busy
 START_S = 30.0  # loading the decoders takes a third of a second, and many times that on such a machine
@@ -57,18 +57,18 @@ class Reader:
         """The sandbox's process, while there is one."""
         return self._process.pid if self._process is not None else None
 
-    def read(self, source: int, frame: bytes) -> Measures | None:
-        """The figures of a whole VP8 keyframe of this source, or None if it is none that we decode.
+    def read(self, source: int, still: Still) -> Measures | None:
+        """The figures of a whole keyframe of this source, or None if it is none that we decode.
 
         `source` is any number of 64 bits; its pictures are compared with each other. Raises SandboxDied, Resting,
         OSError where no process can be started.
         """
-        size = vp8_keyframe(frame)
+        size, frame = still.size, still.data
         if size is None or not 0 < size[0] * size[1] <= PIXELS_MAX or len(frame) > FRAME_MAX:
             return None
         link = self._link if self._link is not None else self._start()
         try:
-            link.sendall(REQUEST.pack(len(frame), source) + frame)
+            link.sendall(REQUEST.pack(len(frame), source, still.codec == "H264") + frame)
             answer = _exactly(link, REPLY.size)
         except OSError as error:
             raise self._died(error) from error

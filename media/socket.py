@@ -15,12 +15,12 @@ from typing import Any, Protocol, cast
 from foundation import log
 from media import rtp, stun
 from media.compiled import Library
+from media.datagrams import Datagrams, Name, bound, unmapped
 from media.fastpath import FastPath, FastPort, Handler, Lane
 from media.limits import TokenBucket
 
 DATAGRAM_MAX = 1500  # what SRTP can take in; nothing larger comes out of a browser
 _TRICKLE_RATE = 150  # SRTP packets a second from unknown addresses, whole worker: one camera's worth
-_RECEIVE_BUFFER = 4 << 20  # a keyframe from each of twenty cameras at once
 _NUMBERS_TRIED = 16
 _TCP_BACKLOG_MAX = 256 << 10  # bytes queued to one TCP viewer (1 s of 2 Mbit/s): beyond, packets are dropped
 _TCP_STRANGERS_MAX = 64  # connections that have proved nothing yet
@@ -51,6 +51,7 @@ class Endpoint(Protocol):
     strangers: TokenBucket
     lane: Lane | None
 
+    def fresh(self, transaction: bytes, key: object) -> bool: ...
     def checked(self, path: Path, *, nominated: bool) -> None: ...
     def dtls(self, data: bytes, path: Path) -> None: ...
     def srtp(self, data: bytes) -> None: ...
@@ -59,22 +60,13 @@ class Endpoint(Protocol):
 class _UdpPath:
     __slots__ = ("host", "port", "send", "tcp")
 
-    def __init__(self, sendto: Callable[..., None], address: tuple[Any, ...]) -> None:
-        self.send: Callable[[bytes], None] = partial(sendto, addr=address)  # every packet to a viewer goes through it
-        self.host, self.port = address[0], address[1]
+    def __init__(self, udp: Datagrams, name: Name) -> None:
+        self.send: Callable[[bytes], None] = partial(udp.send, name)  # every packet to a viewer goes through it
+        self.host, self.port = unmapped(name[0][0]), name[0][1]
         self.tcp = False
 
     def close(self) -> None:
         pass
-
-
-class _UdpProtocol(asyncio.DatagramProtocol):
-    def __init__(self, socket: "MediaSocket") -> None:
-        self._socket = socket
-        self.datagram_received = socket.udp_received  # type: ignore[method-assign, assignment]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._socket.udp = cast(asyncio.DatagramTransport, transport)  # the loops' classes are not all of that type
 
 
 class _TcpPath(asyncio.Protocol):
@@ -88,7 +80,8 @@ class _TcpPath(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.host, self.port = transport.get_extra_info("peername")[:2]
+        host, self.port = transport.get_extra_info("peername")[:2]
+        self.host = unmapped(host)
         self._socket.tcp_opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -133,7 +126,7 @@ class MediaSocket:
         self._strangers: dict[_TcpPath, asyncio.TimerHandle] = {}
         self._trickle = TokenBucket(_TRICKLE_RATE, _TRICKLE_RATE)
         self._complaints = TokenBucket(0.2, 10)  # lines of log: whoever finds a fault must not fill the disk with it
-        self.udp: asyncio.DatagramTransport | None = None
+        self.udp: Datagrams | None = None  # without a library, once open
         self._tcp: asyncio.Server | None = None
         self.port = 0
         self._refused = 0
@@ -152,24 +145,18 @@ class MediaSocket:
 
     async def _bind(self, host: str, port: int) -> None:
         loop = asyncio.get_running_loop()
-        self._tcp = await loop.create_server(lambda: _TcpPath(self), host, port)
-        self.port = self._tcp.sockets[0].getsockname()[1]
-        udp: sockets.socket | None = None
+        listening = bound(host, port, sockets.SOCK_STREAM)
+        self.port = listening.getsockname()[1]
         try:
-            family, kind, _, _, address = (await loop.getaddrinfo(host, self.port, type=sockets.SOCK_DGRAM))[0]
-            udp = sockets.socket(family, kind)
-            udp.setblocking(False)
-            udp.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, _RECEIVE_BUFFER)  # the system may grant less
-            udp.bind(address)
+            udp = bound(host, self.port, sockets.SOCK_DGRAM)
         except OSError:
-            self._tcp.close()
-            if udp is not None:
-                udp.close()
+            listening.close()
             raise
+        self._tcp = await loop.create_server(lambda: _TcpPath(self), sock=listening)
         if self._library is not None:
             self.fast = FastPort(self._library, udp, self, self._clock_ns)
         else:
-            await loop.create_datagram_endpoint(lambda: _UdpProtocol(self), sock=udp)
+            self.udp = Datagrams(udp, self.udp_received)
 
     def close(self) -> None:
         """Stop receiving, at once."""
@@ -296,7 +283,7 @@ class MediaSocket:
         if endpoint is None or (unknown and not endpoint.strangers.take(self._clock_ns())):
             self._refused += 1
             return
-        if not stun.verify_integrity(data, request, password):
+        if not stun.verify_integrity(data, request, password) or not endpoint.fresh(request.transaction, key):
             self._refused += 1
             return
         path: Path
@@ -322,7 +309,7 @@ class MediaSocket:
         if self.fast is not None:
             return FastPath(self.fast, key)
         assert self.udp is not None
-        return _UdpPath(self.udp.sendto, key)
+        return _UdpPath(self.udp, key)
 
     def tcp_opened(self, path: _TcpPath) -> None:
         """A stranger has connected: it must prove itself soon."""
@@ -337,16 +324,3 @@ class MediaSocket:
         if timer is not None:
             timer.cancel()
         self._known.pop(path, None)
-
-
-def own_address(host: str) -> str:
-    """``host``, or for a wildcard the address this machine reaches the rest of the network from.
-
-    No packet is sent. Raises OSError on a machine without a network.
-    """
-    if host not in ("", "0.0.0.0", "::"):
-        return host
-    family, elsewhere = (sockets.AF_INET6, "2001:db8::1") if host == "::" else (sockets.AF_INET, "192.0.2.1")
-    with sockets.socket(family, sockets.SOCK_DGRAM) as probe:
-        probe.connect((elsewhere, 9))
-        return str(probe.getsockname()[0])

@@ -50,7 +50,7 @@ class Source:
         self.leg = leg
         self.codec: Codec = codec
         judge = h264 if codec == "H264" else layers  # what a packet tells of its pictures
-        self._starts_keyframe: Callable[[bytes], bool] = judge.starts_keyframe
+        self.starts_keyframe: Callable[[bytes], bool] = judge.starts_keyframe
         self._nothing_between: Callable[[bytes, bytes], bool] = judge.nothing_between
         self.kind: Kind = kind
         self.track = track
@@ -59,6 +59,7 @@ class Source:
         self.is_video = kind != "audio"
         self.open = True
         self._sinks: list[Sink] = []
+        self._thinned: set[Sink] = set()  # who gets but some of it: while there are such, no packet goes the fast path
         self._stream = stream
         self._signal = signal
         self.gaps = GapList()
@@ -90,11 +91,18 @@ class Source:
         """One who gets it no longer, if so far."""
         if sink in self._sinks:
             self._sinks.remove(sink)
+            self._thinned.discard(sink)
             self._off_board()
+
+    def thin(self, sink: Sink) -> None:
+        """This one decides from now on which packets it sends."""
+        self._thinned.add(sink)
+        self._off_board()
 
     def end(self) -> None:
         """The stream is over: nobody gets it any more."""
         self._sinks.clear()
+        self._thinned.clear()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.end()
@@ -105,7 +113,7 @@ class Source:
 
     def _send_on(self, packet: Packet) -> None:
         if self.open:
-            for sink in self._sinks:
+            for sink in [*self._sinks] if self._thinned else self._sinks:  # who gets everything again begins anew
                 sink.forward(packet)
 
     def take(self, packet: Packet, now_ns: int) -> bool:
@@ -136,7 +144,7 @@ class Source:
         # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
         if timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
             self._note_beginning(to_send or read(raw), index, arrival, now_ns)
-        if to_send is not None and self._stream is not None:
+        if to_send is not None and self._stream is not None and not self._thinned:
             self._stream.board(self._sinks, self.gaps.highest or 0, self._timestamp)
         return True
 
@@ -171,7 +179,7 @@ class Source:
             return
         if arrival is Arrival.JUMP:
             self.keyframes.wish(now_ns, unheard=True)
-        if self._starts_keyframe(packet.body):
+        if self.starts_keyframe(packet.body):
             self.keyframes.seen(now_ns)
             self.keyframe_index = index
 
@@ -253,6 +261,11 @@ class Source:
         if self.open:
             for sink in self._sinks:
                 sink.report(report)
+
+    @property
+    def newest(self) -> tuple[int, int] | None:
+        """Index and time stamp of the newest packet that came."""
+        return (self.gaps.highest, self._timestamp) if self.gaps.highest is not None else None
 
     @property
     def expected(self) -> int:

@@ -2,21 +2,28 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
-from media import rtcp
+import msgspec
+
+from media import layers, rtcp
+from media.bottleneck import Bottleneck
 from media.cache import PACKETS
 from media.contract import SLOT_MIDS, Kind
 from media.fastpath import set_extensions
 from media.limits import TokenBucket
+from media.pacing import Pacer
 from media.peer import Peer
-from media.rtp import Packet, mid_extension, playout_delay, readdress
+from media.rtp import Packet, build, mid_extension, playout_delay, readdress
 from media.runs import Run
 from media.sdp import MID_IDENTIFIER, PAYLOAD_TYPES, PLAYOUT_DELAY_IDENTIFIER
 from media.source import Source
+from media.thinning import FULL, Share, Thinning
 
 # Packets sent again to one viewer: beyond this the viewer is not repairing a loss but wasting the uplink.
 _REPAIRS_PER_S, _REPAIR_BURST = 500, 500
+_NARROW_REPAIRS_PER_S = 20  # where the line is full as it is
 _REPORTS_KEPT = 8  # sender reports whose echo may still come
 
 
@@ -35,7 +42,7 @@ class Slot:
 
     __slots__ = (
         "_extensions", "_former", "_octets", "_packets", "_payload_type", "_send", "_viewer", "_wait_ms", "highest",
-        "lost", "mid", "source", "ssrc", "target", "wanted",
+        "lost", "mid", "source", "ssrc", "target", "thinning", "wanted",
     )  # fmt: skip
 
     def __init__(self, viewer: "Viewer", mid: str) -> None:
@@ -52,6 +59,7 @@ class Slot:
         self._packets = self._octets = 0  # sent by Python
         self.target: Any = None  # the same stream on the fast path
         self.highest = self.lost = 0  # as the viewer last reported
+        self.thinning: Thinning | None = None  # where the viewer's line carries but some of the pictures
 
     def play(self, source: Source | None) -> None:
         """Play this source from now on, or nothing: nothing too where the viewer cannot decode it."""
@@ -68,7 +76,24 @@ class Slot:
         if lane is not None:
             self.target = lane.target(self.ssrc, self._payload_type, self._extensions)
         self._viewer.by_ssrc[self.ssrc] = self
+        self.thinning = None
         source.add(self)
+        if source.is_video and (level := self._viewer.bottleneck.level) < FULL:
+            self._begin_thinning(source, Thinning(level, None))
+
+    def thin(self, level: int) -> None:
+        """Let through so much of the pictures (thinning.py). All that was forwarded is told."""
+        source = self.source
+        if source is None or not source.is_video:
+            return
+        if self.thinning is not None:
+            self.thinning.wanted = level
+        elif level < FULL:
+            self._begin_thinning(source, Thinning(level, source.newest))
+
+    def _begin_thinning(self, source: Source, thinning: Thinning) -> None:
+        self.thinning = thinning
+        source.thin(self)
 
     def stop(self) -> None:
         """Play nothing; the stream is said to be over."""
@@ -82,24 +107,83 @@ class Slot:
             self._viewer.peer.send_rtcp(empty + rtcp.bye([self.ssrc]))
 
     def forward(self, packet: Packet) -> None:
-        if self._send(self._addressed(packet)):
+        if self.thinning is None:
+            self._forward(packet, self._addressed(packet))
+        elif (thinned := self._thinned(self.thinning, packet)) is not None:
+            pacer = self._viewer.pacer
+            if pacer.busy or (self.thinning is not None and self.thinning.level == 0):
+                pacer.post(len(thinned), partial(self._forward, packet, thinned))
+            else:
+                self._forward(packet, thinned)
+
+    def _forward(self, packet: Packet, data: bytes) -> None:
+        if self._send(data):
             self._packets += 1
             self._octets += packet.payload_bytes
             if self._packets == 1 and self.source is not None and self.source.last_report is not None:
                 self.report(self.source.last_report)
 
+    def _thinned(self, thinning: Thinning, packet: Packet) -> bytes | None:
+        """The packet as this viewer gets it, if it does."""
+        source, bottleneck = self.source, self._viewer.bottleneck
+        assert source is not None
+        key = packet.payload_bytes > 0 and source.starts_keyframe(packet.body)
+        if key and thinning.wanted == FULL:
+            self.play(source)  # from here on everything, as a new stream whose numbers are the sender's own
+            return self._addressed(packet)
+        share = thinning.take(
+            source.index_of(packet.seq),
+            packet.timestamp,
+            layers.temporal_layer(packet.body) if source.codec == "VP8" else 0,
+            key=key,
+            media=packet.payload_bytes > 0,
+            afford=key and bottleneck.afford(self._viewer.now_ns()),
+        )
+        if share is None:
+            return None
+        if thinning.level == 0:
+            bottleneck.spend(len(packet.raw))
+        return self._numbered(packet, share)
+
+    def _numbered(self, packet: Packet, share: Share) -> bytes:
+        number, extensions = share.number & 0xFFFF, self._extensions_of(packet)
+        if share.empty:
+            kind = self._payload_type
+            return build(kind, number, packet.timestamp, self.ssrc, b"", extensions=extensions, padding=1)
+        body = packet.body
+        if self.source is not None and self.source.codec == "VP8":
+            body = layers.renumbered(body, share.pictures, share.bases)
+        again = msgspec.structs.replace(packet, seq=number, raw=packet.raw[: packet.body_at] + body)
+        return readdress(again, self.ssrc, self._payload_type, extensions)
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Packets and bytes of media sent of what plays now."""
+        if self.target is None:
+            return self._packets, self._octets
+        return self._packets + self.target.packets, self._octets + self.target.octets
+
     def repair(self, seq: int) -> None:
         """Send a packet again, as it was."""
-        packet = self.source.cached(seq) if self.source is not None and self.source.open else None
-        if packet is not None:
-            self._send(self._addressed(packet))
+        if self.source is None or not self.source.open:
+            return
+        if self.thinning is None:
+            packet = self.source.cached(seq)
+            if packet is not None:
+                self._send(self._addressed(packet))
+        elif (sent := self.thinning.sent(seq)) is not None:
+            packet = self.source.at(sent[0])
+            if packet is not None:
+                self._send(self._numbered(packet, sent[1]))
 
     def _addressed(self, packet: Packet) -> bytes:
-        extensions = self._extensions
-        if self._former and self.source is not None:
-            index = self.source.index_of(packet.seq)
-            extensions = next((before for newest, before in self._former if index <= newest), extensions)
-        return readdress(packet, self.ssrc, self._payload_type, extensions)
+        return readdress(packet, self.ssrc, self._payload_type, self._extensions_of(packet))
+
+    def _extensions_of(self, packet: Packet) -> bytes:
+        if not self._former or self.source is None:
+            return self._extensions
+        index = self.source.index_of(packet.seq)
+        return next((before for newest, before in self._former if index <= newest), self._extensions)
 
     def wait(self, milliseconds: int) -> None:
         """Have the viewer show pictures so much later than it could (patience.py). All that was forwarded is told.
@@ -121,9 +205,7 @@ class Slot:
         """The publisher's own pair of times under our SSRC: sound and picture of a leg stay in step."""
         if not self._packets or self.source is None:
             return
-        packets, octets = self._packets, self._octets
-        if self.target is not None:
-            packets, octets = packets + self.target.packets, octets + self.target.octets
+        packets, octets = self.sent
         mine = rtcp.SenderReport(self.ssrc, report.ntp, report.rtp_timestamp, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF)
         self._viewer.reported(report.ntp >> 16 & 0xFFFFFFFF)
         self._viewer.peer.send_rtcp(rtcp.sender_report(mine) + rtcp.description(self.ssrc, self.source.leg))
@@ -134,16 +216,20 @@ class Viewer:
 
     def __init__(self, audience: Audience, clock_ns: Callable[[], int]) -> None:
         self._audience = audience
-        self._clock_ns = clock_ns
+        self.now_ns = clock_ns
+        self.bottleneck = Bottleneck()
+        self.pacer = Pacer(self.bottleneck.pause_s)
         self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
         self.codecs: frozenset[str] = frozenset()  # what its browser decodes, as its answer says
         self.waits = False  # when a packet tells it to
         self.by_ssrc: dict[int, Slot] = {}
         self._repairs = TokenBucket(_REPAIRS_PER_S, _REPAIR_BURST)
+        self._narrow_repairs = TokenBucket(_NARROW_REPAIRS_PER_S, _NARROW_REPAIRS_PER_S)
         self._reports: dict[int, int] = {}
         self.rtt_ns: int | None = None
         self.repaired = 0
         self.expected = self.lost = 0  # sums of what the viewer reported
+        self._pictures = (0, 0)  # the same of pictures alone: sound is reported too rarely to judge a line by
         self.peer: Peer
 
     @property
@@ -159,6 +245,7 @@ class Viewer:
 
     def finish(self) -> None:
         """Let go of all sources."""
+        self.pacer.close()
         for slot in self.slots.values():
             slot.stop()
 
@@ -181,25 +268,47 @@ class Viewer:
                 self._repair(packet, now_ns)
             elif isinstance(packet, rtcp.Pli):
                 slot = self.by_ssrc.get(packet.media)
-                if slot is not None and slot.source is not None and slot.source.is_video:
+                if slot is not None and slot.source is not None and self._wants_keyframe(slot, slot.source):
                     self._audience.keyframe_wished(slot.source)
             elif isinstance(packet, rtcp.ReceiverReport | rtcp.SenderReport):
                 for block in packet.reports:
                     self._note(block, now_ns)
 
+    @staticmethod
+    def _wants_keyframe(slot: Slot, source: Source) -> bool:
+        """A viewer whose line is too narrow would ask for one all the time, to everybody's cost: it waits for those
+        that come anyway."""
+        return source.is_video and not (slot.thinning is not None and source.keyframes.regular)
+
+    def second(self, now_ns: int) -> None:
+        """Every second: how much of the pictures the line carries. All that was forwarded is told."""
+        bottleneck = self.bottleneck
+        before = bottleneck.level
+        playing = [slot.sent for slot in self.slots.values() if slot.source is not None and slot.source.is_video]
+        sent = sum(packets for packets, _ in playing), sum(octets for _, octets in playing)
+        bottleneck.look(now_ns, *self._pictures, sent, self.rtt_ns)
+        if bottleneck.level == before:
+            return
+        for slot in self.slots.values():
+            slot.thin(bottleneck.level)
+            source = slot.source if bottleneck.level > before else None
+            if source is not None and source.is_video and not source.keyframes.regular:
+                self._audience.keyframe_wished(source)  # more pictures begin with one
+
     def _repair(self, packet: rtcp.Nack, now_ns: int) -> None:
         slot = self.by_ssrc.get(packet.media)
         if slot is None:
             return
+        repairs = self._repairs if slot.thinning is None else self._narrow_repairs
         for seq in packet.lost:
-            if not self._repairs.take(now_ns):
+            if not repairs.take(now_ns):
                 return
             slot.repair(seq)
             self.repaired += 1
 
     def reported(self, middle: int) -> None:
         """A sender report with these middle bits of NTP time goes out now."""
-        self._reports[middle] = self._clock_ns()
+        self._reports[middle] = self.now_ns()
         if len(self._reports) > _REPORTS_KEPT:
             del self._reports[next(iter(self._reports))]
 
@@ -208,8 +317,11 @@ class Viewer:
         if slot is None:
             return
         if slot.highest:
-            self.expected += max(0, block.highest - slot.highest)
-            self.lost += max(0, block.lost - slot.lost)
+            came, missed = max(0, block.highest - slot.highest), max(0, block.lost - slot.lost)
+            self.expected += came
+            self.lost += missed
+            if slot.source is not None and slot.source.is_video:
+                self._pictures = self._pictures[0] + came, self._pictures[1] + missed
         slot.highest, slot.lost = block.highest, block.lost
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
         if sent_ns is not None:

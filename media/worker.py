@@ -18,13 +18,14 @@ from foundation.clock import Clock
 from foundation.metrics import Metrics
 from media import contract
 from media.compiled import Library
+from media.datagrams import own_addresses
 from media.dtls import Identity
 from media.forwarder import Session
 from media.leg import Engine
 from media.lookout import Lookout
 from media.negotiation import Refusal
 from media.recorder import Recorder
-from media.socket import MediaSocket, own_address
+from media.socket import MediaSocket
 from recordings.journal import ENDED, JournalHeader
 
 TICK_S = 0.1  # congestion feedback, as browsers do among each other: twice as often tells the estimator nothing more
@@ -41,7 +42,7 @@ _log = log.get("media")
 class MediaWorker:
     """One worker. ``start`` binds the port and listens to the bus; ``stop`` ends every session in good order.
 
-    Without ``public_addresses`` browsers are told the address it binds, or that of the default route if it binds all.
+    Without ``public_addresses`` browsers are told the address it binds, or those of the default routes if it binds all.
     Of several folders of ``spool`` the first that can be written to is used. ``watch_pictures``: look at what watched
     legs' cameras show. ``library``: the compiled fast path; without it Python forwards every packet.
     """
@@ -65,7 +66,7 @@ class MediaWorker:
         self._bus = bus
         self._host = host
         self._bind_port = port
-        self._addresses = tuple(public_addresses) or (own_address(host),)
+        self._addresses = tuple(public_addresses) or own_addresses(host)
         self._clock = clock
         self._clock_ns: Callable[[], int] = clock.monotonic_ns
         self._socket = MediaSocket(self._clock_ns, library)

@@ -43,6 +43,7 @@ struct batch {
     uint8_t name[BATCH][NAME], data[BATCH][ROOM];
     struct mmsghdr headers[BATCH];
     struct iovec pieces[BATCH];
+    uint64_t control[BATCH][SAID / 8];
 };
 
 /* What strangers may have Python look at. Begins full. */
@@ -113,10 +114,12 @@ static uint8_t *vacant(struct fp_port *port) {
 }
 
 static void queue(struct fp_port *port, int size, const uint8_t *name, uint32_t name_size) {
-    memcpy(port->mail->out.name[port->leaving], name, name_size);
-    port->mail->out.pieces[port->leaving].iov_len = (size_t)size;
-    port->mail->out.headers[port->leaving].msg_hdr.msg_namelen = name_size;
-    port->leaving++;
+    struct batch *out = &port->mail->out;
+    uint32_t place = port->leaving++;
+    memset(out->name[place], 0, NAME);
+    memcpy(out->name[place], name, name_size);
+    out->pieces[place].iov_len = (size_t)size;
+    fp_send_from(&out->headers[place].msg_hdr, out->name[place], out->control[place]);
 }
 
 /* Queue one datagram as it is. */
@@ -308,8 +311,12 @@ static uint32_t busy(struct fp_port *port, int count, int64_t now_ns) {
 int fp_read(struct fp_port *port, int64_t now_ns) {
     unsigned room = (ENTRIES - port->count) / 2 < BATCH ? (ENTRIES - port->count) / 2 : BATCH;
     memset(port->mail->in.name, 0, sizeof port->mail->in.name);
-    for (unsigned i = 0; i < room; i++)
-        port->mail->in.headers[i].msg_hdr.msg_namelen = NAME;
+    for (unsigned i = 0; i < room; i++) {
+        struct msghdr *head = &port->mail->in.headers[i].msg_hdr;
+        head->msg_namelen = PEER;
+        head->msg_control = port->mail->in.control[i];
+        head->msg_controllen = SAID;
+    }
     int count = recvmmsg(port->fd, port->mail->in.headers, room, MSG_DONTWAIT, NULL);
     for (int i = 0; i < count; i++) {
         uint8_t *data = port->mail->in.data[i], *name = port->mail->in.name[i];
@@ -318,6 +325,7 @@ int fp_read(struct fp_port *port, int64_t now_ns) {
             port->refused++;
             continue;
         }
+        fp_note_local(&port->mail->in.headers[i].msg_hdr, name);
         struct fp_lane *lane = lane_at(port, name);
         if (lane && data[0] >> 6 == 2) { /* RFC 7983: 128 to 191 */
             take(port, lane, data, size, now_ns);

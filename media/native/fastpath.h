@@ -10,7 +10,9 @@
 #define ENTRIES 256      /* told to Python at once, at most */
 #define ROOM 1600        /* a datagram and what SRTP adds */
 #define PACKET_MAX 1500  /* as rtp.PACKET_MAX */
-#define NAME 28          /* sockaddr_in6, the longest address */
+#define NAME 44          /* an address, and behind it ours that it wrote to (local.c) */
+#define PEER 28          /* sockaddr_in6, the longest address */
+#define SAID 64          /* what the system says with a datagram, and is told */
 #define STREAMS 8        /* of one connection; a further one goes the slow path */
 #define LOGGED 1024      /* arrivals of one connection: two seconds and more */
 #define SPAN_MAX 400     /* as congestion._SPAN_MAX: statuses in one feedback */
@@ -125,6 +127,11 @@ void fp_take(struct fp_port *port, struct fp_lane *lane, const uint8_t *data, in
 int fp_route(struct fp_port *port, const uint8_t *name, struct fp_lane *lane);
 void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t *name, int name_size);
 void fp_flush(struct fp_port *port);
+
+/* local.c */
+struct msghdr;
+void fp_note_local(struct msghdr *head, uint8_t *name);
+void fp_send_from(struct msghdr *head, const uint8_t *name, uint64_t *room);
 
 /* packet.c */
 int fp_header(const uint8_t *raw, int size, struct fp_entry *out);

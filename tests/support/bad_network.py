@@ -88,6 +88,7 @@ class BadNetwork(asyncio.DatagramProtocol):
         self.media_port = self.web_port = 0
         self._flows: dict[Any, _Flow] = {}
         self._media_target = self._web_target = 0
+        self._host = "127.0.0.1"
         self._client_side: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._restored = asyncio.Event()
@@ -122,7 +123,7 @@ class BadNetwork(asyncio.DatagramProtocol):
         if flow is None:
             flow = self._flows[addr] = _Flow(self, addr)
             loop = asyncio.get_running_loop()
-            opening = loop.create_datagram_endpoint(lambda: flow, remote_addr=("127.0.0.1", self._media_target))
+            opening = loop.create_datagram_endpoint(lambda: flow, remote_addr=(self._host, self._media_target))
             self._spawn(opening)
         self.pass_on(flow, self.up, data, lambda: flow.to_server(data))
 
@@ -167,8 +168,9 @@ class BadNetwork(asyncio.DatagramProtocol):
         task.add_done_callback(self._tasks.discard)
 
     @asynccontextmanager
-    async def open(self, *, media: int, web: int) -> AsyncIterator[BadNetwork]:
-        """Relay ``media_port`` and ``web_port`` to these ports of this machine."""
+    async def open(self, *, media: int, web: int = 0, host: str = "127.0.0.1") -> AsyncIterator[BadNetwork]:
+        """Relay ``media_port`` and ``web_port`` to these ports of this machine; media to this address of it."""
+        self._host = host
         self._media_target, self._web_target = media, web
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))

@@ -81,6 +81,7 @@ async def running_worker(
     worker_id: str = "w1",
     clock: Clock | None = None,
     host: str = "127.0.0.1",
+    public_addresses: Sequence[str] = (),
     library: compiled.Library | None = LIBRARY,
 ) -> AsyncIterator[MediaWorker]:
     """A worker on a free port, stopped at the end. Without ``library`` it forwards in Python."""
@@ -89,7 +90,7 @@ async def running_worker(
         bus=bus,
         host=host,
         port=0,
-        public_addresses=[],
+        public_addresses=public_addresses,
         spool=spool,
         clock=clock or SystemClock(),
         metrics=Metrics(),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from media import rtcp, sdp, stun
@@ -12,6 +13,8 @@ from media.srtp import SrtpError, SrtpReceiver, SrtpSender
 from tests.support.offers import CHROMIUM_OFFER, FINGERPRINT
 from tests.support.waiting import until
 
+Opener = Callable[[Callable[[], asyncio.DatagramProtocol]], Awaitable[Any]]
+"""Opens another way to send datagrams than a socket of one's own: given a protocol, a transport (a relay's)."""
 AUDIO_SSRC, VIDEO_SSRC, RTX_SSRC = 2079753891, 2090539755, 903635514  # as in the offer
 IDENTITY = Identity.generate()
 
@@ -29,6 +32,7 @@ class RtpClient(asyncio.DatagramProtocol):
         self.dtls: DtlsEndpoint | None = None
         self.port = 0
         self._udp: asyncio.DatagramTransport | None = None
+        self._relay: Opener | None = None
         self._tcp: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._remote = sdp.Media("", 0, "", [])
@@ -49,11 +53,15 @@ class RtpClient(asyncio.DatagramProtocol):
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    async def connect(self, remote: str, *, tcp: bool = False, dtls: bool = True) -> None:
-        """Connect to the worker whose SDP this is, up to keys."""
+    async def connect(
+        self, remote: str, *, tcp: bool = False, dtls: bool = True, at: str = "", relay: Opener | None = None
+    ) -> None:
+        """Connect to the worker whose SDP this is, up to keys; ``at``: by the candidate with this address."""
         self.take_remote(remote)
-        match = re.search(rf"{'tcp' if tcp else 'udp'} \d+ (\S+) (\d+) typ host", remote)
-        assert match is not None
+        address = re.escape(at) or r"\S+"
+        match = re.search(rf"{'tcp' if tcp else 'udp'} \d+ ({address}) (\d+) typ host", remote)
+        assert match is not None, remote
+        self._relay = relay
         self._address = match[1], int(match[2])
         loop = asyncio.get_running_loop()
         if tcp:
@@ -73,7 +81,10 @@ class RtpClient(asyncio.DatagramProtocol):
         """Send from another UDP port, as after a NAT rebinding."""
         loop = asyncio.get_running_loop()
         old = self._udp
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, remote_addr=self._address)
+        if self._relay is not None:
+            transport = await self._relay(lambda: self)
+        else:
+            transport, _ = await loop.create_datagram_endpoint(lambda: self, remote_addr=self._address)
         self._udp = cast(asyncio.DatagramTransport, transport)
         self.port = self._udp.get_extra_info("sockname")[1]
         if old is not None:
@@ -104,7 +115,7 @@ class RtpClient(asyncio.DatagramProtocol):
         if self._tcp is not None:
             self._tcp[1].write(len(data).to_bytes(2, "big") + data)
         elif self._udp is not None:
-            self._udp.sendto(data)
+            self._udp.sendto(data, self._address if self._relay is not None else None)
 
     def send(self, packet: bytes) -> bytes:
         """One RTP packet; returns what went over the wire."""

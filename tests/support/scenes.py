@@ -12,6 +12,7 @@ from av.video.frame import PictureType
 
 from foundation.clock import Clock
 from media.rtp import build
+from tests.support import h264_source
 from tests.support.rtp_client import VIDEO_SSRC, RtpClient
 
 Picture = npt.NDArray[np.uint8]
@@ -93,10 +94,38 @@ def keyframes(pictures: Iterable[Picture], kbps: int = 1500) -> list[bytes]:
     return found
 
 
-class Sender:
-    """Sends keyframes on a scripted browser's camera, cut as RFC 7741 says and stamped with this clock."""
+MOVED = b"\x11" + bytes(20)
+"""A picture of VP8 that is no keyframe."""
 
-    def __init__(self, client: RtpClient, clock: Clock) -> None:
+
+def h264_keyframes(pictures: Iterable[Picture], *, full_range: bool = False) -> list[bytes]:
+    """Each picture as one IDR picture with its parameter sets, a byte stream; `full_range` as some phones encode."""
+    found: list[bytes] = []
+    for picture in pictures:
+        context = av.CodecContext.create("libx264", "w")
+        context.height, context.width = picture.shape[:2]
+        context.pix_fmt = "yuvj420p" if full_range else "yuv420p"
+        context.time_base = Fraction(1, 15)
+        context.options = {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "crf": "20",
+            "x264-params": "threads=1:repeat-headers=1",
+        }
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format=context.pix_fmt)
+        found.append(b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)]))
+    return found
+
+
+class Sender:
+    """Sends keyframes on a scripted browser's camera, cut as RFC 7741 says and stamped with this clock. With a payload
+    type they are H.264, cut as RFC 6184 says.
+    """
+
+    def __init__(self, client: RtpClient, clock: Clock, h264: int | None = None) -> None:
+        self._h264 = h264
+        self.moved = MOVED
         self.client = client
         self._clock = clock
         self._seq = 100
@@ -105,6 +134,8 @@ class Sender:
     def packets(self, frame: bytes) -> list[bytes]:
         """One picture; each has a time stamp of its own even if the clock stands."""
         self._number += 1
+        if self._h264 is not None:
+            return self._h264_packets(frame, self._h264)
         pieces = [frame[at : at + 1100] for at in range(0, len(frame), 1100)]
         timestamp = self._clock.monotonic_ns() * 90 // 1_000_000 + self._number & 0xFFFFFFFF
         out = []
@@ -113,6 +144,15 @@ class Sender:
             descriptor = bytes((0x90 if place == 0 else 0x80, 0x80, 0x80 | self._number >> 8, self._number & 0xFF))
             last = place == len(pieces) - 1
             out.append(build(96, self._seq & 0xFFFF, timestamp, VIDEO_SSRC, descriptor + piece, marker=last))
+        return out
+
+    def _h264_packets(self, stream: bytes, payload_type: int) -> list[bytes]:
+        timestamp = self._clock.monotonic_ns() * 90 // 1_000_000 + self._number & 0xFFFFFFFF
+        cut, out = h264_source.payloads(h264_source.units(stream)), []
+        for place, payload in enumerate(cut):
+            self._seq += 1
+            last = place == len(cut) - 1
+            out.append(build(payload_type, self._seq & 0xFFFF, timestamp, VIDEO_SSRC, payload, marker=last))
         return out
 
     def send(self, frame: bytes) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from media.socket import own_address
+from media.datagrams import own_addresses
 from tests.bench.call import side
 from tests.rehearsal.installation import free_port
 
@@ -189,7 +189,7 @@ class Janus:
 async def janus(folder: Path) -> AsyncIterator[Janus]:
     """Start with its files in ``folder``."""
     install()
-    port, host = free_port(), own_address("0.0.0.0")
+    port, host = free_port(), own_addresses("0.0.0.0")[0]
     for template in CONFIGURATION.glob("*.jcfg"):
         text = template.read_text()
         for name, value in (("FOLDER", str(folder)), ("HOST", host), ("PORT", str(port))):

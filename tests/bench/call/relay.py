@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from media.socket import own_address
+from media.datagrams import own_addresses
 from tests.bench.call import side
 from tests.rehearsal.installation import ROOT
 
@@ -53,7 +53,7 @@ class Relay:
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self.process = process
-        self.host = own_address("0.0.0.0")
+        self.host = own_addresses("0.0.0.0")[0]
         self._folder = folder
 
     async def room(self, people: int) -> Room:

@@ -19,7 +19,7 @@ from foundation.objects import open_store
 from foundation.settings import Settings
 from media import contract
 from media.contract import AUDIO_SLOTS, SLOT_MIDS
-from media.socket import own_address
+from media.datagrams import own_addresses
 from recordings import replay, store
 from recordings.tail import journals_below
 from server.schema import migrate_database
@@ -132,7 +132,7 @@ async def yuankan(folder: Path) -> AsyncIterator[Yuankan]:
         "DATA_DIR": str(folder / "data"),
         "NATS_URL": child.url,
         "NATS_TOKEN": child.token,
-        "MEDIA_HOST": own_address("0.0.0.0"),
+        "MEDIA_HOST": own_addresses("0.0.0.0")[0],
         "MEDIA_PORT": str(port),
     }
     settings = Settings(**{name.lower(): value for name, value in values.items()})  # type: ignore[arg-type]

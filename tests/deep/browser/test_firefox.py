@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from foundation.bus import Bus
 from media import contract
-from media.socket import own_address
+from media.datagrams import own_addresses
 from recordings import journal
 from tests.browser.test_media_worker import PAGE, TRACKS, chromium, open_page
 from tests.support.firefox import Firefox, FirefoxPage, firefox
@@ -50,7 +50,7 @@ async def other(tmp_path: Path) -> AsyncIterator[Firefox]:
 def reachable() -> str:
     """Firefox pairs loopback with loopback alone, and has such candidates only on a machine without a network."""
     try:
-        return own_address("0.0.0.0")
+        return own_addresses("0.0.0.0")[0]
     except OSError:
         return "127.0.0.1"
 

@@ -40,6 +40,7 @@ def a_packet(data: bytes) -> None:
         for judge in (layers.starts_picture, layers.starts_keyframe, layers.picture_id, h264.starts_keyframe):
             judge(packet.payload)
         layers.nothing_between(packet.body, packet.body)
+        assert len(layers.renumbered(packet.body, 3, 2)) == len(packet.body) and layers.temporal_layer(packet.body) < 4
         sent = read(readdress(packet, 1, 96, mid_extension(4, "v0")))
         assert (sent.seq, sent.timestamp, sent.payload) == (packet.seq, packet.timestamp, packet.payload)
         again = repaired(packet, 96, 7)

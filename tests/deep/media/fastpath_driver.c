@@ -73,6 +73,8 @@ int main(int count, char **arguments) {
     assert(fd >= 0 && other >= 0);
     assert(!bind(fd, (struct sockaddr *)&here, sizeof here) && !getsockname(fd, (struct sockaddr *)&here, &length));
     assert(!bind(other, (struct sockaddr *)&there, sizeof there) && !getsockname(other, (struct sockaddr *)&there, &length));
+    int all = (int)dice(2); /* as if the socket bound all addresses, or but one */
+    assert(!setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &all, sizeof all));
     struct fp_port *port = fp_new(fd, (void *)take_off, (void *)take_off, (void *)add);
     static struct fp_run runs[8];
     struct fp_lane lanes[8];
@@ -88,6 +90,8 @@ int main(int count, char **arguments) {
             assert((lanes[i].streams[place].cache = fp_cache_new()));
     }
     memcpy(name, &there, sizeof there);
+    if (all)
+        memcpy(name + PEER, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1", 16); /* ::ffff:127.0.0.1 */
     for (long round = strtol(arguments[2], NULL, 10); round > 0; round--) {
         struct fp_lane *lane = &lanes[dice(8)];
         uint32_t list = dice(16);

@@ -11,8 +11,9 @@ import pytest
 from media import contract
 from tests.node.media.conftest import Call
 from tests.support.media_worker import LIBRARY
+from tests.support.offers import BASELINE, h264_only
 from tests.support.rtp_client import RtpClient
-from tests.support.scenes import Sender, aside, covered, keyframes, lit, noisy, room
+from tests.support.scenes import Sender, aside, covered, h264_keyframes, keyframes, lit, noisy, room
 from tests.support.waiting import until
 
 one_way = pytest.mark.parametrize("call", [LIBRARY], indirect=True, ids=["fast"])
@@ -21,7 +22,6 @@ one_way = pytest.mark.parametrize("call", [LIBRARY], indirect=True, ids=["fast"]
 SIZE = 640, 360
 LIT = keyframes([noisy(aside(room(1, *SIZE), 90 * n), n) for n in range(4)])
 DARK = keyframes([noisy(lit(aside(room(1, *SIZE), 90 * n), 0.2), n) for n in range(4)])
-MOVED = b"\x11" + bytes(20)  # a picture that is no keyframe
 FINGER = keyframes([noisy(covered(width=SIZE[0], height=SIZE[1]), n) for n in range(4)])
 
 
@@ -47,7 +47,7 @@ async def deliver(call: Call, sender: Sender, frame: bytes, leg: str = "leg_w") 
 async def pass_by(call: Call, sender: Sender, leg: str, seconds: int) -> None:
     """Let this time pass on the worker's clock, while pictures come."""
     for _ in range(seconds):
-        await deliver(call, sender, MOVED, leg)
+        await deliver(call, sender, sender.moved, leg)
         call.clock.advance(1)
 
 
@@ -81,6 +81,21 @@ async def test_a_dark_room_is_told_and_that_it_is_mended(call: Call) -> None:
     told = [event.finding for event in call.node.heard(contract.PictureJudged)]
     changes = [finding for finding, _ in itertools.groupby(told)]
     assert changes == ["good", "dark", "covered", "good"]
+
+
+@one_way
+async def test_a_phone_that_sends_only_h264_is_told_the_same(call: Call) -> None:
+    request = contract.OpenLeg(call.node.session, "rec_1", "leg_w", recorded=True, watched=True)
+    assert await call.node.ask(request) == contract.Done()
+    client = await call.publisher("leg_w", offer=h264_only(BASELINE))
+    rooms = [noisy(aside(room(1, *SIZE), 90 * n), n) for n in range(4)]
+    lit_, dark = h264_keyframes(rooms), h264_keyframes([lit(each, 0.2) for each in rooms])
+    sender = Sender(client, call.clock, h264=100)
+    sender.moved = b"\0\0\0\1\x61" + bytes(range(1, 20))
+    await film(call, sender, lit_, "good")
+    await film(call, sender, dark, "dark")
+    await film(call, sender, lit_, "good")
+    assert looks(call, "unreadable", "died") == 0
 
 
 async def test_nobody_else_is_looked_at(call: Call) -> None:
@@ -186,7 +201,7 @@ async def test_all_cameras_get_their_turn(call: Call) -> None:
             await deliver(call, sender, frame, leg)
         call.clock.advance(1)
         for leg, sender in senders.items():
-            await deliver(call, sender, MOVED, leg)
+            await deliver(call, sender, sender.moved, leg)
         call.clock.advance(1)
         await asyncio.sleep(0.5)
     await until(lambda: f"nothing was said of {unseen()}" if unseen() else None)

@@ -16,9 +16,11 @@ import pytest
 
 from media import reading
 from media.reading import Reader, Resting, SandboxDied
-from tests.support.scenes import keyframes, lit, room
+from media.still import Still
+from tests.support.scenes import h264_keyframes, keyframes, lit, room
 
-GOOD = keyframes([room(1, 320, 180)])[0]
+GOOD = Still("VP8", keyframes([room(1, 320, 180)])[0])
+GOOD_H264 = Still("H264", h264_keyframes([room(1, 320, 180)])[0])
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what holds elsewhere is less")
 
 
@@ -38,25 +40,42 @@ def test_a_keyframe_is_read_and_compared_with_the_one_before_of_its_source(reade
     again, other = reader.read(1, GOOD), reader.read(2, GOOD)
     assert again is not None and again.changed == 0
     assert other is not None and other.changed == -1
-    dusk = reader.read(1, keyframes([lit(room(1, 320, 180), 0.2)])[0])
+    dusk = reader.read(1, Still("VP8", keyframes([lit(room(1, 320, 180), 0.2)])[0]))
     assert dusk is not None and dusk.brightness < 45
     assert reader.started == 1
 
 
+def test_a_keyframe_of_h264_is_read_as_that_of_vp8_is(reader: Reader) -> None:
+    """Both encoders leave the same room as bright, as sharp and as red."""
+    one, other = reader.read(1, GOOD), reader.read(2, GOOD_H264)
+    assert one is not None and other is not None
+    assert (other.width, other.height) == (320, 180)
+    assert other.brightness == pytest.approx(one.brightness, abs=3)
+    assert (other.blur, other.blind, other.red) == pytest.approx((one.blur, one.blind, one.red), abs=0.1)
+    assert reader.started == 1
+    for frame in (b"", GOOD_H264.data[:30], GOOD.data, b"\0\0\0\1" + GOOD_H264.data[10:]):
+        assert reader.read(1, Still("H264", frame)) is None
+    full = Still("H264", h264_keyframes([room(1, 320, 180)], full_range=True)[0])
+    seen = reader.read(3, full)
+    assert seen is not None and seen.brightness == pytest.approx(one.brightness, abs=3)
+    assert reader.started == 1
+
+
 def test_what_is_no_keyframe_never_gets_there(reader: Reader) -> None:
-    for frame in (b"", b"\x00" * 40, b"\x11" + GOOD[1:], GOOD[:6] + b"\xff\x3f\xff\x3f" + GOOD[10:]):
-        assert reader.read(1, frame) is None
+    for frame in (b"", b"\x00" * 40, b"\x11" + GOOD.data[1:], GOOD.data[:6] + b"\xff\x3f\xff\x3f" + GOOD.data[10:]):
+        assert reader.read(1, Still("VP8", frame)) is None
     assert reader.started == 0
 
 
-def test_broken_keyframes_cost_at_most_the_sandbox(reader: Reader) -> None:
+@pytest.mark.parametrize("good", [GOOD, GOOD_H264], ids=["VP8", "H264"])
+def test_broken_keyframes_cost_at_most_the_sandbox(reader: Reader, good: Still) -> None:
     dice = random.Random(7)
     for _ in range(150):
-        broken = bytearray(GOOD[: dice.randrange(11, len(GOOD) + 1)])
+        broken = bytearray(good.data[: dice.randrange(11, len(good.data) + 1)])
         for _ in range(dice.randrange(1, 30)):
             broken[dice.randrange(10, len(broken))] = dice.randrange(256)
         try:
-            seen = reader.read(3, bytes(broken))
+            seen = reader.read(3, Still(good.codec, bytes(broken)))
         except SandboxDied:
             continue
         assert seen is None or seen.possible
@@ -64,9 +83,9 @@ def test_broken_keyframes_cost_at_most_the_sandbox(reader: Reader) -> None:
 
 
 def test_a_picture_that_would_take_all_memory_is_not_decoded(reader: Reader) -> None:
-    wide = GOOD[:6] + (4096).to_bytes(2, "little") + (2304).to_bytes(2, "little") + GOOD[10:]
+    wide = GOOD.data[:6] + (4096).to_bytes(2, "little") + (2304).to_bytes(2, "little") + GOOD.data[10:]
     try:
-        assert reader.read(1, wide) is None or reader.started
+        assert reader.read(1, Still("VP8", wide)) is None or reader.started
     except SandboxDied:
         pass
     assert reader.read(1, GOOD) is not None

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.layers import nothing_between, picture_id, starts_keyframe
+from media.layers import nothing_between, picture_id, renumbered, starts_keyframe, temporal_layer
 
 
 def test_keyframes_are_known_with_every_form_of_descriptor() -> None:
@@ -43,3 +43,24 @@ def test_consecutive_picture_numbers_show_that_nothing_lies_between() -> None:
 def test_arbitrary_bytes_have_an_answer(one: bytes, other: bytes) -> None:
     assert starts_keyframe(one) in (True, False)
     assert nothing_between(one, other) in (True, False)
+    assert 0 <= temporal_layer(one) <= 3 and len(renumbered(one, 3, 2)) == len(one)
+
+
+@given(st.integers(0, 0x7FFF), st.integers(0, 255), st.integers(0, 3), st.integers(0, 0x7FFF), st.integers(0, 255))
+def test_numbers_close_up_in_the_width_they_have(number: int, base: int, layer: int, less: int, bases: int) -> None:
+    def payload(number: int, base: int, long: bool) -> bytes:
+        count = bytes([0x80 | number >> 8, number & 0xFF]) if long else bytes([number & 0x7F])
+        return bytes([0x90, 0xE0]) + count + bytes([base, layer << 6 | 0x3F]) + b"\x10picture"
+
+    for long, wrap in ((True, 1 << 15), (False, 1 << 7)):
+        whole = payload(number, base, long)
+        assert temporal_layer(whole) == layer
+        closed = renumbered(whole, less, bases)
+        assert closed == payload((number - less) % wrap, base - bases & 0xFF, long)
+        assert starts_keyframe(closed) == starts_keyframe(whole)
+
+
+def test_what_has_no_numbers_is_left_alone() -> None:
+    for bare in (b"", b"\x10", b"\x10\x01picture", b"\x90\x00\x01", b"\x90\x20\xbf\x01"):
+        assert renumbered(bare, 5, 5) == bare
+    assert temporal_layer(b"\x90\x20\x80\x01") == 2 and temporal_layer(b"\x10\x80\x80") == 0
