@@ -63,6 +63,8 @@ async def played(bus: Bus, folder: Path, clock: ManualClock, library: Library | 
             if number % 20 == 0:  # no burst that the system's buffers drop
                 publisher.renew()
                 await until(lambda sent=number // 20 + 2: None if publisher.answers >= sent else "no answer")  # type: ignore[misc]
+                for _ in range(60):  # a client reads one packet in each turn of the loop
+                    await asyncio.sleep(0)
         await publisher.check()
         assert worker._socket.errors == 0
         epochs = await node.close()
