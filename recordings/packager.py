@@ -39,6 +39,7 @@ from recordings.ledger import Ledger
 from recordings.tail import EpochTail, journals_below, link_all
 
 POLL_S = 0.5  # with parts of a second a viewer of the running call is less than 2 s behind
+LANE_AT_END = 2  # each file's end is four objects and their syncs, and somebody may be waiting to see it
 LANE = 8  # epochs taken one after the other by one thread: each may keep the others waiting for a request to the store
 RETRY_S = 2.0  # pause of an epoch whose step failed
 _logger = log.get("packager")
@@ -78,8 +79,9 @@ class Packager:
             ended = await self._listen()
             try:
                 while True:
+                    told = ended.is_set()
                     ended.clear()
-                    await self.run_once()
+                    await self.run_once(LANE_AT_END if told else LANE)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(POLL_S):
                             await ended.wait()
@@ -102,11 +104,11 @@ class Packager:
                 _logger.warning("nobody tells of ended journals", error=error)
         return ended
 
-    async def run_once(self) -> None:
-        """One look at every journal; those of one lane wait for each other, lanes do not."""
+    async def run_once(self, length: int = LANE) -> None:
+        """One look at every journal; those of one lane, of this length, wait for each other, lanes do not."""
         due = await asyncio.to_thread(self._due)
-        for at in range(0, len(due), LANE):
-            lane = due[at : at + LANE]
+        for at in range(0, len(due), length):
+            lane = due[at : at + length]
             self._busy |= dict.fromkeys(lane, asyncio.create_task(self._take_on(lane), name="package"))
         if self._busy:
             await asyncio.wait(set(self._busy.values()), timeout=POLL_S)

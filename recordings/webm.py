@@ -37,7 +37,7 @@ def element(identity: bytes, body: bytes) -> bytes:
 
 
 def _uint(identity: bytes, value: int) -> bytes:
-    return element(identity, value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big"))
+    return element(identity, _shortest(value))
 
 
 def void(length: int) -> bytes:
@@ -154,21 +154,21 @@ def cues(shape: Shape, points: Sequence[CuePoint]) -> bytes:
     """The index behind the last cluster; a file without any still gets one point, as Cues must not be empty."""
     start = len(head(shape)) - _segment_data_at(shape)
     found = points or [CuePoint(0, 0, "video" if shape.video else "audio")]
-    return element(
-        _CUES,
-        b"".join(
-            element(
-                b"\xbb",
-                _uint(b"\xb3", point.t_ms)
-                + element(
-                    b"\xb7",
-                    _uint(b"\xf7", VIDEO_TRACK if point.track == "video" else AUDIO_TRACK)
-                    + _uint(b"\xf1", start + point.offset),
-                ),
-            )
-            for point in found
-        ),
-    )
+    return element(_CUES, b"".join(_point(point, start + point.offset) for point in found))
+
+
+def _point(point: CuePoint, position: int) -> bytes:
+    """One CuePoint (RFC 9559 5.1.5.1); an hour has thousands, and none of its parts has more bytes than one says."""
+    number = VIDEO_TRACK if point.track == "video" else AUDIO_TRACK
+    time, place = _shortest(point.t_ms), _shortest(position)
+    inner = b"\xf7\x81%c\xf1%c%b" % (number, 0x80 | len(place), place)
+    return b"\xbb%c\xb3%c%b\xb7%c%b" % (
+        0x80 | 4 + len(time) + len(inner), 0x80 | len(time), time, 0x80 | len(inner), inner
+    )  # fmt: skip
+
+
+def _shortest(value: int) -> bytes:
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
 
 
 def _segment_data_at(shape: Shape) -> int:

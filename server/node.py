@@ -17,6 +17,7 @@ from foundation.errors import Problem
 from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
+from foundation.telemetry import Listener
 from inspection import photo_routes
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
@@ -138,6 +139,9 @@ async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
     stack.push_async_callback(runner.cleanup)
     await node.signaling.start()
     stack.push_async_callback(node.signaling.stop)
+    listener = Listener(parts.metrics, parts.bus, parts.clock)
+    await listener.start()
+    stack.push_async_callback(listener.stop)
     site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings.tls_cert, settings.tls_key))
     await site.start()
     assert site._server is not None and hasattr(site._server, "sockets")

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from foundation import log
 from foundation.settings import Settings
 from server import preflight
 from server.supervise import CannotStart, announce_ready, die_with_parent
+
+if TYPE_CHECKING:
+    from foundation.bus import Bus
+    from foundation.metrics import Metrics
 
 HAND_OVER_S = 20.0
 """A stopped media worker's calls are moved within seconds; whoever waits longer has no browser that listens."""
@@ -71,6 +77,7 @@ async def run_media(settings: Settings) -> None:
     from server.bus import open_bus
 
     async with until_told(settings) as told, open_bus(settings, "media") as bus:
+        metrics = Metrics()
         worker = MediaWorker(
             # Journals are named after the worker, so a restarted one must find its own again.
             worker_id=f"{socket.gethostname()}-{settings.media_port}",
@@ -80,7 +87,7 @@ async def run_media(settings: Settings) -> None:
             public_addresses=settings.media_public_addresses,
             spool=settings.spools,
             clock=SystemClock(),
-            metrics=Metrics(),
+            metrics=metrics,
             watch_pictures=settings.media_watch_pictures,
             library=load() if settings.media_fast_path else None,
         )
@@ -94,8 +101,9 @@ async def run_media(settings: Settings) -> None:
             # The thread that writes journals gives way after half a millisecond, not five: packets wait for it.
             sys.setswitchinterval(0.0005)
             announce_ready()
-            await told.wait()
-            await worker.hand_over(HAND_OVER_S)
+            async with _told_to_nodes(worker.worker_id, metrics, bus):
+                await told.wait()
+                await worker.hand_over(HAND_OVER_S)
         finally:
             await worker.stop()
 
@@ -112,7 +120,8 @@ async def run_packager(settings: Settings) -> None:
             parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )
         _settle()
-        await _until(told, packager.run())
+        async with _told_to_nodes(f"{socket.gethostname()}-packager", parts.metrics, parts.bus):
+            await _until(told, packager.run())
 
 
 async def run_jobs(settings: Settings) -> None:
@@ -125,7 +134,20 @@ async def run_jobs(settings: Settings) -> None:
         runner = JobRunner(
             parts.db, parts.clock, await job_handlers(parts), parts.bus, metrics=parts.metrics, at_once=2
         )
-        await _until(told, runner.run())
+        async with _told_to_nodes(f"{socket.gethostname()}-jobs-{os.getpid()}", parts.metrics, parts.bus):
+            await _until(told, runner.run())
+
+
+@asynccontextmanager
+async def _told_to_nodes(process: str, metrics: Metrics, bus: Bus) -> AsyncIterator[None]:
+    """What this process counts can be read at every node meanwhile."""
+    from foundation.telemetry import keep_telling
+
+    telling = asyncio.create_task(keep_telling(process, metrics, bus))
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 def _settle() -> None:

@@ -7,7 +7,8 @@ import socket
 import sys
 from pathlib import Path
 
-from foundation.bus import Bus
+from foundation import telemetry
+from foundation.bus import Bus, Msg
 from foundation.nats_child import NatsChild
 from media import contract
 from recordings import journal
@@ -51,9 +52,17 @@ async def started(bus: Bus, nats_server: NatsChild, spool: Path) -> asyncio.subp
 
 
 async def test_a_terminated_worker_closes_its_journals_first(bus: Bus, nats_server: NatsChild, tmp_path: Path) -> None:
+    counted: list[bytes] = []
+
+    async def heard(message: Msg) -> None:
+        counted.append(message.data)
+
+    await bus.subscribe(telemetry.SUBJECT, heard)
     process = await started(bus, nats_server, tmp_path)
     node = Node(bus, WORKER, "call_1")
     await node.listen()
+    await until(lambda: None if counted else "its figures are not told")
+    assert WORKER.encode() in counted[0] and b"yuankan_media_sessions" in counted[0]
     await node.open_leg("leg_a")
     client = RtpClient()
     await client.connect(await node.publish("leg_a", client.offer(), TRACKS))
