@@ -1,8 +1,21 @@
-"""The last second of a stream's packets, for whoever lost one. The fast path keeps its own (``native/cache.c``)."""
+"""The last second of a stream's packets, for whoever lost one. The fast path keeps its own (``native/cache.c``), and no
+longer than somebody may ask: a viewer nearby asks several times in half a second.
+"""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 PACKETS = 1024  # a power of two; three seconds of a 2.5 Mbit/s camera. One to two seconds of it are kept
+
+
+_ASKING = 5  # round trips: a request that is lost is repeated after each
+_AT_LEAST_NS, _AT_MOST_NS = 600_000_000, 1_100_000_000  # nack.AGE_MAX_NS, in which gaps are looked at; a second
+
+
+def enough_ns(round_trips_ns: Iterable[int | None]) -> int:
+    """How long viewers of these round trips may still ask for a packet; one that is not known is far away."""
+    wanted = (_AT_MOST_NS if trip is None else _ASKING * trip for trip in round_trips_ns)
+    return min(_AT_MOST_NS, max([_AT_LEAST_NS, *wanted]))
 
 
 class Cache(Protocol):
@@ -16,8 +29,10 @@ class Cache(Protocol):
         """The packet with this index, if it is still there."""
         ...
 
-    def forget(self, highest: int) -> None:
-        """Let go of what is older than a second; ``highest`` is the newest index. Call it every second."""
+    def forget(self, highest: int, enough_ns: int) -> None:
+        """Let go of what is older than a second, and of what is more than a little and older than ``enough_ns``;
+        ``highest`` is the newest index. Call it every second.
+        """
         ...
 
 
@@ -36,7 +51,7 @@ class PacketCache:
         # Sixty-four numbers share a place: what lies there must have this one.
         return raw if raw is not None and raw[2] << 8 | raw[3] == index & 0xFFFF else None
 
-    def forget(self, highest: int) -> None:
+    def forget(self, highest: int, enough_ns: int) -> None:
         """Nobody asks for it again (nack.AGE_MAX_NS)."""
         bound, self._newest_before = self._newest_before, highest
         start = max(self._forgotten, highest - PACKETS + 1)  # before it newer ones have taken the places

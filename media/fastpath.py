@@ -126,8 +126,9 @@ class Stream:
         place = self._lib.fp_kept(self._cache, index & 0xFFFF, self._size)
         return bytes(self._lane.library.ffi.buffer(place, self._size[0])) if place else None
 
-    def forget(self, highest: int) -> None:
+    def forget(self, highest: int, enough_ns: int) -> None:
         """The old ones go as new ones come."""
+        self._lib.fp_keep_for(self._cache, enough_ns)
 
 
 class Lane:

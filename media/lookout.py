@@ -1,17 +1,16 @@
 """Which camera is looked at when, and what is told of it.
 
 Theory of operation. Nothing here is in a packet's way. A source notes the index of its newest keyframe's first packet,
-nothing else; once a second every watched camera that is due is put in a line, those longest unseen first. The sandbox
-reads one picture at a time in a thread of its own, and only when it has answered is the next keyframe put together from
-the packets that its source keeps for a second anyway. Who was not served within the second is first in the next one. No
-keyframe is asked for: a recorded camera sends one every two seconds (eight where packets are lost).
+nothing else; once a second every watched camera that is due is put in a line, those longest unseen first, and ten times
+a second the first of them that has a new keyframe is looked at: it is put together from the packets that its source
+keeps for a moment anyway. The sandbox reads one picture at a time in a thread of its own, and only when it has answered
+comes the next. No keyframe is asked for: a recorded camera sends one every two seconds (eight where packets are lost).
 
 A stranger whose picture kills the sandbox costs the others a pause. Its own camera is left alone for a minute, and
 twice as long each time.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -69,7 +68,7 @@ class Lookout:
         self._thread = ThreadPoolExecutor(1, "pictures")
         self._cameras: dict[tuple[str, str], _Camera] = {}
         self._lines: dict[str, dict[tuple[str, Direction], _Verdict]] = {}  # by session
-        self._due: deque[tuple[str, str, Source]] = deque()
+        self._due: list[tuple[str, str, Source]] = []
         self._busy = False
         self._closed = False
         self._numbers = 0
@@ -100,8 +99,15 @@ class Lookout:
         for gone in self._cameras.keys() - there:
             del self._cameras[gone]
         due.sort(key=lambda each: each[0])
-        self._due = deque((session, leg, source) for _, session, leg, source in due)
-        self._next(now_ns)
+        self._due = [(session, leg, source) for _, session, leg, source in due]
+
+    def tick(self, now_ns: int) -> None:
+        """Ten times a second: is there a keyframe to look at?"""
+        if self._busy or self._closed:
+            return
+        begun = next((place for place, due in enumerate(self._due) if self._begins(*due, now_ns)), None)
+        if begun is not None:
+            del self._due[begun]
 
     def interval(self, session: str, stats: Iterable[LegStats], now_ns: int) -> None:
         """Every two seconds, for each session: what its lines did."""
@@ -135,24 +141,25 @@ class Lookout:
     # --- one look -----------------------------------------------------------------------------------------------------
 
     def _is_due(self, camera: _Camera, source: Source, now_ns: int) -> bool:
-        if source.keyframe_index is None or now_ns < camera.shunned_until_ns:
-            return False
-        if (source.ssrc, source.keyframe_index) == (camera.ssrc, camera.index):
+        if now_ns < camera.shunned_until_ns:
             return False
         pause_ns = GLANCE_NS if camera.seen and camera.standing.settled else LOOK_NS
-        # A keyframe every two seconds and a look every second: without the slack every other one would be missed.
-        return camera.looked_ns is None or now_ns - camera.looked_ns >= pause_ns - LOOK_NS // 4
+        # Who is due is found once a second, and it is the next keyframe that is looked at.
+        return camera.looked_ns is None or now_ns - camera.looked_ns >= pause_ns - LOOK_NS // 2
 
-    def _next(self, now_ns: int) -> None:
-        while self._due and not self._busy and not self._closed:
-            session, leg, source = self._due.popleft()
-            camera, frame = self._cameras.get((session, leg)), keyframe_of(source)
-            if camera is None or frame is None or not source.open:
-                continue
-            camera.ssrc, camera.index, camera.looked_ns = source.ssrc, source.keyframe_index, now_ns
-            self._busy = True
-            looking = asyncio.get_running_loop().run_in_executor(self._thread, self._reader.read, camera.number, frame)
-            looking.add_done_callback(partial(self._looked, session, leg, camera, now_ns))
+    def _begins(self, session: str, leg: str, source: Source, now_ns: int) -> bool:
+        """Look at this camera, if it shows a keyframe that was not looked at and has come whole."""
+        camera = self._cameras.get((session, leg))
+        if camera is None or not source.open or (source.ssrc, source.keyframe_index) == (camera.ssrc, camera.index):
+            return False
+        still = keyframe_of(source)
+        if still is None:
+            return False
+        camera.ssrc, camera.index, camera.looked_ns = source.ssrc, source.keyframe_index, now_ns
+        self._busy = True
+        looking = asyncio.get_running_loop().run_in_executor(self._thread, self._reader.read, camera.number, still)
+        looking.add_done_callback(partial(self._looked, session, leg, camera, now_ns))
+        return True
 
     def _looked(
         self, session: str, leg: str, camera: _Camera, now_ns: int, done: asyncio.Future[Measures | None]
@@ -178,7 +185,7 @@ class Lookout:
             if camera.standing.look(seen):
                 self._changed(session, leg, camera, now_ns)
         self._looks.labels(self._worker, outcome).inc()
-        self._next(now_ns)
+        self.tick(now_ns)
 
     # --- what is told -------------------------------------------------------------------------------------------------
 

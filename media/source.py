@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from media import h264, layers, rtcp
-from media.cache import Cache, PacketCache
+from media.cache import Cache, PacketCache, enough_ns
 from media.contract import Kind
 from media.drift import ClockWatch
 from media.fastpath import Stream
@@ -25,6 +25,8 @@ class Sink(Protocol):
     target: Any
     """Itself on the fast path, where there is one."""
 
+    @property
+    def round_trip_ns(self) -> int | None: ...
     def forward(self, packet: Packet) -> None: ...
     def report(self, report: rtcp.SenderReport) -> None: ...
     def wait(self, milliseconds: int) -> None: ...
@@ -202,7 +204,7 @@ class Source:
         """Every second: old packets are let go of; on a line that loses, keyframes become rare and viewers are told how
         long to wait for late packets.
         """
-        self._cache.forget(self.gaps.highest or 0)
+        self._cache.forget(self.gaps.highest or 0, enough_ns(sink.round_trip_ns for sink in self._sinks))
         if self.is_video:
             missed, expected = self.gaps.missed - self._judged[0], self.expected - self._judged[1]
             self._judged = self.gaps.missed, self.expected

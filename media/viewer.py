@@ -185,6 +185,11 @@ class Slot:
         index = self.source.index_of(packet.seq)
         return next((before for newest, before in self._former if index <= newest), self._extensions)
 
+    @property
+    def round_trip_ns(self) -> int | None:
+        """Of the viewer's line, once it is known."""
+        return self._viewer.rtt_ns
+
     def wait(self, milliseconds: int) -> None:
         """Have the viewer show pictures so much later than it could (patience.py). All that was forwarded is told.
 

@@ -284,7 +284,8 @@ class MediaWorker:
             self._socket.settle()
             now_ns = self._clock_ns()
             if ticks % _TICKS_PER_SECOND == 0:
-                self._guarded(self._look_out, now_ns)  # before the sources forget what they no longer need
+                self._guarded(self._look_out, now_ns)
+            self._guarded(self._lookout.tick, now_ns)
             for session in list(self._sessions.values()):
                 self._guarded(session.tick, now_ns)
                 if ticks % _TICKS_PER_SECOND == 0:

@@ -1,5 +1,6 @@
 /* The last second of a stream, for whoever lost a packet. Packets lie one behind the other in chunks; a chunk goes when
- * all in it are old, so a stream takes as much memory as it has sent lately. */
+ * all in it are old, so a stream takes as much memory as it has sent lately. Of one that sends much less than a second
+ * may be enough. */
 #include "fastpath.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 #define CHUNK 8160 /* with what malloc adds two pages: no more than that is kept too long */
 #define CHUNKS_MAX 128 /* of one stream: a second of 8 Mbit/s */
 #define SLOTS 1024 /* as cache.PACKETS */
-#define KEPT_NS 1100000000 /* pictures are looked at every second (media/lookout.py) */
+#define KEPT_NS 1100000000
+#define FEW 16 /* chunks, and a whole picture on a narrow line: they are kept for all of that second */
 #define HEAD 2 /* bytes before a packet: its size */
 
 struct fp_chunk {
@@ -21,6 +23,7 @@ struct fp_chunk {
 struct fp_cache {
     struct fp_chunk *oldest, *newest;
     uint32_t chunks;
+    int64_t enough_ns;
     const uint8_t *slots[SLOTS]; /* by number: the packet's size, and behind it the packet */
 };
 
@@ -28,7 +31,18 @@ static uint32_t slot_of(const uint8_t *packet) { return (uint32_t)(packet[2] << 
 static uint32_t size_at(const uint8_t *place) { return (uint32_t)(place[0] << 8 | place[1]); }
 
 /* NULL where there is no memory: then nothing is kept. */
-struct fp_cache *fp_cache_new(void) { return calloc(1, sizeof(struct fp_cache)); }
+struct fp_cache *fp_cache_new(void) {
+    struct fp_cache *cache = calloc(1, sizeof(struct fp_cache));
+    if (cache)
+        cache->enough_ns = KEPT_NS;
+    return cache;
+}
+
+/* After so long nobody asks for a packet any more, at most after a second (cache.enough_ns). */
+void fp_keep_for(struct fp_cache *cache, int64_t enough_ns) {
+    if (cache)
+        cache->enough_ns = enough_ns;
+}
 
 static void drop_oldest(struct fp_cache *cache) {
     struct fp_chunk *chunk = cache->oldest;
@@ -52,8 +66,12 @@ void fp_cache_free(struct fp_cache *cache) {
 static struct fp_chunk *room(struct fp_cache *cache, uint32_t size, int64_t now_ns) {
     if (cache->newest && cache->newest->used + size <= CHUNK)
         return cache->newest;
-    while (cache->oldest && (cache->chunks == CHUNKS_MAX || now_ns - cache->oldest->newest_ns > KEPT_NS))
+    while (cache->oldest) {
+        int64_t age_ns = now_ns - cache->oldest->newest_ns;
+        if (cache->chunks < CHUNKS_MAX && age_ns <= KEPT_NS && (age_ns <= cache->enough_ns || cache->chunks <= FEW))
+            break;
         drop_oldest(cache);
+    }
     struct fp_chunk *chunk = malloc(sizeof *chunk);
     if (!chunk)
         return NULL;

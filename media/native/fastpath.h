@@ -151,6 +151,7 @@ void fp_forget_run(struct fp_port *port, struct fp_lane *lane);
 /* cache.c */
 struct fp_cache *fp_cache_new(void);
 void fp_cache_free(struct fp_cache *cache);
+void fp_keep_for(struct fp_cache *cache, int64_t enough_ns);
 void fp_keep(struct fp_cache *cache, const uint8_t *raw, int size, int64_t now_ns);
 const uint8_t *fp_kept(const struct fp_cache *cache, uint16_t seq, int *size);
 

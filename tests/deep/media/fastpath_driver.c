@@ -165,6 +165,7 @@ int main(int count, char **arguments) {
             }
             break;
         case 8: /* packets that went the slow way are kept; somebody asks for one */
+            fp_keep_for(lane->streams[dice(STREAMS)].cache, (int64_t)dice(9) * 200000000);
             fp_keep(lane->streams[dice(STREAMS)].cache, data, random_packet(data), (int64_t)dice(9) * 500000000);
             break;
         case 9: {

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media import layers
-from media.cache import PACKETS, PacketCache
+from media.cache import PACKETS, PacketCache, enough_ns
 from media.runs import Beginning, read_run
 from recordings import journal
 from tests.support.media_worker import LIBRARY
@@ -100,3 +100,22 @@ def test_a_packet_is_kept_for_a_second_and_its_memory_is_given_back() -> None:
     kept = [index for index in range(100) if LIB.fp_kept(cache, index, size)]
     assert kept[-11:] == [*range(89, 100)]
     assert len(kept) < 25, "chunks go as a whole"
+
+
+def kept_of(per_s: int, enough_ns: int) -> tuple[float, int]:
+    """Seconds and packets that are kept of three seconds of so many packets."""
+    cache, size = FFI.gc(LIB.fp_cache_new(), LIB.fp_cache_free), FFI.new("int *")
+    LIB.fp_keep_for(cache, enough_ns)
+    for index in range(3 * per_s):
+        raw = b"\x80\x60" + index.to_bytes(2, "big") + bytes(1200)
+        LIB.fp_keep(cache, raw, len(raw), index * 1_000_000_000 // per_s)
+    kept = sum(bool(LIB.fp_kept(cache, index, size)) for index in range(3 * per_s))
+    return kept / per_s, kept
+
+
+def test_of_a_wide_stream_no_more_is_kept_than_viewers_may_ask_for_and_of_a_narrow_one_a_whole_second() -> None:
+    far, near = enough_ns([20_000_000, None]), enough_ns([20_000_000, 100_000_000])
+    assert 1.1 <= kept_of(300, far)[0] < 1.2
+    assert 0.6 <= kept_of(300, near)[0] < 0.7
+    assert kept_of(40, near)[0] > 1
+    assert enough_ns([]) == enough_ns([1]) < enough_ns([200_000_000]) < enough_ns([60_000_000_000]) == enough_ns([None])
