@@ -131,7 +131,7 @@ class Ceremony:
     async def finish_kept(self, lease_id: str) -> str | None:
         """Finish a signature that was kept; gives the SHA-256 of the signed PDF, None where it is void by now.
 
-        Raises `Problem` G04 or G11 while there is still no time stamp.
+        Raises `Problem` G04 or G11 while there is still no time stamp, G14 while certificates are not in order.
         """
         async with self._means.db.read() as conn:
             lease = await store.lease(conn, lease_id)
@@ -141,7 +141,14 @@ class Ceremony:
             await self._release(lease.id)  # the person signs anew
             return None
         prepared = msgspec.msgpack.decode(lease.prepared, type=Prepared)
-        return await self._stand(lease, prepared, await self._embedded(lease, prepared, lease.signature))
+        try:
+            pdf = await self._embedded(lease, prepared, lease.signature)
+        except Problem as problem:
+            if problem.code != "G01":
+                raise
+            await self._release(lease.id)  # its certificate was revoked, or the authority replaced
+            return None
+        return await self._stand(lease, prepared, pdf)
 
     async def refuse(self, actor: Actor, record: str, role: str, reason: str) -> None:
         """The field stays empty, and the record says who would not sign and why."""

@@ -138,7 +138,7 @@ async def test_the_trust_page_gives_every_anchor_to_anybody(scene: Scene, served
     async with site.session.get("/api/trust.pem") as response:
         certificates = x509.load_pem_x509_certificates(await response.read())
     keys = await scene.means.keys.server_keys()
-    assert certificates[0] == keys.root.certificate
+    assert certificates[0] == keys.root
     assert keys.tsa.certificate in certificates
     async with site.session.get("/api/trust.json") as response:
         given, own = from_json(await response.read()), await trust_bundle(scene.means)
