@@ -17,6 +17,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
+from tests.rehearsal import keys
 from tests.rehearsal.browsers import Browsers
 from tests.rehearsal.gallery import Gallery
 from tests.rehearsal.installation import Installation
@@ -48,6 +49,7 @@ class Play:
     codes: set[str] = field(default_factory=set)
     record: str = ""
     witness: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
     call_started_at: datetime | None = None
 
     @asynccontextmanager
@@ -229,15 +231,17 @@ class Play:
             await tid(phone, "sheet-sign").click()
             await draw(phone)
             await self.shown(phone, "applicant-sign")
-            await tid(phone, "sign-submit").click()
-            await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
+            async with keys.watched(phone, self.keys, "applicant"):
+                await tid(phone, "sign-submit").click()
+                await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-done")
         for page, role in ((lead, "lead"), (assist, "assist")):
             async with self.step(f"the {role} officer signs"):
                 await tid(page, "sign-open").click()
                 await draw(page)
-                await tid(page, "sign-submit").click()
-                await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
+                async with keys.watched(page, self.keys, role):
+                    await tid(page, "sign-submit").click()
+                    await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
                 await page.keyboard.press("Escape")
         async with self.step("the office's seal"):
             await expect(tid(lead, "signer-seal").locator(".signed")).to_be_visible(timeout=60_000)
