@@ -108,7 +108,7 @@ class Ceremony:
         if lease.result_sha256 is not None:
             return lease.result_sha256
         if lease.signature is not None and lease.open is not None:
-            raise Problem("G10", name=actor.name)
+            raise Problem("G10", name=actor.name, own=True)
         now = self._means.clock.now()
         if lease.open is None or lease.object is None or lease.prepared is None or now >= lease.expires_at:
             raise Problem("G01")
@@ -125,7 +125,7 @@ class Ceremony:
             if problem.code not in NO_TIME:
                 raise
             await self._keep(lease, signature)
-            raise Problem("G10", name=actor.name) from problem
+            raise Problem("G10", name=actor.name, own=True) from problem
         return await self._stand(lease, prepared, pdf)
 
     async def finish_kept(self, lease_id: str) -> str | None:
@@ -186,7 +186,8 @@ class Ceremony:
                     raise Problem("G06")
                 held = await store.open_lease(conn, record)
                 if held is not None and held.expires_at > now and held.signature is not None:
-                    raise Problem("G10", name=next((row.name for row in rows if row.field == held.field), ""))
+                    name = next((row.name for row in rows if row.field == held.field), "")
+                    raise Problem("G10", name=name, own=held.field == signer.field)
                 if held is not None and held.expires_at > now and held.field != signer.field:
                     left = max(1, math.ceil((held.expires_at - now).total_seconds()))
                     name = next((row.name for row in rows if row.field == held.field), "")

@@ -43,12 +43,15 @@ Text = Annotated[str, msgspec.Meta(max_length=REMARK_LIMIT)]
 
 
 class SignerState(msgspec.Struct, frozen=True):
+    """`kept`: the signature is here and waits for its time stamp."""
+
     field: str
     role: Role
     name: str
     state: SignatureState
     at: datetime | None
     remark: str
+    kept: bool
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -249,8 +252,13 @@ class _Api:
         revision = await self._current(record)
         async with self._means.db.read() as conn:
             rows = await store.signers(conn, record)
+            held = await store.open_lease(conn, record)
+        kept = held.field if held is not None and held.signature is not None else None
         data = await self._means.objects.get(revision.report_object, await self._means.record_key(record))
-        states = [SignerState(row.field, row.role, row.name, row.state, row.at, row.remark) for row in rows]
+        states = [
+            SignerState(row.field, row.role, row.name, row.state, row.at, row.remark, kept=row.field == kept)
+            for row in rows
+        ]
         return Sheet(
             from_json(data), revision.number, revision.sha256, revision.size, revision.kind == "sealed", states
         )

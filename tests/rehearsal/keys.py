@@ -17,7 +17,7 @@ from playwright.async_api import Page, Route
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 FORMATS = ["pkcs8", "jwk", "raw"]
-_SENT = re.compile(r"/api/signatures/[^/]+$")
+SENT = re.compile(r"/api/signatures/[^/]+$")
 _STORE = """
 const asked = (request) => new Promise((done, fail) => {
   request.onsuccess = () => done(request.result)
@@ -56,11 +56,11 @@ async def watched(page: Page, kept: dict[str, Any], role: str) -> AsyncIterator[
 
     async def look(route: Route) -> None:
         kept[role] = await page.evaluate(_READ, FORMATS)
-        await route.continue_()
+        await route.fallback()
 
-    await page.route(_SENT, look)
+    await page.route(SENT, look)
     yield
-    await page.unroute(_SENT)
+    await page.unroute(SENT, look)
     kept[role]["left"] = await page.evaluate(_LEFT)
 
 

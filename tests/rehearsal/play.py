@@ -231,8 +231,16 @@ class Play:
             await tid(phone, "sheet-sign").click()
             await draw(phone)
             await self.shown(phone, "applicant-sign")
+            away = None
+            if self.gallery is not None:
+                from tests.rehearsal.proof_visits import TimeProofAway
+
+                away = TimeProofAway(phone)
+                await away.begin()
             async with keys.watched(phone, self.keys, "applicant"):
                 await tid(phone, "sign-submit").click()
+                if away is not None:
+                    await away.shown(self)
                 await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-done")
         for page, role in ((lead, "lead"), (assist, "assist")):

@@ -766,6 +766,7 @@ export interface Signer {
   identified: string
 }
 
+/** `kept`: the signature is here and waits for its time stamp. */
 export interface SignerState {
   field: string
   role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
@@ -773,6 +774,7 @@ export interface SignerState {
   state: "refused" | "signed" | "waiting"
   at: string | null
   remark: string
+  kept: boolean
 }
 
 export interface SignerView {
@@ -851,4 +853,18 @@ export interface View {
 
 export interface ViewOpened {
   view: string
+}
+
+export interface WitnessRequest {
+  name: string
+  phone: string
+}
+
+/** `state`: sent, or joined once they have given their code. */
+export interface WitnessView {
+  name: string
+  phone: string
+  link: string
+  expires_at: string
+  state: string
 }

@@ -13,6 +13,8 @@ const ASK_AGAIN_MS = 1500
 export function useSheet(session: Session) {
   const report = shallowRef<Report | null>(null)
   const problem = ref<Spoken | null>(null)
+  /** This person has signed; only the time proof is missing. */
+  const kept = ref(false)
   const changed = ref<Set<number>>(new Set())
   let timer: ReturnType<typeof setTimeout> | undefined
   const record = computed(() => session.view.value?.record ?? session.landing.value?.record ?? '')
@@ -24,6 +26,7 @@ export function useSheet(session: Session) {
     try {
       const sheet = await api.get<Sheet>(at`/api/records/${record.value}/sheet`)
       const found = sheet.report
+      kept.value = sheet.signers.some((signer) => signer.role === 'applicant' && signer.kept)
       session.read.value = { sha256: sheet.sha256, size: sheet.size }
       if (report.value) changed.value = new Set([...changed.value, ...differences(report.value, found)])
       report.value = found
@@ -47,7 +50,7 @@ export function useSheet(session: Session) {
   const conforming = computed(() => items.value.filter((item) => item.finding === 'conforms'))
   const others = computed(() => items.value.filter((item) => item.finding !== 'fails' && item.finding !== 'conforms'))
   const pdf = computed(() => at`/api/records/${record.value}/report.pdf`)
-  return { report, problem, changed, items, failing, conforming, others, pdf, record, load }
+  return { report, problem, kept, changed, items, failing, conforming, others, pdf, record, load }
 }
 
 /** Numbers of items whose finding, figure or note is not what this person read before. */

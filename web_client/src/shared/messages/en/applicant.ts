@@ -229,6 +229,7 @@ export default {
   'sign.stage.proof': 'time proof',
   'sign.empty': 'The box is still empty, so nothing was sent. Write your name first.',
   'sign.later': 'Signed; time proof follows.',
+  'sign.proof': 'The one before you has signed and waits for a time proof. Yours goes on by itself; or leave and come back by the same link.',
   'sign.working': 'Signing; keep this page open',
   'sign.refuse': 'Do not sign; say why',
   'sign.refuse.label': 'Why you do not sign',

@@ -243,6 +243,7 @@ export default {
   'sign.stage.proof': '时间证明',
   'sign.empty': '框内还没有姓名，没有提交。请先写姓名。',
   'sign.later': '已签名，时间证明稍后补上。',
+  'sign.proof': '前一位已签名，正在等时间证明。恢复后自动接着签，不用再按；也可以先离开，稍后用原链接回来。',
   'sign.working': '正在签名，请不要关本页',
   'sign.refuse': '不签名，写明理由',
   'sign.refuse.label': '不签名的理由',
