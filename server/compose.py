@@ -37,6 +37,7 @@ CONSEQUENCES = {
         "What is recorded is kept; another time will be agreed.",
     ),
 }
+LINK_AND_CODE = "邀请链接和短信验证码"
 IDENTITY_WORDS = {
     "": "未记录核对方式",
     "card": "视频中出示证件",
@@ -154,11 +155,7 @@ def _people(
                 else state.facts.business_name
                 if role == "applicant"
                 else "",
-                identified="内部账号登录"
-                if official
-                else identified
-                if role == "applicant"
-                else "邀请链接和短信验证码",
+                identified="内部账号登录" if official else identified if role == "applicant" else LINK_AND_CODE,
                 joined_at=at,
                 left_at=left.get(party),
             )
@@ -168,10 +165,9 @@ def _people(
 
 def _identified(state: InspectionState) -> str:
     done = state.steps.get("identity")
-    checked = "邀请链接和短信验证码"
     if done is None:
-        return checked
-    return f"{checked}；{IDENTITY_WORDS.get(done.method, done.method)}，{done.by}核对"
+        return LINK_AND_CODE
+    return f"{LINK_AND_CODE}；{IDENTITY_WORDS.get(done.method, done.method)}，{done.by}核对"
 
 
 def _steps(state: InspectionState, moment_ms: Callable[[datetime], int | None]) -> tuple[sheet.Step, ...]:
@@ -258,15 +254,16 @@ def _result(state: InspectionState) -> sheet.Result:
 
 
 def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[sheet.Signer, ...]:
-    """Who has a field: the applicant and the officers that the closing named; the seal is the office's own act."""
+    """Who has a field: applicant, witnesses and officers that the closing named; the seal is the office's own act."""
     wanted = {signer.role: signer.name for signer in state.session.signers}
     parties = {person.role: person.id for person in state.session.people.values()}
     applicant = next((event.actor for event in events if event.tag == "applicant:consent:given"), "")
+    identified = {"applicant": _identified(state), "witness": LINK_AND_CODE}
     officers = [(role, wanted[role]) for role in ("lead", "assist") if role in wanted]
     found = sheet.signers(
         (parties.get("applicant", applicant), state.facts.applicant_name),
         [(_officer(state, role), name) for role, name in officers],
-        [],
+        [("witness", each.party, each.name) for each in state.session.signers if each.role == "witness"],
         state.facts.office.name,
     )
     return tuple(
@@ -276,7 +273,7 @@ def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[she
             name=signer.name,
             party=signer.party,
             organisation=signer.organisation,
-            identified=_identified(state) if signer.role == "applicant" else "内部账号登录",
+            identified=identified.get(signer.role, "内部账号登录"),
         )
         for signer in found
     )

@@ -17,7 +17,7 @@ from foundation.errors import Problem
 from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
-from inspection import photo_routes
+from inspection import photo_routes, witnesses
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
 from inspection.photos import Photos
@@ -104,6 +104,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *login_routes.routes(login, db, secure=secure),
         *office_routes.routes(services),
         *inspection_routes.routes(services),
+        *witnesses.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),

@@ -43,7 +43,7 @@ Text = Annotated[str, msgspec.Meta(max_length=REMARK_LIMIT)]
 
 
 class SignerState(msgspec.Struct, frozen=True):
-    """`kept`: the signature is here and waits for its time stamp."""
+    """`kept`: the signature is here and waits for its time stamp; `own`: of whoever asks."""
 
     field: str
     role: Role
@@ -52,6 +52,7 @@ class SignerState(msgspec.Struct, frozen=True):
     at: datetime | None
     remark: str
     kept: bool
+    own: bool
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -256,7 +257,16 @@ class _Api:
         kept = held.field if held is not None and held.signature is not None else None
         data = await self._means.objects.get(revision.report_object, await self._means.record_key(record))
         states = [
-            SignerState(row.field, row.role, row.name, row.state, row.at, row.remark, kept=row.field == kept)
+            SignerState(
+                row.field,
+                row.role,
+                row.name,
+                row.state,
+                row.at,
+                row.remark,
+                kept=row.field == kept,
+                own=row.party == call.actor.id,
+            )
             for row in rows
         ]
         return Sheet(

@@ -121,6 +121,25 @@ class Play:
             await self.shown(phone, "applicant-wait")
         return phone
 
+    async def prepare_witness(self, officer: Page) -> Page:
+        """The officer names a witness, who comes by a link of their own and then waits for the sheet."""
+        async with self.step("a witness comes by a link of their own"):
+            await tid(officer, "witness-name").fill("王五")
+            await tid(officer, "witness-phone").fill("19900000077")
+            await tid(officer, "witness-add").click()
+            link = await tid(officer, "witness-link").get_attribute("href")
+            await self.shown(officer, "officer-case-witness")
+            page = await self.browsers.phone_page(self.installation.url, self.lang)
+            await page.goto(link or "")
+            await expect(tid(page, "landing-witness")).to_be_visible()
+            await self.shown(page, "applicant-witness-landing")
+            await tid(page, "landing-start").click()
+            await tid(page, "code-input").fill(await self.code_from_outbox(officer))
+            await tid(page, "code-submit").click()
+            await expect(tid(page, "witness-wait")).to_be_visible()
+            await self.shown(page, "applicant-witness-wait")
+        return page
+
     async def code_from_outbox(self, officer: Page) -> str:
         """The text message with the code, as the desk's outbox shows it."""
         for _ in range(40):
@@ -223,7 +242,7 @@ class Play:
 
     # -- the sheet
 
-    async def sign(self, lead: Page, assist: Page, phone: Page) -> None:
+    async def sign(self, lead: Page, assist: Page, phone: Page, witness: Page) -> None:
         async with self.step("the sheet is made"):
             await expect(tid(phone, "sheet-sign")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-sheet")
@@ -243,6 +262,15 @@ class Play:
                     await away.shown(self)
                 await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-done")
+        async with self.step("the witness signs"):
+            await expect(tid(witness, "sign-submit")).to_be_visible(timeout=60_000)
+            await draw(witness)
+            await self.shown(witness, "applicant-witness-sign")
+            async with keys.watched(witness, self.keys, "witness1"):
+                await tid(witness, "sign-submit").click()
+                await expect(tid(witness, "witness-done")).to_be_visible(timeout=60_000)
+            await self.shown(witness, "applicant-witness-done")
+            await witness.context.close()
         for page, role in ((lead, "lead"), (assist, "assist")):
             async with self.step(f"the {role} officer signs"):
                 await tid(page, "sign-open").click()

@@ -22,6 +22,7 @@ export type Page =
   | 'sheet'
   | 'sign'
   | 'done'
+  | 'witness'
   | 'declined'
   | 'replaced'
 
@@ -125,6 +126,7 @@ export function pageOf(flow: Flow): Page {
   if (!flow.landing) return 'loading'
   if (flow.socket === 'replaced') return flow.preparing === 'code' ? 'code' : 'replaced'
   if (!flow.joined) return flow.preparing === 'code' ? 'code' : 'landing'
+  if (flow.landing.role === 'witness') return 'witness'
   const view = flow.view
   if (!view) return 'loading'
   switch (view.phase) {

@@ -314,7 +314,7 @@ export interface JoinedRecord {
   record: string
 }
 
-/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished. */
+/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:     there is one to read. */
 export interface Landing {
   record: string
   role: string
@@ -326,6 +326,7 @@ export interface Landing {
   state: string
   joined: boolean
   phone_masked: string
+  sheet: boolean
   documents: Named[]
   consent: ConsentCard
 }
@@ -766,7 +767,7 @@ export interface Signer {
   identified: string
 }
 
-/** `kept`: the signature is here and waits for its time stamp. */
+/** `kept`: the signature is here and waits for its time stamp; `own`: of whoever asks. */
 export interface SignerState {
   field: string
   role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
@@ -775,6 +776,7 @@ export interface SignerState {
   at: string | null
   remark: string
   kept: boolean
+  own: boolean
 }
 
 export interface SignerView {

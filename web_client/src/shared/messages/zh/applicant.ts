@@ -37,6 +37,11 @@ export default {
   'landing.finished.see': '查看勘验单',
   'landing.used': '另一部手机正在使用。要换到这部，请输入短信验证码。',
   // code
+  'witness.what': '您是这次远程视频勘验的见证人：看勘验单，签名或者不签。不用摄像头，不用进视频。',
+  'witness.start': '看勘验单',
+  'witness.title': '见证人签名',
+  'witness.wait': '勘验单还没有生成。生成后本页自动显示；也可以先关掉，稍后用原链接回来。',
+  'witness.meaning': '签名表示您见证了这次勘验，单上所写与您看到的一致；不一致可以不签，写明理由。',
   'code.title': '输入短信验证码',
   'code.sent': '验证码已发到{phone}，确认是您本人。',
   'code.label': '6位数字',
