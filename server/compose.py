@@ -37,6 +37,10 @@ CONSEQUENCES = {
         "What is recorded is kept; another time will be agreed.",
     ),
 }
+# Of the results there are, the one that concludes nothing; a draft prints no result.
+UNDECIDED = sheet.Result(
+    key="suspend", consequence="草稿，尚未作出结论。", consequence_gloss="A draft: nothing is decided yet."
+)
 LINK_AND_CODE = "邀请链接和短信验证码"
 IDENTITY_WORDS = {
     "": "未记录核对方式",
@@ -56,8 +60,9 @@ def compose(
     issued_at: datetime,
     verify_url: str,
     time_service: Literal["internal", "external"] = "internal",
+    draft: bool = False,
 ) -> sheet.Report:
-    """The sheet up to the cut: ``events`` end with the one that closed the record.
+    """The sheet up to the cut: ``events`` end with the one that closed the record, unless it is a ``draft``.
 
     ``moment_ms`` gives the place of a wall-clock time on the recording, None where nothing was recorded.
     """
@@ -87,12 +92,13 @@ def compose(
         photos=photos,
         coverage=coverage,
         heads=heads,
-        result=_result(state),
+        result=UNDECIDED if draft else _result(state),
         objections=tuple(
             sheet.Objection(at=each.at, text=each.text, item=_item_number(state, each.item))
             for each in state.objections
         ),
-        signers=signers,
+        signers=() if draft else signers,
+        draft=draft,
         issued_at=issued_at,
         verify_url=verify_url,
         time_service=time_service,

@@ -28,8 +28,9 @@ from office.commands import Command
 from office.services import Services
 from recordings import routes as recordings_routes
 from recordings.store import RecordKeys
-from server import VERSION, pages
+from server import VERSION, draft, pages
 from server.assembly import Parts
+from server.composer import drafter
 from server.effects import effects
 from server.line import read_line
 from server.login import routes as login_routes
@@ -107,6 +108,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
+        *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),
         *job_routes(db),
         *signaling.routes(),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from PIL import Image
 
@@ -232,6 +233,9 @@ async def travel(journey: Journey, folder: Path) -> None:
     items = journey.items()
     await journey.answer(items[: len(items) // 2])
     journey.note("call is on, half of the list answered")
+    draft = await journey.lead_person.get(house.b, f"/api/records/{journey.record}/draft.pdf")
+    with pikepdf.open(io.BytesIO(draft)) as so_far:
+        assert "/AcroForm" not in so_far.Root, "a draft cannot be signed"
 
     await node_dies(journey)
     await journey.answer(items[len(items) // 2 :])

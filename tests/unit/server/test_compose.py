@@ -103,6 +103,17 @@ def test_those_who_sign_are_the_three_who_were_there_each_with_a_field() -> None
     assert len({signer.field for signer in report.signers}) == 3
 
 
+def test_a_draft_shows_what_is_answered_decides_nothing_and_has_no_fields() -> None:
+    session = Session()
+    session.call()
+    session.steps()
+    session.answer_all(failing=frozenset({session.state.standings()[1].item.id}))
+    report = made(session, draft=True)
+    assert report.draft and report.signers == () and report.result.at is None
+    assert "尚未作出结论" in report.result.consequence
+    assert sheet.counts(report).fails == 1
+
+
 def test_witnesses_sign_after_the_applicant_each_by_a_link_of_their_own() -> None:
     session = Session()
     session.call()

@@ -33,6 +33,8 @@ export const office = {
   claimNext: () => api.post<{ record: string }>('/api/queue/claim'),
   /** Where the sheet stands as PDF. */
   reportPath: (record: string) => at`/api/records/${record}/report.pdf`,
+  /** What the sheet would be now; nothing of it is kept. */
+  draftPath: (record: string) => at`/api/records/${record}/draft.pdf`,
   claim: (record: string) => api.post<{ record: string }>(at`/api/records/${record}/claim`),
 }
 

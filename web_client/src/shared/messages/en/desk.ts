@@ -341,6 +341,7 @@ export default {
   'close.submit': 'End and make the sheet',
   'close.submitting': 'Making the sheet, about 5 s',
   'close.fails': '{count} items fail and go into the sheet:',
+  'close.draft': 'Look at the draft sheet first (PDF)',
   'close.nofails': 'No item fails.',
   'sheet.title': 'Inspection sheet',
   'sheet.building': 'About 5 s',

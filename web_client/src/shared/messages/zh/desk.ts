@@ -341,6 +341,7 @@ export default {
   'close.submit': '结束并生成勘验单',
   'close.submitting': '正在生成，约5秒',
   'close.fails': '不符合{count}项，会列入勘验单：',
+  'close.draft': '先看勘验单草稿（PDF）',
   'close.nofails': '没有不符合的项目。',
   'sheet.title': '勘验单',
   'sheet.building': '正在生成，约5秒',
