@@ -94,9 +94,11 @@ class InternalAuthority:
         )
 
     async def _good(self, certificate: x509.Certificate) -> bytes:
-        """The root's list, which is not too old and does not have this certificate on it."""
+        """The root's list, which is not too old and has neither this certificate nor our time stamp service's on it."""
         crl = await self._register.root_list()
-        listed = x509.load_der_x509_crl(crl).get_revoked_certificate_by_serial_number(certificate.serial_number)
-        if listed is not None or list_ends(crl) <= self._clock.now():
+        listed = x509.load_der_x509_crl(crl)
+        used = (certificate, self._keys.tsa.certificate)
+        gone = any(listed.get_revoked_certificate_by_serial_number(one.serial_number) for one in used)
+        if gone or list_ends(crl) <= self._clock.now():
             raise Problem("G14")
         return crl

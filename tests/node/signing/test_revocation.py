@@ -18,7 +18,7 @@ from foundation.errors import Problem
 from foundation.keyring import Keyring
 from signing import root, store
 from signing.certificates import der
-from signing.keys import KeyStore, RootAway
+from signing.keys import KeyStore, RootAway, ServerKey
 from signing.revocation import ROOT_LIST_LIFE, Revoked, answer, revocation_list
 from signing.signers import KeyUnusable
 from signing.store import signing_keys
@@ -131,13 +131,16 @@ async def test_a_revoked_seal_seals_no_more_and_its_successor_does(
         assert verdict.state == "pass" and verdict.codes() & {"V18", "V24"} == notes
 
 
-async def test_a_revoked_event_authority_issues_nothing(scene: Scene, scene_folder: Path) -> None:
-    ((authority, _),) = await scene.means.keys.event_authorities()
-    await scene.means.keys.revoke(authority.certificate.serial_number, "key_compromise")
+@pytest.mark.parametrize("kind", ["event_ca", "tsa"])
+async def test_with_a_revoked_event_authority_or_time_stamp_service_nobody_signs(
+    scene: Scene, scene_folder: Path, kind: str
+) -> None:
+    own: ServerKey = getattr(await scene.means.keys.server_keys(), kind)
+    await scene.means.keys.revoke(own.certificate.serial_number, "key_compromise")
     with pytest.raises(Problem) as caught:
         await Browser(APPLICANT, "applicant").prepare(scene.ceremony)
     assert caught.value.code == "G14"
-    await scene.means.keys.rotate("event_ca")
+    await scene.means.keys.rotate(kind)
     await Browser(APPLICANT, "applicant").sign((await restarted(scene, scene_folder)).ceremony)
 
 
