@@ -1,5 +1,6 @@
 """Opening a case: an applicant, a matter's version, an appointment and the first record, in one transaction."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -52,8 +53,11 @@ def require_printable(new: NewCase, printable: Printable) -> None:
     for field, what in PRINTED.items():
         lost = printable(getattr(new, field))
         if lost:
-            named = " ".join(f"{char} U+{ord(char):04X}" for char in lost)
-            raise Problem("R01", what=what, characters=named, field=field)
+            raise Problem("R01", what=what, characters=named_characters(lost), field=field)
+
+
+def named_characters(lost: Iterable[str]) -> str:
+    return " ".join(f"{char} U+{ord(char):04X}" for char in lost)
 
 
 async def open_case(

@@ -165,7 +165,11 @@ def _signers(state: InspectionState, lead: Party) -> list[dict[str, str]]:
     }
     signers = [names[signer] for signer in state.facts.matter.procedure.signers]
     attended = second is not None and second.role == "assist" and second.id in state.session.attended
-    return [{"role": role, "name": name} for role, name in signers if role != "assist" or attended]
+    found = [{"role": role, "name": name} for role, name in signers if role != "assist" or attended]
+    # After the applicant, whose place they saw, and before the officers, whose sheet it is.
+    after = next((number for number, one in enumerate(found, start=1) if one["role"] == "applicant"), 0)
+    witnesses = [{"role": "witness", "name": one.name, "party": one.id} for one in state.session.witnesses]
+    return [*found[:after], *witnesses, *found[after:]]
 
 
 def _step(state: InspectionState, command: StepMark, actor: Party, now: datetime) -> Outcome:

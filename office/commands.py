@@ -154,6 +154,14 @@ class OfficerAssign(Command, frozen=True, kw_only=True, tag="officer.assign"):
     by: str = ""
 
 
+class WitnessName(Command, frozen=True, kw_only=True, tag="witness.name"):
+    """Somebody shall sign the sheet as a witness; `invitation` is their own link, `by` whoever decided it."""
+
+    invitation: Id
+    name: Line
+    by: str = ""
+
+
 class LegUp(Command, frozen=True, kw_only=True, tag="leg.up"):
     leg: Id
     direction: Literal["publish", "subscribe"]
@@ -275,6 +283,7 @@ SystemCommand = (
     PersonJoin
     | PersonLeave
     | OfficerAssign
+    | WitnessName
     | LegUp
     | LegDown
     | MediaInterrupted

@@ -42,6 +42,7 @@ SYSTEM_RULES: Mapping[type[Command], Rule] = {
     c.PersonJoin: Rule(ANYONE, _ALWAYS),
     c.PersonLeave: Rule(ANYONE, _ALWAYS),
     c.OfficerAssign: Rule(_SYSTEM | OFFICERS, BEFORE | IN_CALL),
+    c.WitnessName: Rule(_SYSTEM, BEFORE | IN_CALL),
     c.LegUp: Rule(_SYSTEM, _ALWAYS),
     c.LegDown: Rule(_SYSTEM, _ALWAYS),
     c.MediaInterrupted: Rule(_SYSTEM, _ALWAYS),
@@ -239,14 +240,20 @@ def _assign(state: SessionState, command: c.OfficerAssign, actor: Party, now: da
     return say(actor, "system:officer:assigned", fields(command))
 
 
+def _witness(state: SessionState, command: c.WitnessName, actor: Party, now: datetime) -> Outcome | Refused:
+    if any(each.name == command.name for each in state.witnesses):
+        return NOTHING
+    return say(actor, "system:witness:named", fields(command))
+
+
 def _signature(state: SessionState, command: Any, actor: Party, now: datetime) -> Outcome | Refused:
-    signer = next((each for each in state.signers if each.role == command.role), None)
+    signer = next((each for each in state.signers if each.is_for(command.role, command.name)), None)
     if signer is None:
         return Refused("I07", {"id": command.role})
     if signer.state != "waiting":
         return NOTHING
     verb = "made" if isinstance(command, c.SignatureMade) else "refused"
-    last = all(each.state != "waiting" for each in state.signers if each.role not in (command.role, "seal"))
+    last = all(each.state != "waiting" for each in state.signers if each is not signer and each.role != "seal")
     effects = (MakeSeal(),) if last else ()
     return say(actor, f"{command.role}:signature:{verb}", fields(command), *effects)
 
@@ -316,6 +323,7 @@ _DECIDE: Mapping[type[Command], Decide] = {
     c.PersonJoin: _join,
     c.PersonLeave: _person_leave,
     c.OfficerAssign: _assign,
+    c.WitnessName: _witness,
     c.LegUp: _written("worker:leg:up"),
     c.LegDown: _written("worker:leg:down"),
     c.MediaInterrupted: _written("worker:media:interrupted"),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from office.events import Event, StoredEvent
 from office.findings import judged
 from office.session import BEFORE, IN_CALL, TRANSITIONS, Cue
-from office.state import Consent, Device, Gap, Message, Officer, Person, Place, Request, SessionState, Signer
+from office.state import Consent, Device, Gap, Message, Officer, Person, Place, Request, SessionState, Signer, Witness
 
 MESSAGES_KEPT = 50
 """What a view shows; the record keeps all."""
@@ -214,7 +214,7 @@ def _assigned(state: SessionState, event: Event) -> SessionState:
 
 
 def _concluded(state: SessionState, event: Event) -> SessionState:
-    signers = tuple(Signer(role=each["role"], name=each["name"]) for each in event.body.get("signers", ()))
+    signers = tuple(msgspec.convert(each, Signer) for each in event.body.get("signers", ()))
     return replace(state, result=event.body.get("result"), concluded_at=event.at, signers=signers)
 
 
@@ -222,7 +222,7 @@ def _signed(kind: Literal["signed", "refused"]) -> Callable[[SessionState, Event
     def change(state: SessionState, event: Event) -> SessionState:
         signers = tuple(
             replace(signer, state=kind, at=event.at, name=event.body.get("name") or signer.name)
-            if signer.role == event.body.get("role")
+            if signer.is_for(event.body.get("role", ""), event.body.get("name", ""))
             else signer
             for signer in state.signers
         )
@@ -274,6 +274,9 @@ _CHANGES: Mapping[str, Callable[[SessionState, Event], SessionState]] = {
     "officer:mask:off": lambda state, event: replace(state, masks=state.masks - {event.body["leg"]}),
     "officer:record:closed": _concluded,
     "system:officer:assigned": _assigned,
+    "system:witness:named": lambda state, event: replace(
+        state, witnesses=(*state.witnesses, Witness(event.body["invitation"], event.body.get("name", "")))
+    ),
     "worker:media:interrupted": _moved,
     "worker:recording:lost": lambda state, event: replace(state, unrecorded=state.unrecorded | {event.body["leg"]}),
     "worker:recording:resumed": lambda state, event: replace(state, unrecorded=state.unrecorded - {event.body["leg"]}),

@@ -82,9 +82,13 @@ async def invite(
     created_by: str,
     now: datetime,
     role: Literal["applicant", "expert", "witness"] = "applicant",
+    invitation: str | None = None,
 ) -> tuple[Invitation, str]:
-    """Make a link; gives the row and the token, which is not stored readable. An applicant's earlier links end."""
-    token, invitation = new_token(), new_id("inv")
+    """Make a link; gives the row and the token, which is not stored readable. An applicant's earlier links end.
+
+    `invitation`: an id that the record's events speak of already.
+    """
+    token, invitation = new_token(), invitation or new_id("inv")
     if role == "applicant":
         earlier = (invitations.c.record == record.id) & (invitations.c.role == role)
         await conn.execute(

@@ -93,6 +93,18 @@ def invitation_text(office: Office, matter: Matter, name: str, scheduled_at: dat
     )
 
 
+def witness_text(office: Office, name: str, lang: str) -> str:
+    if lang == "en":
+        return (
+            f"[{office.gloss}] {mask_name_en(name)}: you are named as a witness of a remote video inspection. Open "
+            f"{SECRET} on your own phone to read the sheet and sign it, or not. To check: {office.phone}"
+        )
+    return (
+        f"【{office.name}】{mask_name(name)}，您是一次远程视频勘验的见证人，请用您自己的手机打开{SECRET}，"
+        f"看勘验单，签名或者不签。核实：{office.phone}"
+    )
+
+
 def code_text(office: Office, minutes: int, lang: str) -> str:
     if lang == "en":
         return (

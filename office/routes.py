@@ -78,7 +78,8 @@ class ConsentCard(Struct, frozen=True, kw_only=True):
 
 
 class Landing(Struct, frozen=True, kw_only=True):
-    """What a link shows before anybody joined. `state`: open, early, late, used (another device), finished."""
+    """What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:
+    there is one to read."""
 
     record: str
     role: str
@@ -90,6 +91,7 @@ class Landing(Struct, frozen=True, kw_only=True):
     state: str
     joined: bool
     phone_masked: str
+    sheet: bool
     documents: list[Named]
     consent: ConsentCard
 
@@ -220,6 +222,7 @@ def _link_routes(services: Services) -> list[Route]:
             state=link_state(record, joined and not mine, clock.now()),
             joined=mine,
             phone_masked=mask_phone(invitation.phone),
+            sheet=record.coverage is not None,
             documents=documents_of(matter),
             consent=consent_card(office.phone, call.lang),
         )

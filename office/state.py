@@ -82,11 +82,24 @@ class Gap(Struct, frozen=True, kw_only=True):
     leg: str
 
 
+class Witness(Struct, frozen=True):
+    """`id` is their invitation's."""
+
+    id: str
+    name: str
+
+
 class Signer(Struct, frozen=True, kw_only=True):
+    """`party`: a witness's invitation; everybody else is told by their role, of which there is one each."""
+
     role: str
     name: str
+    party: str = ""
     state: Literal["waiting", "signed", "refused"] = "waiting"
     at: datetime | None = None
+
+    def is_for(self, role: str, name: str) -> bool:
+        return self.role == role and (role != "witness" or self.name == name)
 
 
 class SessionState(Struct, frozen=True, kw_only=True):
@@ -99,6 +112,7 @@ class SessionState(Struct, frozen=True, kw_only=True):
     lead: Officer | None = None
     assist: Officer | None = None
     people: Mapping[str, Person] = {}
+    witnesses: tuple[Witness, ...] = ()
     attended: frozenset[str] = frozenset()
     consent: Consent | None = None
     device: Device | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -140,12 +141,53 @@ def password(account: str) -> None:
     run_once(reset_password(account))
 
 
-@app.command()
-def rotate(kind: Annotated[str, typer.Argument(help="event_ca, tsa or system")]) -> None:
-    """Make a new key for certificates, time stamps or certification; what the old one signed stays believed."""
-    from server.accounts import rotate_key
+class Action(StrEnum):
+    """What `authority` does."""
 
-    run_once(rotate_key(kind))
+    SHOW = "show"
+    TAKE_OUT = "take-out"
+    RENEW = "renew"
+
+
+Root = Annotated[Path | None, typer.Option(help="The root's key, where it was taken out; its passphrase is asked for.")]
+
+
+@app.command()
+def authority(
+    action: Annotated[Action, typer.Argument(help="List certificates, take the root's key out, or renew its list.")] = (
+        Action.SHOW
+    ),
+    file: Annotated[Path | None, typer.Argument(help="Where the root's key goes, or lies.")] = None,
+) -> None:
+    """Show the installation's certificates; take the root's key out into a file; bring it back for its yearly list."""
+    from server import authority as own
+
+    if action is Action.SHOW:
+        run_once(own.show())
+    elif file is None:
+        end(f"\n{action} 需要一个文件名。\n{action} needs a file.\n", CANNOT_START)
+    else:
+        run_once(own.take_root_out(file) if action is Action.TAKE_OUT else own.renew(file))
+
+
+@app.command()
+def rotate(kind: Annotated[str, typer.Argument(help="event_ca, tsa, system or seal:CODE")], root: Root = None) -> None:
+    """Make a new key for certificates, stamps, certification or a seal; what the old one signed stays believed."""
+    from server import authority as own
+
+    run_once(own.rotate(kind, root))
+
+
+@app.command()
+def revoke(
+    serial: Annotated[str, typer.Argument(help="The certificate's number, as verdicts and `authority` show it.")],
+    why: Annotated[str, typer.Option(help="key_compromise, superseded, privilege_withdrawn …")] = "unspecified",
+    root: Root = None,
+) -> None:
+    """Take a certificate back from now on; what was signed with it before stands."""
+    from server import authority as own
+
+    run_once(own.revoke(serial, why, root))
 
 
 @app.command()

@@ -37,6 +37,11 @@ CONSEQUENCES = {
         "What is recorded is kept; another time will be agreed.",
     ),
 }
+# Of the results there are, the one that concludes nothing; a draft prints no result.
+UNDECIDED = sheet.Result(
+    key="suspend", consequence="草稿，尚未作出结论。", consequence_gloss="A draft: nothing is decided yet."
+)
+LINK_AND_CODE = "邀请链接和短信验证码"
 IDENTITY_WORDS = {
     "": "未记录核对方式",
     "card": "视频中出示证件",
@@ -55,8 +60,9 @@ def compose(
     issued_at: datetime,
     verify_url: str,
     time_service: Literal["internal", "external"] = "internal",
+    draft: bool = False,
 ) -> sheet.Report:
-    """The sheet up to the cut: ``events`` end with the one that closed the record.
+    """The sheet up to the cut: ``events`` end with the one that closed the record, unless it is a ``draft``.
 
     ``moment_ms`` gives the place of a wall-clock time on the recording, None where nothing was recorded.
     """
@@ -86,12 +92,13 @@ def compose(
         photos=photos,
         coverage=coverage,
         heads=heads,
-        result=_result(state),
+        result=UNDECIDED if draft else _result(state),
         objections=tuple(
             sheet.Objection(at=each.at, text=each.text, item=_item_number(state, each.item))
             for each in state.objections
         ),
-        signers=signers,
+        signers=() if draft else signers,
+        draft=draft,
         issued_at=issued_at,
         verify_url=verify_url,
         time_service=time_service,
@@ -154,11 +161,7 @@ def _people(
                 else state.facts.business_name
                 if role == "applicant"
                 else "",
-                identified="内部账号登录"
-                if official
-                else identified
-                if role == "applicant"
-                else "邀请链接和短信验证码",
+                identified="内部账号登录" if official else identified if role == "applicant" else LINK_AND_CODE,
                 joined_at=at,
                 left_at=left.get(party),
             )
@@ -168,10 +171,9 @@ def _people(
 
 def _identified(state: InspectionState) -> str:
     done = state.steps.get("identity")
-    checked = "邀请链接和短信验证码"
     if done is None:
-        return checked
-    return f"{checked}；{IDENTITY_WORDS.get(done.method, done.method)}，{done.by}核对"
+        return LINK_AND_CODE
+    return f"{LINK_AND_CODE}；{IDENTITY_WORDS.get(done.method, done.method)}，{done.by}核对"
 
 
 def _steps(state: InspectionState, moment_ms: Callable[[datetime], int | None]) -> tuple[sheet.Step, ...]:
@@ -258,15 +260,16 @@ def _result(state: InspectionState) -> sheet.Result:
 
 
 def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[sheet.Signer, ...]:
-    """Who has a field: the applicant and the officers that the closing named; the seal is the office's own act."""
+    """Who has a field: applicant, witnesses and officers that the closing named; the seal is the office's own act."""
     wanted = {signer.role: signer.name for signer in state.session.signers}
     parties = {person.role: person.id for person in state.session.people.values()}
     applicant = next((event.actor for event in events if event.tag == "applicant:consent:given"), "")
+    identified = {"applicant": _identified(state), "witness": LINK_AND_CODE}
     officers = [(role, wanted[role]) for role in ("lead", "assist") if role in wanted]
     found = sheet.signers(
         (parties.get("applicant", applicant), state.facts.applicant_name),
         [(_officer(state, role), name) for role, name in officers],
-        [],
+        [("witness", each.party, each.name) for each in state.session.signers if each.role == "witness"],
         state.facts.office.name,
     )
     return tuple(
@@ -276,7 +279,7 @@ def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[she
             name=signer.name,
             party=signer.party,
             organisation=signer.organisation,
-            identified=_identified(state) if signer.role == "applicant" else "内部账号登录",
+            identified=identified.get(signer.role, "内部账号登录"),
         )
         for signer in found
     )

@@ -65,6 +65,35 @@ def composer(parts: Parts) -> ReportComposer:
     return gather
 
 
+def drafter(parts: Parts) -> ReportComposer:
+    """The same as it would be now, while the call goes on: with a watermark and without fields. Raises G07 before
+    anything has happened."""
+    keys = RecordKeys(parts.db, parts.keyring, parts.clock)
+    photos = Photos(parts.db, parts.clock, parts.objects, keys.within)
+
+    async def gather(record: str) -> Composed:
+        now = parts.clock.now()
+        async with parts.db.read() as conn:
+            state = await load_state(conn, record)
+            events = await office.events(conn, record)
+            manifest = await seal.manifest_of(conn, record, now)
+        if not events or state.session.concluded_at is not None:
+            raise Problem("G07")
+        report = compose(
+            state,
+            events,
+            _coverage(manifest),
+            sheet.Heads(record_seq=events[-1].seq, record_head=events[-1].hash, manifest_head=manifest.head),
+            moment_ms=manifest.moment_ms,
+            issued_at=now,
+            verify_url=f"{parts.settings.base_url.rstrip('/')}/verify?record={record}",
+            draft=True,
+        )
+        return Composed(report, await _thumbnails(photos, state), manifests.to_json(manifest))
+
+    return gather
+
+
 async def _until_packaged(parts: Parts, record: str, cut: datetime) -> None:
     """Wait until every file of the record is closed or reaches the cut."""
     cut_ns = int(cut.timestamp() * 1_000_000_000)

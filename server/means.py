@@ -68,7 +68,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Mean
         objects=parts.objects,
         record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
         keys=keys,
-        authority=InternalAuthority(server, parts.clock, responder(parts.settings.base_url)),
+        authority=InternalAuthority(server, keys, parts.clock, responder(parts.settings.base_url)),
         stamps=stamps,
         stamp_certificates=stamp_certificates,
         fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),

@@ -18,7 +18,7 @@ from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
 from foundation.telemetry import Listener
-from inspection import photo_routes
+from inspection import photo_routes, witnesses
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
 from inspection.photos import Photos
@@ -29,8 +29,9 @@ from office.commands import Command
 from office.services import Services
 from recordings import routes as recordings_routes
 from recordings.store import RecordKeys
-from server import VERSION, pages
+from server import VERSION, draft, pages
 from server.assembly import Parts
+from server.composer import drafter
 from server.effects import effects
 from server.line import read_line
 from server.login import routes as login_routes
@@ -105,8 +106,10 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *login_routes.routes(login, db, secure=secure),
         *office_routes.routes(services),
         *inspection_routes.routes(services),
+        *witnesses.routes(services),
         *photo_routes.routes(services, photos),
         *signing_routes.routes(means, services.record_resource),
+        *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),
         *job_routes(db),
         *signaling.routes(),

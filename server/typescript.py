@@ -26,7 +26,7 @@ PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean":
 def structs() -> list[Any]:
     """Every type that crosses HTTP: what routes take and give, and the view that the WebSocket carries."""
     from foundation.jobs import Job
-    from inspection import opening, photo_routes
+    from inspection import opening, photo_routes, witnesses
     from inspection import routes as inspection
     from inspection.view import View
     from office import routes as office
@@ -37,7 +37,7 @@ def structs() -> list[Any]:
     from signing.verdict import PdfVerdict
 
     named = [View, Job, Timeline, PdfVerdict]
-    for module in (login, office, opening, inspection, photo_routes, signing, recordings):
+    for module in (login, office, opening, inspection, photo_routes, witnesses, signing, recordings):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]
     return list(dict.fromkeys(named))

@@ -108,7 +108,7 @@ class Ceremony:
         if lease.result_sha256 is not None:
             return lease.result_sha256
         if lease.signature is not None and lease.open is not None:
-            raise Problem("G10", name=actor.name)
+            raise Problem("G10", name=actor.name, own=True)
         now = self._means.clock.now()
         if lease.open is None or lease.object is None or lease.prepared is None or now >= lease.expires_at:
             raise Problem("G01")
@@ -125,13 +125,13 @@ class Ceremony:
             if problem.code not in NO_TIME:
                 raise
             await self._keep(lease, signature)
-            raise Problem("G10", name=actor.name) from problem
+            raise Problem("G10", name=actor.name, own=True) from problem
         return await self._stand(lease, prepared, pdf)
 
     async def finish_kept(self, lease_id: str) -> str | None:
         """Finish a signature that was kept; gives the SHA-256 of the signed PDF, None where it is void by now.
 
-        Raises `Problem` G04 or G11 while there is still no time stamp.
+        Raises `Problem` G04 or G11 while there is still no time stamp, G14 while certificates are not in order.
         """
         async with self._means.db.read() as conn:
             lease = await store.lease(conn, lease_id)
@@ -141,7 +141,14 @@ class Ceremony:
             await self._release(lease.id)  # the person signs anew
             return None
         prepared = msgspec.msgpack.decode(lease.prepared, type=Prepared)
-        return await self._stand(lease, prepared, await self._embedded(lease, prepared, lease.signature))
+        try:
+            pdf = await self._embedded(lease, prepared, lease.signature)
+        except Problem as problem:
+            if problem.code != "G01":
+                raise
+            await self._release(lease.id)  # its certificate was revoked, or the authority replaced
+            return None
+        return await self._stand(lease, prepared, pdf)
 
     async def refuse(self, actor: Actor, record: str, role: str, reason: str) -> None:
         """The field stays empty, and the record says who would not sign and why."""
@@ -179,7 +186,8 @@ class Ceremony:
                     raise Problem("G06")
                 held = await store.open_lease(conn, record)
                 if held is not None and held.expires_at > now and held.signature is not None:
-                    raise Problem("G10", name=next((row.name for row in rows if row.field == held.field), ""))
+                    name = next((row.name for row in rows if row.field == held.field), "")
+                    raise Problem("G10", name=name, own=held.field == signer.field)
                 if held is not None and held.expires_at > now and held.field != signer.field:
                     left = max(1, math.ceil((held.expires_at - now).total_seconds()))
                     name = next((row.name for row in rows if row.field == held.field), "")

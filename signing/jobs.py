@@ -65,5 +65,5 @@ def handlers(means: Means, compose: ReportComposer) -> Mapping[str, Handler]:
 
 
 def _later(problem: Problem) -> Exception:
-    """Without a time stamp or the seal's key nothing is done weaker, only later."""
-    return NotYet(problem.code, STAMP_PAUSE_S) if problem.code in {*NO_TIME, "G13"} else problem
+    """Without time stamps, the seal's key or certificates in order nothing is done weaker, only later."""
+    return NotYet(problem.code, STAMP_PAUSE_S) if problem.code in {*NO_TIME, "G13", "G14"} else problem

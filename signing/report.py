@@ -277,21 +277,21 @@ def counts(report: Report) -> Counts:
 def signers(
     applicant: tuple[str, str], officers: list[tuple[str, str]], others: list[tuple[Role, str, str]], office_name: str
 ) -> tuple[Signer, ...]:
-    """Required signers in the order of the sheet: (party, name) of the applicant and of lead, assist …; others by role.
+    """Required signers in the order of the sheet: (party, name) of the applicant, others by role, then lead, assist ….
 
     Field names are stable: Applicant, Lead, Assist, Assist2 …, Witness1 …, Expert1 …
     """
     found = [
         Signer(field="Applicant", role="applicant", name=applicant[1], party=applicant[0]),
     ]
-    for number, (party, name) in enumerate(officers):
-        role: Role = "lead" if number == 0 else "assist"
-        field = "Lead" if number == 0 else "Assist" if number == 1 else f"Assist{number}"
-        found.append(Signer(field=field, role=role, name=name, party=party, organisation=office_name))
     seen: dict[str, int] = {}
     for role, party, name in others:
         seen[role] = seen.get(role, 0) + 1
         found.append(Signer(field=f"{role.capitalize()}{seen[role]}", role=role, name=name, party=party))
+    for number, (party, name) in enumerate(officers):
+        role = "lead" if number == 0 else "assist"
+        field = "Lead" if number == 0 else "Assist" if number == 1 else f"Assist{number}"
+        found.append(Signer(field=field, role=role, name=name, party=party, organisation=office_name))
     return tuple(found)
 
 

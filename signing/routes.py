@@ -18,10 +18,10 @@ from foundation.http import Call, Route
 from foundation.rates import Rate
 from signing import store
 from signing.appearance import DRAWN_LIMIT
-from signing.authority import ocsp_answer
 from signing.ceremony import REMARK_LIMIT, Ceremony
 from signing.means import Means
 from signing.report import Report, Role, from_json
+from signing.revocation import answer, asked_for
 from signing.store import Revision, SignatureState
 from signing.timestamp import QUERY_TYPE, REPLY_TYPE, InternalTimeStampAuthority
 from signing.trust import to_json, to_pem, trust_bundle
@@ -43,12 +43,16 @@ Text = Annotated[str, msgspec.Meta(max_length=REMARK_LIMIT)]
 
 
 class SignerState(msgspec.Struct, frozen=True):
+    """`kept`: the signature is here and waits for its time stamp; `own`: of whoever asks."""
+
     field: str
     role: Role
     name: str
     state: SignatureState
     at: datetime | None
     remark: str
+    kept: bool
+    own: bool
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -215,6 +219,16 @@ def routes(means: Means, resource_of: ResourceOf) -> list[Route]:
                 body_limit=QUERY_LIMIT,
             )
         )
+        found.append(
+            Route(
+                "GET",
+                "/crl/{number}",
+                api.lists,
+                "public",
+                "What an authority has revoked (RFC 5280): 0.crl is the root's, then the event authorities'",
+                gives=("application/pkix-crl",),
+            )
+        )
     return found
 
 
@@ -239,8 +253,22 @@ class _Api:
         revision = await self._current(record)
         async with self._means.db.read() as conn:
             rows = await store.signers(conn, record)
+            held = await store.open_lease(conn, record)
+        kept = held.field if held is not None and held.signature is not None else None
         data = await self._means.objects.get(revision.report_object, await self._means.record_key(record))
-        states = [SignerState(row.field, row.role, row.name, row.state, row.at, row.remark) for row in rows]
+        states = [
+            SignerState(
+                row.field,
+                row.role,
+                row.name,
+                row.state,
+                row.at,
+                row.remark,
+                kept=row.field == kept,
+                own=row.party == call.actor.id,
+            )
+            for row in rows
+        ]
         return Sheet(
             from_json(data), revision.number, revision.sha256, revision.size, revision.kind == "sealed", states
         )
@@ -316,14 +344,22 @@ class _Api:
         if call.request.content_type != "application/ocsp-request":
             raise Problem("S415")
         query = await call.read_raw()
-        serial = await asyncio.to_thread(_asked_serial, query)
+        serial = await asyncio.to_thread(asked_for, query)
         known = False
-        if serial is not None:
-            async with self._means.db.read() as conn:
+        async with self._means.db.read() as conn:
+            if serial is not None:
                 known = await store.is_certificate(conn, serial)
-        keys = await self._means.keys.server_keys()
-        answer = ocsp_answer(query, known, keys.event_ca, keys.ocsp, self._means.clock.now())
-        return web.Response(body=answer, content_type="application/ocsp-response")
+            revoked = await store.revoked(conn)
+        said = answer(query, known, revoked, await self._means.keys.event_authorities(), self._means.clock.now())
+        return web.Response(body=said, content_type="application/ocsp-response")
+
+    async def lists(self, call: Call) -> web.Response:
+        """RFC 2585 4: the list of one authority, by its number in the order of their making; 0 is the root's."""
+        crls = (await trust_bundle(self._means)).crls
+        number = call.path["number"].removesuffix(".crl")
+        if not number.isdecimal() or int(number) >= len(crls):
+            raise Problem("S404")
+        return web.Response(body=crls[int(number)], content_type="application/pkix-crl")
 
     async def _current(self, record: str) -> Revision:
         async with self._means.db.read() as conn:
@@ -331,15 +367,6 @@ class _Api:
         if revision is None:
             raise Problem("G07")
         return revision
-
-
-def _asked_serial(query: bytes) -> int | None:
-    from cryptography.x509 import ocsp
-
-    try:
-        return ocsp.load_der_ocsp_request(query).serial_number
-    except ValueError:
-        return None
 
 
 def _bytes(text: str, pointer: str) -> bytes:

@@ -12,6 +12,7 @@ from foundation.errors import Problem
 from foundation.ids import new_id
 from signing import store
 from signing.appearance import seal_appearance
+from signing.keys import RootAway
 from signing.means import Means, SigningEvent, off_loop
 from signing.report import ROLE_WORDS, from_json
 from signing.signature import add_revocation, archive_stamp, field_box, sign_with
@@ -35,8 +36,9 @@ def seal_reason(rows: list[SignatureRow]) -> str:
 async def seal(means: Means, record: str) -> Revision:
     """Seal and stamp the record's sheet. Runs again safely: a sealed sheet stays as it is.
 
-    `Problem("G07")` without a sheet, `Problem("G01")` while somebody has not decided; "G04", "G11" and "G13" pass
-    while time stamp service or the seal's key are away, and the job waits: never a seal without its time proof.
+    `Problem("G07")` without a sheet, `Problem("G01")` while somebody has not decided; "G04", "G11", "G13" and "G14"
+    while time stamps, the seal's key or certificates in order are missing, and the job waits: never a seal without its
+    time proof.
     """
     async with means.db.read() as conn:
         base = await store.current(conn, record)
@@ -73,7 +75,11 @@ async def seal(means: Means, record: str) -> Revision:
 
 
 async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str) -> bytes:
-    key = means.seals.get(code) or await means.keys.seal(code, office)
+    try:
+        key = means.seals.get(code) or await means.keys.seal(code, office)
+    except RootAway as error:
+        _logger.warning("a new office's seal needs the root: ./run authority renew FILE", office=code)
+        raise Problem("G13") from error
     now = means.clock.now()
     look = await asyncio.to_thread(
         lambda: seal_appearance(means.fonts, field_box(pdf, SEAL_FIELD), office=office, at=now)

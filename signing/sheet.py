@@ -177,7 +177,7 @@ def _steps(ts: Typesetter, report: Report, annex: Annex) -> list[Any]:
 
 def _result(ts: Typesetter, report: Report) -> list[Any]:
     result = report.result
-    zh, en = RESULT_WORDS[result.key]
+    zh, en = ("未作结论", "Not decided") if report.draft else RESULT_WORDS[result.key]
     color = RED if result.key == "fail" else INK
     lines = [ts.par(result.consequence, 9.6, leading=14.5)]
     if result.rectify_by is not None:

@@ -1,4 +1,4 @@
-"""Tables of signing: server keys, revisions of a sheet, leases on a revision, and what each signer did.
+"""Tables of signing: server keys, revocations, revisions of a sheet, leases on a revision, and what each signer did.
 
 A revision is a whole PDF in the object store; revision n + 1 begins with the bytes of revision n. Whoever inserts
 (record, n + 1) first wins; nothing is ever overwritten. A lease names the revision it was prepared on, and a record has
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from cryptography.x509 import load_der_x509_certificate
 from sqlalchemy import (
     Column,
     Index,
@@ -28,14 +29,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import UtcTime, metadata
 from signing.report import Role
+from signing.revocation import Revoked
 
 signing_keys = Table(
     "signing_keys",
     metadata,
     Column("name", String(80), primary_key=True),
     Column("certificate", LargeBinary, nullable=False),
+    # Empty where the key lies elsewhere: an office's own seal, a root that was taken out.
     Column("sealed_key", LargeBinary, nullable=False),
+    # The root's newest list of what it has taken back: it is signed when the root is at hand, and shown every day.
+    Column("crl", LargeBinary),
     Column("created_at", UtcTime, nullable=False),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    # Hexadecimal. Numbers are random, 159 bits, so they are one certificate's across all authorities.
+    Column("serial", String(40), primary_key=True),
+    # The name of the key that issued it, as in `signing_keys`.
+    Column("authority", String(80), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("why", String(30), nullable=False),
 )
 
 report_revisions = Table(
@@ -187,6 +203,28 @@ async def is_certificate(conn: AsyncConnection, serial: int) -> bool:
     """Whether a signature that stands was made with the certificate of this serial number."""
     query = select(signatures.c.field).where(signatures.c.certificate_serial == f"{serial:x}").limit(1)
     return (await conn.execute(query)).first() is not None
+
+
+async def certificate(conn: AsyncConnection, serial: int) -> bytes | None:
+    """The event certificate (DER) with this number: of a signature that stands, or of one that waits for its stamp."""
+    query = select(signatures.c.certificate).where(signatures.c.certificate_serial == f"{serial:x}").limit(1)
+    found = (await conn.execute(query)).scalar_one_or_none()
+    if found is not None:
+        return bytes(found)
+    kept = (signature_leases.c.open == 1) & signature_leases.c.prepared.is_not(None)
+    for row in await conn.execute(select(signature_leases.c.prepared).where(kept)):
+        (issued, *_) = msgspec.msgpack.decode(row.prepared)["chain"]
+        if load_der_x509_certificate(issued).serial_number == serial:
+            return bytes(issued)
+    return None
+
+
+async def revoked(conn: AsyncConnection, authority: str | None = None) -> list[Revoked]:
+    """What was taken back, the oldest first: what the key of this name had issued, or everything."""
+    query = select(revocations).order_by(revocations.c.at, revocations.c.serial)
+    if authority is not None:
+        query = query.where(revocations.c.authority == authority)
+    return [Revoked(int(row.serial, 16), row.at, row.why) for row in await conn.execute(query)]
 
 
 async def lease(conn: AsyncConnection, lease_id: str) -> Lease | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from signing.authority import empty_crl
 from signing.certificates import der, pem
 from signing.means import Means
+from signing.revocation import revocation_list
 
 
 class TrustBundle(msgspec.Struct, frozen=True, kw_only=True):
-    """DER certificates and CRLs. `stamps` are pinned: a time stamp of any other service is not believed."""
+    """DER certificates and CRLs. `stamps` are pinned: a time stamp of any other service is not believed. `crls` are the
+    root's and every event authority's, as of the moment when the bundle was made."""
 
     version: int = 1
     roots: tuple[bytes, ...]
@@ -23,14 +24,16 @@ class TrustBundle(msgspec.Struct, frozen=True, kw_only=True):
 
 async def trust_bundle(means: Means) -> TrustBundle:
     """Of the internal authority, with every key that was ever in use and the seals of every office that has sealed."""
-    keys = await means.keys.server_keys()
+    keys, now = means.keys, means.clock.now()
+    root = (await keys.server_keys()).root
+    events = [revocation_list(ca, await keys.revoked(ca.name), now) for ca, _ in await keys.event_authorities()]
     return TrustBundle(
-        roots=(der(keys.root.certificate),),
-        event_authorities=tuple(await means.keys.certificates("event_ca")),
+        roots=(der(root),),
+        event_authorities=tuple(await keys.certificates("event_ca")),
         stamps=means.stamp_certificates,
-        systems=tuple(await means.keys.certificates("system")),
-        seals=tuple(await means.keys.seal_certificates()),
-        crls=(empty_crl(keys.root, means.clock.now()),),
+        systems=tuple(await keys.certificates("system")),
+        seals=tuple(await keys.seal_certificates()),
+        crls=(await keys.root_list(), *events),
     )
 
 

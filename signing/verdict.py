@@ -37,9 +37,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "V15": ("签名的先后次序不对。", "The signatures are in the wrong order."),
     "V16": ("时间证明的时间晚于现在。", "The time proof lies in the future."),
     "V17": ("签名没有盖住整个版本。", "The signature does not cover its whole revision."),
+    "V18": (
+        "签名或时间戳所用的证书当时已被吊销（{when}起）。",
+        "The certificate of this signature or time stamp had been revoked by then (from {when}).",
+    ),
     "V20": ("{name}表示不签，签名栏留空。", "{name} refused to sign; the box is empty."),
     "V21": ("内部证书签发，按各方约定可靠。", "Internal certificate: reliable as the parties agreed."),
     "V23": ("时间证明由签发机关自己的服务出具。", "The time proof is by the issuing office's own service."),
+    "V24": (
+        "证书后来被吊销（{when}起），签名在此之前，仍然有效。",
+        "The certificate was revoked later (from {when}); the signature was made before and stands.",
+    ),
     "V22": ("因此没有再核对签名证书。", "Therefore the certificate was not judged."),
 }
 
@@ -89,7 +97,7 @@ class PdfVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Told, but no fault.
-NOTES = frozenset({"V20", "V21", "V22", "V23"})
+NOTES = frozenset({"V20", "V21", "V22", "V23", "V24"})
 
 
 def judged(reasons: list[Reason]) -> State:

@@ -28,7 +28,8 @@ from pyhanko_certvalidator import ValidationContext
 
 from signing.archival import SYSTEM_FIELD
 from signing.certificates import SigningAct, act_of
-from signing.report import ROLE_WORDS, Report, Signer, from_json
+from signing.report import ROLE_WORDS, Report, Signer, clock, from_json
+from signing.revocation import taken_back
 from signing.seal import SEAL_FIELD
 from signing.trust import TrustBundle
 from signing.verdict import PdfVerdict, Reason, SignatureVerdict, judged, reason, whole
@@ -67,10 +68,11 @@ class _File:
         self.roots = [load(one) for one in trust.roots]
         self.stamp_roots = [load(one) for one in trust.stamps]
         self.material = self._material()
+        self.gone = taken_back(trust.crls)
 
     def _material(self) -> dict[str, Any]:
         others = [asn1_x509.Certificate.load(one) for one in self.trust.event_authorities]
-        crls: list[Any] = list(self.trust.crls)
+        crls: list[Any] = []
         ocsps: list[Any] = []
         if "/DSS" in self.reader.root:
             dss = DocumentSecurityStore.read_dss(self.reader)
@@ -132,6 +134,7 @@ class _File:
             return [*reasons, reason("V03")]
         if not (status.valid and status.intact and status.trusted):
             reasons.append(reason("V03"))
+        reasons += self._revoked(moment, archive.signer_cert)
         if moment > self.now + AHEAD:
             reasons.append(reason("V16"))
         return reasons
@@ -196,12 +199,24 @@ class _File:
         stamp = status.timestamp_validity
         if stamp is None or not (stamp.valid and stamp.intact and stamp.trusted):
             reasons.append(reason("V08"))
+        used = (own, *self._issuer(own), *((stamp.signing_cert,) if stamp else ()))
+        reasons += self._revoked(moment, *used)
         if status.coverage not in _WHOLE:
             reasons.append(reason("V17"))
         allowed = _ALLOWED - ({ModificationLevel.FORM_FILLING} if signature.field_name == SEAL_FIELD else set())
         if status.modification_level not in allowed or status.docmdp_ok is False:
             reasons.append(reason("V06"))
         return reasons
+
+    def _revoked(self, moment: datetime, *certificates: asn1_x509.Certificate) -> list[Reason]:
+        """What the published lists say of these, which a file from before a revocation cannot know."""
+        found = {self.gone.get((one.issuer.dump(), one.serial_number)) for one in certificates}
+        dates = sorted(one for one in found if one is not None)
+        return [reason("V18" if at <= moment else "V24", when=clock(at)) for at in dates[:1]]
+
+    def _issuer(self, certificate: asn1_x509.Certificate) -> list[asn1_x509.Certificate]:
+        load = asn1_x509.Certificate.load
+        return [one for one in map(load, self.trust.event_authorities) if one.subject == certificate.issuer]
 
     def _belongs(
         self,

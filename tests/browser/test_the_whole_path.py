@@ -26,6 +26,9 @@ async def test_an_inspection_from_the_link_to_the_verified_package(tmp_path: Pat
     assert findings.verdict_of_button == "pass"
     assert findings.verdict_offline == "pass"
     assert findings.verdict_pdfsig == "pass"
+    assert findings.keys == dict.fromkeys(("applicant", "witness1", "lead", "assist"), "pass"), (
+        "each certificate is of its page's key"
+    )
     assert findings.photographs and all(photo["matches"] for photo in findings.photographs)
     assert findings.complaints == [], "a page complained in its console"
     faults = gallery.faults if gallery else []

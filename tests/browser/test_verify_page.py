@@ -31,7 +31,7 @@ async def page(scene: Scene, serve: Serve) -> AsyncIterator[Page]:
     site = await serve(build_app([*pages.routes(DIST), *routes(scene.means, resource_of)], actors=nobody))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM))
-        page = await browser.new_page(base_url=site.url, viewport=PHONE_VIEWPORT)
+        page = await browser.new_page(base_url=site.url, viewport=PHONE_VIEWPORT, locale="zh-CN")
         yield page
         await browser.close()
 
@@ -55,7 +55,12 @@ async def test_a_dropped_sheet_is_judged_by_its_hash_and_never_sent(scene: Scene
     await verdict.locator(".pass").wait_for()
     text = await verdict.inner_text()
     assert all(name in text for name in ("张䶮", "周岚", "李𬍛", "后厨照片偏暗"))
-    await page.get_by_test_id("verify-file").set_input_files(spoilt)
+    await page.get_by_test_id("language").click()
+    await verdict.get_by_text("The original as this office issued it, unchanged").wait_for()
+    assert not await page.get_by_text("选择文件").is_visible()
+    async with page.expect_file_chooser() as choosing:
+        await page.get_by_text("Choose file").click()
+    await (await choosing.value).set_files(spoilt)
     await verdict.locator(".fail").wait_for()
     assert {method for method, _ in asked} == {"GET"}
     assert all(body is None for _, body in asked)

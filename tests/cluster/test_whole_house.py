@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from PIL import Image
 
@@ -67,6 +68,7 @@ class Journey:
         self.assist_person = await self.house.person("周岚", "zhoulan")
         self.auditor = await self.house.person("何静", "hejing")
         self.applicant_person = await self.house.person("刘敏")
+        self.witness_person = await self.house.person("王五")
 
     async def open_case(self) -> str:
         """The officer opens the case and sends the link; gives the link's token."""
@@ -82,19 +84,27 @@ class Journey:
         row = await self.lead_person.post(self.house.b, "/api/cases", new)
         self.case, self.record = row["case"], row["record"]
         sent = await self.lead_person.post(self.house.b, f"/api/cases/{self.case}/invitation")
+        named = {"name": "王五", "phone": "19900000077"}
+        witness = await self.lead_person.post(self.house.b, f"/api/cases/{self.case}/witnesses", named)
+        await self.enter(self.witness_person, str(witness["link"]).rsplit("/", 1)[1])
         return str(sent["link"]).rsplit("/", 1)[1]
+
+    async def enter(self, person: Person, token: str) -> Any:
+        """By link and code from the outbox, on node A; gives what the link shows."""
+        a = self.house.a
+        landing = await person.get(a, f"/api/invitations/{token}")
+        await person.post(a, f"/api/invitations/{token}/code")
+        detail = await self.lead_person.get(self.house.b, f"/api/cases/{self.case}")
+        text = next(notice["text"] for notice in detail["notices"] if notice["kind"] == "code")
+        code = text.split("验证码")[1][:6]
+        joined = await person.post(a, f"/api/invitations/{token}/join", {"code": code, "device": "phone"})
+        assert joined["record"] == self.record
+        return landing
 
     async def come_in(self, token: str) -> None:
         """Link, code from the outbox, consent, device, waiting room: the applicant is on node A."""
-        a, b, applicant = self.house.a, self.house.b, self.applicant_person
-        landing = await applicant.get(a, f"/api/invitations/{token}")
-        await applicant.post(a, f"/api/invitations/{token}/code")
-        detail = await self.lead_person.get(b, f"/api/cases/{self.case}")
-        text = next(notice["text"] for notice in detail["notices"] if notice["kind"] == "code")
-        code = text.split("验证码")[1][:6]
-        joined = await applicant.post(a, f"/api/invitations/{token}/join", {"code": code, "device": "phone"})
-        assert joined["record"] == self.record
-        self.applicant = await a.join(applicant, self.record)
+        landing = await self.enter(self.applicant_person, token)
+        self.applicant = await self.house.a.join(self.applicant_person, self.record)
         await self.applicant.do("consent.give", version=landing["consent"]["version"])
         await self.applicant.do("device.report", camera=True, microphone=True, browser="test")
         await self.applicant.do("place.report", **PLACE, accuracy_m=8.0)
@@ -223,6 +233,9 @@ async def travel(journey: Journey, folder: Path) -> None:
     items = journey.items()
     await journey.answer(items[: len(items) // 2])
     journey.note("call is on, half of the list answered")
+    draft = await journey.lead_person.get(house.b, f"/api/records/{journey.record}/draft.pdf")
+    with pikepdf.open(io.BytesIO(draft)) as so_far:
+        assert "/AcroForm" not in so_far.Root, "a draft cannot be signed"
 
     await node_dies(journey)
     await journey.answer(items[len(items) // 2 :])
@@ -236,6 +249,7 @@ async def travel(journey: Journey, folder: Path) -> None:
     journey.note("sheet after close", began)
     for person, role in (
         (journey.applicant_person, "applicant"),
+        (journey.witness_person, "witness"),
         (journey.lead_person, "lead"),
         (journey.assist_person, "assist"),
     ):

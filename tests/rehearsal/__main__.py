@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure, figure, report
-from tests.rehearsal import camera, measure
+from tests.rehearsal import camera, keys, measure
 from tests.rehearsal.browsers import browsers
 from tests.rehearsal.gallery import Gallery
 from tests.rehearsal.installation import ROOT, installation
@@ -40,6 +40,7 @@ class Findings:
     verdict_of_button: str = ""
     verdict_offline: str = ""
     verdict_pdfsig: str = ""
+    keys: dict[str, str] = field(default_factory=dict)
     photographs: list[dict[str, Any]] = field(default_factory=list)
     start_offset_ms: float | None = None
     length_difference_ms: float | None = None
@@ -77,12 +78,13 @@ async def whole_path(play: Play, folder: Path) -> tuple[Path, str]:
     lead, assist = await play.log_in("liming"), await play.log_in("zhoulan")
     link = await play.open_case(lead)
     phone = await play.prepare_phone(link, lead)
+    witness = await play.prepare_witness(lead)
     await play.enter_call(lead, assist, phone)
     await play.procedure(lead)
     await play.photographs(lead, phone)
     await play.answer_all(lead)
     await play.close(lead)
-    await play.sign(lead, assist, phone)
+    await play.sign(lead, assist, phone, witness)
     await play.end(lead, phone)
     return await play.audit(await play.log_in("hejing"), folder)
 
@@ -107,6 +109,7 @@ def examine(package: Path, folder: Path, play: Play, findings: Findings) -> list
     manifest = json.loads((data / "manifest.json").read_bytes())
     findings.report = str(data / "report.pdf")
     findings.verdict_pdfsig = pdfsig(data / "report.pdf")
+    findings.keys = keys.judged(play.keys, data / "report.pdf")
     events = [json.loads(line) for line in (data / "events.jsonl").read_text().splitlines()]
     findings.photographs = photographs(events, data)
     legs = next(leg["legs"] for leg in manifest["legs"] if leg["role"] == "applicant")
@@ -158,7 +161,7 @@ def pdfsig(path: Path) -> str:
 
 
 def holds(figures: list[Figure], findings: Findings) -> bool:
-    verdicts = {findings.verdict_of_button, findings.verdict_offline, findings.verdict_pdfsig}
+    verdicts = {findings.verdict_of_button, findings.verdict_offline, findings.verdict_pdfsig, *findings.keys.values()}
     photographs_match = bool(findings.photographs) and all(one["matches"] for one in findings.photographs)
     return all(one.holds for one in figures) and verdicts == {"pass"} and photographs_match and not findings.complaints
 

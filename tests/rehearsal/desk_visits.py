@@ -95,8 +95,7 @@ class DeskVisits:
             await expect(tid(page, "state-fault")).to_be_visible()
             await self.play.shown(page, "officer-fault")
         await page.goto(f"{self.url}/verify")
-        assert self.play.gallery is not None
-        await self.play.gallery.look(page, "public-verify", bilingual=True)
+        await self.play.shown(page, "public-verify")
         await page.context.close()
 
     async def day(self, page: Page) -> None:

@@ -56,7 +56,7 @@ class Gallery:
     def short(self) -> str:
         return self.lang[:2]
 
-    async def look(self, page: Page, name: str, *, touch: bool = False, bilingual: bool = False) -> None:
+    async def look(self, page: Page, name: str, *, touch: bool = False) -> None:
         """Look at what ``page`` shows in every size; ``touch``: an applicant's page, worked with a thumb."""
         usual = page.viewport_size
         await page.evaluate(SETTLED)
@@ -65,7 +65,7 @@ class Gallery:
             thumb = touch and size == "phone"
             await self._resize(page, dict(viewport))
             close = size == "desk"
-            await self._inspect(page, f"{name}-{size}", viewport["width"], thumb=thumb, closely=close, both=bilingual)
+            await self._inspect(page, f"{name}-{size}", viewport["width"], thumb=thumb, closely=close)
             await self._keep(page, f"{name}-{size}", device=thumb)
         await self._resize(page, NARROW)
         await self._inspect(page, f"{name}-320", NARROW["width"])
@@ -79,9 +79,7 @@ class Gallery:
             await page.set_viewport_size(viewport)  # type: ignore[arg-type]
             await page.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
 
-    async def _inspect(
-        self, page: Page, name: str, width: int, *, thumb: bool = False, closely: bool = False, both: bool = False
-    ) -> None:
+    async def _inspect(self, page: Page, name: str, width: int, *, thumb: bool = False, closely: bool = False) -> None:
         """``closely``: what does not depend on the size is looked at once."""
         seen = await page.evaluate(INSPECT, [width, closely])
         wrong = []
@@ -91,17 +89,15 @@ class Gallery:
             small = [one for one in seen["targets"] if one["height"] < TOUCH or one["width"] < TOUCH_WIDTH]
             wrong.extend(f"hard to hit: {one['name']} is {one['width']}×{one['height']}" for one in small)
         if closely:
-            wrong.extend(self._wrong(seen, both=both))
+            wrong.extend(self._wrong(seen))
         self._note(name, wrong)
 
-    def _wrong(self, seen: dict[str, Any], *, both: bool) -> list[str]:
+    def _wrong(self, seen: dict[str, Any]) -> list[str]:
         wrong = [f"pale text: {pale}" for pale in seen["pale"]]
         if not seen["title"].strip():
             wrong.append("has no title")
         if len(seen["headings"]) != 1 or not seen["headings"][0]:
             wrong.append(f"has {len(seen['headings'])} first headings: {seen['headings']}")
-        if both:
-            return wrong
         if not seen["lang"].startswith(self.short):
             wrong.append(f"says that its language is {seen['lang']!r}")
         return wrong + wording.faults(seen["words"], self.short)

@@ -17,6 +17,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, expect
 
+from tests.rehearsal import keys
 from tests.rehearsal.browsers import Browsers
 from tests.rehearsal.gallery import Gallery
 from tests.rehearsal.installation import Installation
@@ -48,6 +49,7 @@ class Play:
     codes: set[str] = field(default_factory=set)
     record: str = ""
     witness: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
     call_started_at: datetime | None = None
 
     @asynccontextmanager
@@ -118,6 +120,25 @@ class Play:
             await playing(tid(phone, "wait").locator("video"))
             await self.shown(phone, "applicant-wait")
         return phone
+
+    async def prepare_witness(self, officer: Page) -> Page:
+        """The officer names a witness, who comes by a link of their own and then waits for the sheet."""
+        async with self.step("a witness comes by a link of their own"):
+            await tid(officer, "witness-name").fill("王五")
+            await tid(officer, "witness-phone").fill("19900000077")
+            await tid(officer, "witness-add").click()
+            link = await tid(officer, "witness-link").get_attribute("href")
+            await self.shown(officer, "officer-case-witness")
+            page = await self.browsers.phone_page(self.installation.url, self.lang)
+            await page.goto(link or "")
+            await expect(tid(page, "landing-witness")).to_be_visible()
+            await self.shown(page, "applicant-witness-landing")
+            await tid(page, "landing-start").click()
+            await tid(page, "code-input").fill(await self.code_from_outbox(officer))
+            await tid(page, "code-submit").click()
+            await expect(tid(page, "witness-wait")).to_be_visible()
+            await self.shown(page, "applicant-witness-wait")
+        return page
 
     async def code_from_outbox(self, officer: Page) -> str:
         """The text message with the code, as the desk's outbox shows it."""
@@ -221,7 +242,7 @@ class Play:
 
     # -- the sheet
 
-    async def sign(self, lead: Page, assist: Page, phone: Page) -> None:
+    async def sign(self, lead: Page, assist: Page, phone: Page, witness: Page) -> None:
         async with self.step("the sheet is made"):
             await expect(tid(phone, "sheet-sign")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-sheet")
@@ -229,15 +250,34 @@ class Play:
             await tid(phone, "sheet-sign").click()
             await draw(phone)
             await self.shown(phone, "applicant-sign")
-            await tid(phone, "sign-submit").click()
-            await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
+            away = None
+            if self.gallery is not None:
+                from tests.rehearsal.proof_visits import TimeProofAway
+
+                away = TimeProofAway(phone)
+                await away.begin()
+            async with keys.watched(phone, self.keys, "applicant"):
+                await tid(phone, "sign-submit").click()
+                if away is not None:
+                    await away.shown(self)
+                await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
             await self.shown(phone, "applicant-done")
+        async with self.step("the witness signs"):
+            await expect(tid(witness, "sign-submit")).to_be_visible(timeout=60_000)
+            await draw(witness)
+            await self.shown(witness, "applicant-witness-sign")
+            async with keys.watched(witness, self.keys, "witness1"):
+                await tid(witness, "sign-submit").click()
+                await expect(tid(witness, "witness-done")).to_be_visible(timeout=60_000)
+            await self.shown(witness, "applicant-witness-done")
+            await witness.context.close()
         for page, role in ((lead, "lead"), (assist, "assist")):
             async with self.step(f"the {role} officer signs"):
                 await tid(page, "sign-open").click()
                 await draw(page)
-                await tid(page, "sign-submit").click()
-                await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
+                async with keys.watched(page, self.keys, role):
+                    await tid(page, "sign-submit").click()
+                    await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
                 await page.keyboard.press("Escape")
         async with self.step("the office's seal"):
             await expect(tid(lead, "signer-seal").locator(".signed")).to_be_visible(timeout=60_000)

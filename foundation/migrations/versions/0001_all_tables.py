@@ -318,10 +318,18 @@ def upgrade() -> None:
     with op.batch_alter_table('signatures', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_signatures_certificate_serial'), ['certificate_serial'], unique=False)
 
+    op.create_table('revocations',
+    sa.Column('serial', sa.String(length=40), nullable=False),
+    sa.Column('authority', sa.String(length=80), nullable=False),
+    sa.Column('at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('why', sa.String(length=30), nullable=False),
+    sa.PrimaryKeyConstraint('serial', name=op.f('pk_revocations'))
+    )
     op.create_table('signing_keys',
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('certificate', sa.LargeBinary(), nullable=False),
     sa.Column('sealed_key', sa.LargeBinary(), nullable=False),
+    sa.Column('crl', sa.LargeBinary(), nullable=True),
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_signing_keys'))
     )

@@ -17,7 +17,7 @@ from foundation.db import Database
 from foundation.errors import Problem
 from foundation.http import build_app
 from foundation.objects import ObjectStore
-from inspection import photo_routes
+from inspection import photo_routes, witnesses
 from inspection import routes as inspection_routes
 from inspection.demo import Demonstration, load_demonstration
 from inspection.photos import Photos
@@ -128,6 +128,7 @@ async def _open(database: Database, clock: ManualClock, object_store: ObjectStor
     routes = [
         *office_routes.routes(services),
         *inspection_routes.routes(services),
+        *witnesses.routes(services),
         *photo_routes.routes(services, photos),
     ]
     served = await serve(build_app(routes, actors=actors, clock=clock))

@@ -1,5 +1,6 @@
 """The desk's routes and the applicant's link, over real sockets and databases."""
 
+import asyncio
 import hashlib
 import io
 from datetime import datetime, timedelta
@@ -197,6 +198,17 @@ async def test_joining_takes_the_code_once_and_gives_this_browser_the_record(des
     assert (await desk.served.get(path))["joined"] is True
     again = await desk.served.post(f"{path}/join", {"code": code, "device": "phone"}, status=409)
     assert again["code"] == "L03"
+
+
+async def test_of_two_devices_that_use_one_code_at_once_one_joins(desk_on_both: Desk) -> None:
+    desk = desk_on_both
+    token, code = await token_and_code(desk)
+    path, body = f"/api/invitations/{token}/join", {"code": code}
+    async with desk.served.client() as other, desk.served.client() as third:
+        answers = await asyncio.gather(other.post(path, json=body), third.post(path, json=body))
+        assert sorted(one.status == 200 for one in answers) == [False, True]
+        landing = [await (await one.get(f"/api/invitations/{token}")).json() for one in (other, third)]
+    assert sorted(one["joined"] for one in landing) == [False, True]
 
 
 async def test_a_second_device_needs_a_new_code_and_displaces_the_first(desk_on_both: Desk) -> None:

@@ -18,6 +18,7 @@ from signing.appearance import person_appearance
 from signing.authority import InternalAuthority
 from signing.certificates import SigningAct, der, event_certificate, new_key
 from signing.keys import ServerKey
+from signing.revocation import Revoked
 from signing.seal import SEAL_FIELD
 from signing.signature import add_revocation, archive_stamp, field_box, sign_with
 from signing.timestamp import InternalTimeStampAuthority
@@ -33,13 +34,26 @@ PEOPLE = {
 __all__ = ["ATTACKS"]
 
 
+class Untroubled:
+    """Nothing was revoked."""
+
+    def __init__(self, finished: Finished) -> None:
+        self._root_list = finished.trust.crls[0]
+
+    async def root_list(self) -> bytes:
+        return self._root_list
+
+    async def revoked(self, _authority: str) -> list[Revoked]:
+        return []
+
+
 class Insider:
     """Whoever holds every key of the office: what they can still not do is listed here."""
 
     def __init__(self, finished: Finished, clock: Clock | None = None) -> None:
         self.finished, self.keys, self.clock = finished, finished.keys, clock or SystemClock()
         self.stamps = InternalTimeStampAuthority(self.keys.tsa, self.clock)
-        self.authority = InternalAuthority(self.keys, self.clock)
+        self.authority = InternalAuthority(self.keys, Untroubled(finished), self.clock)
 
     def act(self, pdf: bytes, field: str, /, **changed: Any) -> SigningAct:
         role, name, party = PEOPLE[field]

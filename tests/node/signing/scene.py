@@ -116,7 +116,7 @@ class Scene:
             "objects": open_store((folder / "objects").as_uri()),
             "record_key": record_key,
             "keys": keys,
-            "authority": InternalAuthority(server, clock),
+            "authority": InternalAuthority(server, keys, clock),
             "stamps": InternalTimeStampAuthority(server.tsa, clock),
             "stamp_certificates": tuple(await keys.certificates("tsa")),
             "fonts": fonts,

@@ -49,6 +49,35 @@ async def test_three_people_sign_the_job_seals_and_the_file_verifies(scene: Scen
     assert (await scene.current()).kind == "sealed"
 
 
+async def test_with_the_phone_page_closed_the_server_cannot_finish_that_signature(
+    scene: Scene, clock: ManualClock
+) -> None:
+    """It holds everything but the key: the prepared file, the lease, the certificate, and all keys of its own."""
+    browser = Browser(APPLICANT, "applicant")
+    ready = await browser.prepare(scene.ceremony)
+    keys = await scene.means.keys.server_keys()
+    seal = await scene.means.keys.seal("990101", "松汀区政务服务中心")
+    for own in (await scene.means.keys.root(), keys.event_ca, keys.ocsp, keys.tsa, keys.system, seal):
+        value = Browser(APPLICANT, "applicant", key=own.key).raw_signature(ready.attributes)
+        with pytest.raises(Problem) as caught:
+            await scene.ceremony.finish(APPLICANT, ready.lease, value)
+        assert refused(caught) == "G01"
+
+    async def compose(_record: str) -> Composed:
+        raise AssertionError("nothing asks for a new sheet")
+
+    runner = JobRunner(scene.means.db, clock, handlers(scene.means, compose))
+    for _ in range(3):
+        assert await runner.run_until_idle() == 0
+        assert await scene.ceremony.finish_kept(ready.lease) is None
+        clock.advance(40)
+    assert set((await scene.states()).values()) == {"waiting"}
+    assert (await scene.current()).number == 1
+    with pytest.raises(Problem) as caught:
+        await scene.ceremony.finish(APPLICANT, ready.lease, browser.raw_signature(ready.attributes))
+    assert refused(caught) == "G01", "too late for the page as well: it signs anew"
+
+
 async def test_the_rows_hold_on_both_engines(
     database: Database, tmp_path: Path, fonts: FontSet, clock: ManualClock
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from asn1crypto import cms
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
 from foundation.access import ANONYMOUS, Actor, Resource
@@ -26,6 +27,11 @@ from tests.support.http import Serve, Served
 
 PEOPLE = {actor.id: actor for actor in (APPLICANT, LEAD, ASSIST)}
 Open = Callable[[], Awaitable[Served]]
+PRIVATE_KEY = base64.b64encode(
+    ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+).decode()
 
 
 @pytest.fixture
@@ -117,6 +123,7 @@ async def test_strangers_neither_read_nor_sign(served: Open) -> None:
         ({"role": "lead", "public_key": "AAAA"}, "S422", 422),
         ({"role": "applicant", "public_key": "AAAA", "remark": "长" * 501}, "S422", 422),
         ({"role": "applicant", "public_key": "A" * 400_000}, "S413", 413),
+        ({"role": "applicant", "public_key": PRIVATE_KEY}, "S422", 422),
     ],
 )
 async def test_bad_requests_are_refused_whole(
@@ -138,7 +145,7 @@ async def test_the_trust_page_gives_every_anchor_to_anybody(scene: Scene, served
     async with site.session.get("/api/trust.pem") as response:
         certificates = x509.load_pem_x509_certificates(await response.read())
     keys = await scene.means.keys.server_keys()
-    assert certificates[0] == keys.root.certificate
+    assert certificates[0] == keys.root
     assert keys.tsa.certificate in certificates
     async with site.session.get("/api/trust.json") as response:
         given, own = from_json(await response.read()), await trust_bundle(scene.means)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from asn1crypto import tsp
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from foundation.clock import ManualClock, SystemClock
@@ -47,7 +48,7 @@ def openssl(*words: str) -> str:
 @pytest.mark.may_block("runs openssl")
 async def test_openssl_asks_our_service_and_believes_the_answer(keys: ServerKeys, tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(DATA)
-    (tmp_path / "root.pem").write_bytes(keys.root.certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "root.pem").write_bytes(keys.root.public_bytes(serialization.Encoding.PEM))
     query, reply = tmp_path / "q.tsq", tmp_path / "r.tsr"
     openssl("ts", "-query", "-data", str(tmp_path / "data"), "-sha256", "-cert", "-out", str(query))
     reply.write_bytes(InternalTimeStampAuthority(keys.tsa, SystemClock()).reply(query.read_bytes()))
@@ -212,6 +213,24 @@ async def test_a_kept_signature_whose_certificate_is_about_to_end_is_void_and_th
     assert await problem_of(browser.sign(scene.ceremony)) == "G10"
     clock.advance(STAMP_PATIENCE.total_seconds())
     service.up = True
+    await runner.run_until_idle()
+    assert (await scene.states())["Applicant"] == "waiting"
+    await browser.sign(scene.ceremony)
+    assert (await scene.states())["Applicant"] == "signed"
+
+
+async def test_a_kept_signature_whose_certificate_is_revoked_meanwhile_is_void(
+    plugged: tuple[Scene, Service, JobRunner], clock: ManualClock
+) -> None:
+    scene, service, runner = plugged
+    service.up = False
+    browser = Browser(APPLICANT, "applicant")
+    ready = await browser.prepare(scene.ceremony)
+    raw = browser.raw_signature(ready.attributes)
+    assert await problem_of(scene.ceremony.finish(APPLICANT, ready.lease, raw)) == "G10"
+    await scene.means.keys.revoke(x509.load_der_x509_certificate(ready.certificate).serial_number, "key_compromise")
+    service.up = True
+    clock.advance(60)
     await runner.run_until_idle()
     assert (await scene.states())["Applicant"] == "waiting"
     await browser.sign(scene.ceremony)

@@ -27,6 +27,7 @@ from office.commands import (
     SignatureMade,
     SignatureRefused,
     WaitEnter,
+    WitnessName,
 )
 from office.session import SYSTEM, BuildReport, CloseCall, MakeSeal, OpenCall, ToOnSite
 from tests.unit.inspection.acting import APPLICANT, ASSIST, EXPERT, LEAD, RECTIFY_BY, START, Session
@@ -55,6 +56,22 @@ def test_one_inspection_runs_from_link_to_signed_sheet() -> None:
     assert session.state.session.phase == "closed"
     session.done(SYSTEM, SealMade(sha256=HASH, object="o"), RecordSealed())
     assert [signer.state for signer in session.state.session.signers] == ["signed"] * 4
+
+
+def test_of_two_witnesses_each_signs_for_themselves_and_the_seal_waits_for_both() -> None:
+    session = Session()
+    session.call()
+    for name in ("王五", "赵六", "王五"):
+        session.done(SYSTEM, WitnessName(invitation=f"inv_{name}", name=name))
+    session.conclude("pass")
+    session.done(SYSTEM, *map(signature, ("applicant", "lead", "assist")))
+    first = session.done(SYSTEM, SignatureMade(role="witness", name="赵六", revision_sha256=HASH))
+    assert first.effects == ()
+    states = {one.name: one.state for one in session.state.session.signers if one.role == "witness"}
+    assert states == {"王五": "waiting", "赵六": "signed"}
+    last = session.done(SYSTEM, SignatureRefused(role="witness", name="王五", reason="没有看清"))
+    assert last.effects == (MakeSeal(),)
+    assert session.refused(SYSTEM, WitnessName(invitation="inv_late", name="钱七")) in ("I03", "I05")
 
 
 def test_the_record_closes_when_the_last_signature_comes_after_the_call() -> None:

@@ -10,7 +10,8 @@ import pytest
 from inspection.commands import AnswerSet, Close, SheetObject, StepMark
 from inspection.procedure import evolve, initial
 from inspection.state import InspectionState
-from office.commands import PersonJoin, PersonLeave, PhotoTaken, PlaceReport
+from office.commands import PersonJoin, PersonLeave, PhotoTaken, PlaceReport, WitnessName
+from office.session import SYSTEM
 from server.compose import compose
 from signing import report as sheet
 from tests.unit.inspection.acting import APPLICANT, ASSIST, EXPERT, LEAD, RECTIFY_BY, START, Session, facts
@@ -100,6 +101,37 @@ def test_those_who_sign_are_the_three_who_were_there_each_with_a_field() -> None
         ("assist", ASSIST.name, ASSIST.id),
     ]
     assert len({signer.field for signer in report.signers}) == 3
+
+
+def test_a_draft_shows_what_is_answered_decides_nothing_and_has_no_fields() -> None:
+    session = Session()
+    session.call()
+    session.steps()
+    session.answer_all(failing=frozenset({session.state.standings()[1].item.id}))
+    report = made(session, draft=True)
+    assert report.draft and report.signers == () and report.result.at is None
+    assert "尚未作出结论" in report.result.consequence
+    assert sheet.counts(report).fails == 1
+
+
+def test_witnesses_sign_after_the_applicant_each_by_a_link_of_their_own() -> None:
+    session = Session()
+    session.call()
+    for number, name in enumerate(("王五", "赵六")):
+        session.done(SYSTEM, WitnessName(invitation=f"inv_w{number}", name=name))
+    session.answer_all()
+    session.steps()
+    session.done(LEAD, Close(result="pass"))
+    signers = made(session).signers
+    assert [(one.field, one.name) for one in signers] == [
+        ("Applicant", APPLICANT.name),
+        ("Witness1", "王五"),
+        ("Witness2", "赵六"),
+        ("Lead", LEAD.name),
+        ("Assist", ASSIST.name),
+    ]
+    assert [one.party for one in signers[1:3]] == ["inv_w0", "inv_w1"]
+    assert {one.identified for one in signers[1:3]} == {"邀请链接和短信验证码"}
 
 
 def test_an_assisting_officer_who_never_came_has_no_field() -> None:

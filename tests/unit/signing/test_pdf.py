@@ -168,7 +168,8 @@ def test_fields_and_attachments_are_there_before_anybody_signs(fonts: FontSet) -
 
 def test_a_draft_says_so_and_cannot_be_signed(fonts: FontSet, tmp_path: Path) -> None:
     pdf = build_pdf(report(items=1, photos=0, draft=True), {}, MANIFEST, fonts)
-    assert {"草", "稿"} <= set(text_of(pdf, tmp_path, "-raw"))
+    text = text_of(pdf, tmp_path, "-raw")
+    assert {"草", "稿"} <= set(text) and "未作结论" in text
     with pikepdf.open(io.BytesIO(pdf)) as document:
         assert "/AcroForm" not in document.Root
 

@@ -20,8 +20,8 @@ def test_counts_name_every_finding_and_the_critical_failures() -> None:
 def test_signers_get_stable_field_names_in_the_order_of_the_sheet() -> None:
     officers = [("a", "乙"), ("b", "丙"), ("c", "丁")]
     found = signers(("inv", "甲"), officers, [("witness", "w", "戊"), ("expert", "e", "己")], "局")
-    assert [one.field for one in found] == ["Applicant", "Lead", "Assist", "Assist2", "Witness1", "Expert1"]
-    assert [one.role for one in found] == ["applicant", "lead", "assist", "assist", "witness", "expert"]
+    assert [one.field for one in found] == ["Applicant", "Witness1", "Expert1", "Lead", "Assist", "Assist2"]
+    assert [one.role for one in found] == ["applicant", "witness", "expert", "lead", "assist", "assist"]
 
 
 def test_times_are_written_as_offices_in_beijing_write_them() -> None:

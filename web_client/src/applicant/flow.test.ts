@@ -33,7 +33,7 @@ test('after the result: the sheet, the signature, done', () => {
   const closing: Action[] = [...joined, { type: 'view', view: view('closing') }]
   expect(pageOf(after(...closing))).toBe('sheet')
   expect(pageOf(after(...closing, { type: 'toSign' }))).toBe('sign')
-  expect(pageOf(after(...closing, { type: 'toSign' }, { type: 'signed' }))).toBe('done')
+  expect(pageOf(after(...closing, { type: 'toSign' }, { type: 'signed', how: 'signed' }))).toBe('done')
   const refused = view('closing', { signers: [{ role: 'applicant', name: '', state: 'refused', at: null }] })
   expect(pageOf(after(...joined, { type: 'view', view: refused }))).toBe('done')
 })

@@ -7,6 +7,7 @@
  */
 import type { Landing } from '../shared/api'
 import type { View } from '../shared/protocol'
+import type { Signed } from '../shared/sign'
 import type { SocketState } from '../shared/socket'
 
 /** Pages before the server has anything to say about them. */
@@ -21,6 +22,7 @@ export type Page =
   | 'sheet'
   | 'sign'
   | 'done'
+  | 'witness'
   | 'declined'
   | 'replaced'
 
@@ -42,8 +44,8 @@ export interface Flow {
   entered: boolean
   left: boolean
   signing: boolean
-  /** Signed on this page; the view follows a moment later. */
-  signed: boolean
+  /** Signed on this page; the view follows a moment later, or, if 'kept', when the time proof can be had. */
+  signed: Signed | null
 }
 
 export type Action =
@@ -59,7 +61,7 @@ export type Action =
   | { type: 'return' }
   | { type: 'toSign' }
   | { type: 'backToSheet' }
-  | { type: 'signed' }
+  | { type: 'signed'; how: Signed }
 
 export const START: Flow = {
   landing: null,
@@ -71,7 +73,7 @@ export const START: Flow = {
   entered: false,
   left: false,
   signing: false,
-  signed: false,
+  signed: null,
 }
 
 export function reduce(flow: Flow, action: Action): Flow {
@@ -101,7 +103,7 @@ export function reduce(flow: Flow, action: Action): Flow {
     case 'backToSheet':
       return { ...flow, signing: false }
     case 'signed':
-      return { ...flow, signed: true, signing: false }
+      return { ...flow, signed: action.how, signing: false }
   }
 }
 
@@ -124,6 +126,7 @@ export function pageOf(flow: Flow): Page {
   if (!flow.landing) return 'loading'
   if (flow.socket === 'replaced') return flow.preparing === 'code' ? 'code' : 'replaced'
   if (!flow.joined) return flow.preparing === 'code' ? 'code' : 'landing'
+  if (flow.landing.role === 'witness') return 'witness'
   const view = flow.view
   if (!view) return 'loading'
   switch (view.phase) {

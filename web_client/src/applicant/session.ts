@@ -89,7 +89,7 @@ export function createSession(token: string) {
       standing.value = memory.read(`yk.standing.${found.record}`) === 'yes'
       if (found.joined && !socket.value) {
         dispatch({ type: 'joined' })
-        connect(found.record)
+        connect(found)
       }
     } catch (error) {
       if (error instanceof Unreachable) return // the page keeps showing "slow" with its button
@@ -117,12 +117,13 @@ export function createSession(token: string) {
   }
 
   async function join(code: string): Promise<void> {
-    const record = await confirmCode(code)
+    await confirmCode(code)
     dispatch({ type: 'joined' })
-    connect(record)
+    if (landing.value) connect(landing.value)
   }
 
-  function connect(record: string): void {
+  function connect({ record, role }: Landing): void {
+    if (role === 'witness') return // reads and signs, and is not in the call
     socket.value?.close()
     const line = new RecordSocket(record)
     socket.value = line

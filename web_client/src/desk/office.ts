@@ -9,6 +9,7 @@ import type {
   MatterCard,
   NewCase,
   NoticeView,
+  WitnessView,
 } from '../schemas/api'
 import type { Phase, ResultName } from '../shared/protocol'
 
@@ -25,11 +26,15 @@ export const office = {
   newCase: (fields: NewCase) => api.post<CaseRow>('/api/cases', fields),
   case: (id: string) => api.get<Omit<CaseDetail, 'row'> & { row: CaseRow }>(at`/api/cases/${id}`),
   invite: (id: string) => api.post<InvitationView>(at`/api/cases/${id}/invitation`),
+  witnesses: (id: string) => api.get<WitnessView[]>(at`/api/cases/${id}/witnesses`),
+  addWitness: (id: string, name: string, phone: string) => api.post<WitnessView>(at`/api/cases/${id}/witnesses`, { name, phone }),
   assign: (id: string, staff: string) => api.post<unknown>(at`/api/cases/${id}/assist`, { staff }),
   freeOfficers: () => api.get<FreeOfficer[]>('/api/officers/free'),
   claimNext: () => api.post<{ record: string }>('/api/queue/claim'),
   /** Where the sheet stands as PDF. */
   reportPath: (record: string) => at`/api/records/${record}/report.pdf`,
+  /** What the sheet would be now; nothing of it is kept. */
+  draftPath: (record: string) => at`/api/records/${record}/draft.pdf`,
   claim: (record: string) => api.post<{ record: string }>(at`/api/records/${record}/claim`),
 }
 

@@ -314,7 +314,7 @@ export interface JoinedRecord {
   record: string
 }
 
-/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished. */
+/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:     there is one to read. */
 export interface Landing {
   record: string
   role: string
@@ -326,6 +326,7 @@ export interface Landing {
   state: string
   joined: boolean
   phone_masked: string
+  sheet: boolean
   documents: Named[]
   consent: ConsentCard
 }
@@ -766,6 +767,7 @@ export interface Signer {
   identified: string
 }
 
+/** `kept`: the signature is here and waits for its time stamp; `own`: of whoever asks. */
 export interface SignerState {
   field: string
   role: "applicant" | "assist" | "expert" | "lead" | "seal" | "system" | "witness"
@@ -773,6 +775,8 @@ export interface SignerState {
   state: "refused" | "signed" | "waiting"
   at: string | null
   remark: string
+  kept: boolean
+  own: boolean
 }
 
 export interface SignerView {
@@ -851,4 +855,18 @@ export interface View {
 
 export interface ViewOpened {
   view: string
+}
+
+export interface WitnessRequest {
+  name: string
+  phone: string
+}
+
+/** `state`: sent, or joined once they have given their code. */
+export interface WitnessView {
+  name: string
+  phone: string
+  link: string
+  expires_at: string
+  state: string
 }

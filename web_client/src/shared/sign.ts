@@ -15,8 +15,11 @@ import { checkPrepared, type Prepared, type ReadRevision } from './sign/prepared
 
 export { SignatureMismatch, type ReadRevision } from './sign/prepared'
 
-/** 'queue': somebody else signs at this moment; it is tried again by itself. */
-export type SignStage = 'key' | 'queue' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
+/**
+ * 'queue': somebody else signs at this moment; 'proof': somebody's signature waits for its time proof. Both are tried again
+ * by themselves.
+ */
+export type SignStage = 'key' | 'queue' | 'proof' | 'prepare' | 'check' | 'sign' | 'send' | 'done'
 
 export interface SignOptions {
   record: string
@@ -28,14 +31,12 @@ export interface SignOptions {
   /** The revision that was read (`Sheet.sha256`, `Sheet.size`); the prepared PDF must begin with it. */
   read?: ReadRevision | null
   onStage?: (stage: SignStage) => void
+  /** The page was left: nothing is tried again. */
+  left?: AbortSignal
 }
 
-export interface Signed {
-  /** SHA-256 of the signed PDF. */
-  sha256: string
-  /** What the person had read, as the server named it. */
-  revisionSha256: string
-}
+/** 'kept': the server has the signature and adds its time proof when it can be had; this person is done. */
+export type Signed = 'signed' | 'kept'
 
 /** One whole ceremony. Rejects with `SignatureMismatch`, `ApiProblem` or `Unreachable`; the sheet is then unchanged. */
 export async function signSheet(options: SignOptions): Promise<Signed> {
@@ -46,14 +47,17 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
   const spki = new Uint8Array(await crypto.subtle.exportKey('spki', key.publicKey))
   const drawn = options.drawn ? toBase64(new Uint8Array(await options.drawn.arrayBuffer())) : null
   stage('prepare')
-  const prepared = await inTurn(stage, () =>
-    api.post<Prepared>(at`/api/records/${options.record}/signatures`, {
-      role: options.role,
-      public_key: toBase64(spki),
-      drawn_png: drawn,
-      remark: options.remark,
-    }),
+  const prepared = await orKept(
+    inTurn(stage, options.left, () =>
+      api.post<Prepared>(at`/api/records/${options.record}/signatures`, {
+        role: options.role,
+        public_key: toBase64(spki),
+        drawn_png: drawn,
+        remark: options.remark,
+      }),
+    ),
   )
+  if (prepared === 'kept') return finished(keyName, prepared, stage)
   stage('check')
   const pdf = new Uint8Array(await api.bytes(at`/api/signatures/${prepared.lease}/prepared.pdf`))
   await checkPrepared(pdf, prepared, spki, options.read ?? null)
@@ -64,27 +68,54 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
     fromBase64(prepared.signed_attributes),
   )
   stage('send')
-  const accepted = await api.post<{ signed: boolean; sha256: string }>(at`/api/signatures/${prepared.lease}`, {
-    signature: toBase64(new Uint8Array(signature)),
-  })
+  const accepted = await orKept(
+    api.post(at`/api/signatures/${prepared.lease}`, { signature: toBase64(new Uint8Array(signature)) }),
+  )
+  return finished(keyName, accepted === 'kept' ? 'kept' : 'signed', stage)
+}
+
+async function finished(keyName: string, how: Signed, stage: (name: SignStage) => void): Promise<Signed> {
   await dropKey(keyName)
   stage('done')
-  return { sha256: accepted.sha256, revisionSha256: prepared.revision_sha256 }
+  return how
+}
+
+const waitsForProof = (error: unknown): error is ApiProblem => error instanceof ApiProblem && error.code === 'G10'
+const isOwn = (error: ApiProblem): boolean => (error.body['params'] as { own?: boolean } | undefined)?.own === true
+
+/** This person's own signature that waits for its time proof is no failure. */
+async function orKept<T>(work: Promise<T>): Promise<T | 'kept'> {
+  try {
+    return await work
+  } catch (error) {
+    if (waitsForProof(error) && isOwn(error)) return 'kept'
+    throw error
+  }
 }
 
 // A lease lasts 60 s at most; whoever holds it is done or gone by then.
 const TURN_TRIES = 25
 const TURN_PAUSE_MS = 3000
 
-/** One signature at a time goes into a sheet (G03): waits for the other's to end. */
-async function inTurn<T>(stage: (name: SignStage) => void, prepare: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+// A time stamp service may be away for an hour; the job on the server asks it as often.
+const PROOF_PAUSE_MS = 20_000
+
+/** One signature at a time goes into a sheet: waits for the other's to end (G03) or to get its time proof (G10). */
+async function inTurn<T>(
+  stage: (name: SignStage) => void,
+  left: AbortSignal | undefined,
+  prepare: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; ) {
     try {
       return await prepare()
     } catch (error) {
-      if (!(error instanceof ApiProblem) || error.code !== 'G03' || tries >= TURN_TRIES) throw error
-      stage('queue')
-      await new Promise((resolve) => setTimeout(resolve, TURN_PAUSE_MS))
+      const proof = waitsForProof(error) && !isOwn(error)
+      const turn = error instanceof ApiProblem && error.code === 'G03' && tries++ < TURN_TRIES
+      if (!(proof || turn)) throw error
+      stage(proof ? 'proof' : 'queue')
+      await new Promise((resolve) => setTimeout(resolve, proof ? PROOF_PAUSE_MS : TURN_PAUSE_MS))
+      if (left?.aborted) throw error
     }
   }
 }

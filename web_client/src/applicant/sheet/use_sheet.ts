@@ -5,6 +5,7 @@ import { api, ApiProblem, at, Unreachable } from '../../shared/api'
 import { toMs } from '../../shared/format'
 import type { Report, ReportItem, Sheet } from '../../shared/report'
 import { grow, type StripSegment } from '../../shared/strip/segments'
+import type { SignerState } from '../../schemas/api'
 import { spoken, type Session, type Spoken } from '../session'
 
 // It is made in about five seconds; asking each second costs nothing beside the call.
@@ -13,6 +14,8 @@ const ASK_AGAIN_MS = 1500
 export function useSheet(session: Session) {
   const report = shallowRef<Report | null>(null)
   const problem = ref<Spoken | null>(null)
+  /** How it stands with this person's own signature. */
+  const mine = shallowRef<SignerState | null>(null)
   const changed = ref<Set<number>>(new Set())
   let timer: ReturnType<typeof setTimeout> | undefined
   const record = computed(() => session.view.value?.record ?? session.landing.value?.record ?? '')
@@ -20,10 +23,12 @@ export function useSheet(session: Session) {
   async function load(): Promise<void> {
     clearTimeout(timer)
     // The view tells when there is something to ask for.
-    if (session.view.value?.phase === 'closing' && !session.view.value.sheet_ready) return
+    const view = session.view.value
+    if (view ? view.phase === 'closing' && !view.sheet_ready : !session.landing.value?.sheet) return
     try {
       const sheet = await api.get<Sheet>(at`/api/records/${record.value}/sheet`)
       const found = sheet.report
+      mine.value = sheet.signers.find((signer) => signer.own) ?? null
       session.read.value = { sha256: sheet.sha256, size: sheet.size }
       if (report.value) changed.value = new Set([...changed.value, ...differences(report.value, found)])
       report.value = found
@@ -36,7 +41,7 @@ export function useSheet(session: Session) {
   }
   // An objection lets the sheet be made anew: `sheet_ready` falls and rises again.
   watch(
-    () => [session.view.value?.sheet_ready, session.view.value?.objections.length, session.view.value?.signers.filter((s) => s.state !== 'waiting').length],
+    () => [session.landing.value?.sheet, session.view.value?.sheet_ready, session.view.value?.objections.length, session.view.value?.signers.filter((s) => s.state !== 'waiting').length],
     () => void load(),
   )
   onBeforeUnmount(() => clearTimeout(timer))
@@ -47,7 +52,7 @@ export function useSheet(session: Session) {
   const conforming = computed(() => items.value.filter((item) => item.finding === 'conforms'))
   const others = computed(() => items.value.filter((item) => item.finding !== 'fails' && item.finding !== 'conforms'))
   const pdf = computed(() => at`/api/records/${record.value}/report.pdf`)
-  return { report, problem, changed, items, failing, conforming, others, pdf, record, load }
+  return { report, problem, mine, changed, items, failing, conforming, others, pdf, record, load }
 }
 
 /** Numbers of items whose finding, figure or note is not what this person read before. */

@@ -1,9 +1,15 @@
 /** Words of the public page that verifies a sheet. */
 export default {
+  'title': 'Verify a sheet',
+  'other': '中文',
   'asking': 'Checking…',
-  'good': 'The original as this office issued it, unchanged: {number}',
-  'bad': 'The office keeps this file, but it cannot be accepted yet: {number}',
-  'unknown': 'Not the same as any sheet that this office keeps',
+  'good': 'The original as this office issued it, unchanged',
+  'bad': 'The office keeps this file, but it cannot be accepted yet',
+  'number': 'Number {number}',
+  'about': 'Notes',
+  'unchecked': 'Not checked: recordings and original photographs, which the complete package proves; whether a paper copy is the same.',
+  'unknown': 'Not an inspection sheet that this office keeps',
+  'unknown.do': 'Not an inspection sheet, or changed since it was issued. Call the number on the sheet to check.',
   'unreachable': 'The server cannot be reached; nothing was checked. Try again later.',
   'identity': 'Identity check: {how}',
   'said': 'Said when signing: {words}',
