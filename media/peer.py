@@ -24,7 +24,7 @@ _EARLY_MAX = 6  # DTLS datagrams kept when the browser is faster than its own SD
 # A camera, a screen and a microphone need a third of this; a peer gone wild harms only itself.
 _PACKETS_PER_S, _BYTES_PER_S = 3000, 1_000_000
 _CHECKS_PER_S = 50  # from addresses not yet known
-_TRANSACTIONS = 256  # of checks that are remembered: minutes, even of a browser that tries every way it has
+_TRANSACTIONS = 512  # checks that are remembered: twenty minutes of them
 
 _log = log.get("media")
 
@@ -77,7 +77,7 @@ class Peer:
         self._packets = Allowance(_PACKETS_PER_S, 2 * _PACKETS_PER_S, self._born_ns)
         self._bytes = Allowance(_BYTES_PER_S, 2 * _BYTES_PER_S, self._born_ns)
         self._old_ufrag = ""
-        self._transactions: dict[bytes, object] = {}  # of checks, and where they came from
+        self._transactions = bytearray()  # of the last checks, twelve bytes each
         self.lane = socket.lane(handler)
         self.strangers = TokenBucket(_CHECKS_PER_S, 2 * _CHECKS_PER_S)
         self.remote: tuple[Fingerprint, ...] = ()
@@ -111,14 +111,16 @@ class Peer:
 
     # --- what the port delivers ---------------------------------------------------------------------------------------
 
-    def fresh(self, transaction: bytes, key: object) -> bool:
+    def fresh(self, transaction: bytes, *, known: bool) -> bool:
         """Whether this check is the browser's own. Checks have no protection against replay: whoever overheard one
-        could have everything sent to an address of theirs. A browser repeats one from where it was first sent, alone.
+        could have everything sent to an address of theirs. So one that was seen before makes no address known.
         """
-        first = self._transactions.setdefault(transaction, key)
-        if len(self._transactions) > _TRANSACTIONS:
-            del self._transactions[next(iter(self._transactions))]
-        return first == key
+        seen = self._transactions
+        if not known and any(seen[at : at + 12] == transaction for at in range(0, len(seen), 12)):
+            return False
+        seen += transaction
+        del seen[: -12 * _TRANSACTIONS]
+        return True
 
     def checked(self, path: Path, *, nominated: bool) -> None:
         """An authenticated check came over ``path``."""

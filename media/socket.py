@@ -51,7 +51,7 @@ class Endpoint(Protocol):
     strangers: TokenBucket
     lane: Lane | None
 
-    def fresh(self, transaction: bytes, key: object) -> bool: ...
+    def fresh(self, transaction: bytes, *, known: bool) -> bool: ...
     def checked(self, path: Path, *, nominated: bool) -> None: ...
     def dtls(self, data: bytes, path: Path) -> None: ...
     def srtp(self, data: bytes) -> None: ...
@@ -283,7 +283,9 @@ class MediaSocket:
         if endpoint is None or (unknown and not endpoint.strangers.take(self._clock_ns())):
             self._refused += 1
             return
-        if not stun.verify_integrity(data, request, password) or not endpoint.fresh(request.transaction, key):
+        if not stun.verify_integrity(data, request, password) or not endpoint.fresh(
+            request.transaction, known=not unknown
+        ):
             self._refused += 1
             return
         path: Path

@@ -101,7 +101,9 @@ async def test_each_sends_what_the_other_shows(
         again = await viewer.evaluate("sdp => answerAgain(sdp)", reply.offer)
         await node.done(contract.SubscribeAnswer("call_1", "leg_b", again))
         await decoded(viewer, before + 20)
-        [epoch] = await node.close()
+        epochs = await node.close()
+        assert len(epochs) == 1, node.heard(contract.EpochClosed)
+        [epoch] = epochs
     path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", epoch)
     records = [entry.record for entry in journal.read(path)]
     assert {record.track for record in records if isinstance(record, journal.Packet)} == {0, 1}
