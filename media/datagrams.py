@@ -15,7 +15,6 @@ from contextlib import suppress
 from typing import Any
 
 _RECEIVE_BUFFER = 4 << 20  # bytes: a keyframe from each of twenty cameras at once
-_READ_MAX = 64  # datagrams of one wake-up: the loop has other things to do
 _ROOM, _CONTROL = 2048, 64  # bytes of a datagram, and of what comes with it
 _ALL = ("", "0.0.0.0", "::")
 _INFO4, _INFO6 = struct.Struct("=i4s4s"), struct.Struct("=16sI")  # struct in_pktinfo, struct in6_pktinfo
@@ -61,14 +60,11 @@ class Datagrams:
         self._loop.add_reader(socket.fileno(), self._readable)
 
     def _readable(self) -> None:
-        for _ in range(_READ_MAX):
-            try:
-                data, said, _, peer = self._socket.recvmsg(_ROOM, _CONTROL)
-            except BlockingIOError:
-                return
-            except OSError:
-                continue  # somebody's port is closed: that is told here, and is nobody else's business
-            self._take(data, (peer, tuple(_reply(*each) for each in said)))
+        try:
+            data, said, _, peer = self._socket.recvmsg(_ROOM, _CONTROL)
+        except OSError:
+            return  # nothing there after all, or somebody's port is closed: nobody else's business
+        self._take(data, (peer, tuple(_reply(*each) for each in said)))
 
     def send(self, name: Name, data: bytes) -> None:
         """Send one datagram; what the system refuses is lost, as in a network."""
