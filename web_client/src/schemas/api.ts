@@ -593,7 +593,7 @@ export interface QualityStretch {
   finding: string
 }
 
-/** A waiting applicant's place. Minutes are None while no officer is on duty. */
+/** The place of somebody who waits. Minutes are None while nobody serves. */
 export interface Queue {
   ahead: number
   minutes_low: number | null
