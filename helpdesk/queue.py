@@ -101,6 +101,7 @@ OVER: frozenset[State] = frozenset({"finished", "abandoned"})
 AT_WINDOW: frozenset[State] = frozenset({"called", "serving", "transferred"})
 """The window has its hands full: it calls nobody else meanwhile."""
 
+FRONT, BEHIND = 0, 1
 PRIORITY_CREDIT = timedelta(minutes=15)
 BOOKED_CREDIT = timedelta(minutes=30)
 LATE = timedelta(minutes=30)
@@ -129,7 +130,7 @@ MOST_NUMBERS = 2
 class Place(NamedTuple):
     """Where somebody stands: tuples sort as people are called."""
 
-    behind: bool
+    band: int
     rank: datetime
     came: datetime
     id: str
@@ -138,7 +139,7 @@ class Place(NamedTuple):
 class Ticket(Struct, frozen=True, kw_only=True):
     """A number and how it stands. `minutes`: how long its matter usually takes; `day`: Beijing's, as 2025-11-24.
 
-    rank, came   the order in the line; `front`: before all ranks
+    rank, came   the order in the line; `band`: FRONT before all ranks, else BEHIND
     slot         the appointment's time
     calls        how often it was called since it last waited;  called_at: the last time;  missed_at: when it was missed
     window       who called, serves or parked it;  handed_to: whom it is offered to
@@ -153,7 +154,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     minutes: float
     state: State
     priority: Priority
-    front: bool = False
+    band: int = BEHIND
     rank: datetime
     came: datetime
     slot: datetime | None = None
@@ -167,7 +168,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
 
 
 def place(ticket: Ticket) -> Place:
-    return Place(not ticket.front, ticket.rank, ticket.came, ticket.id)
+    return Place(ticket.band, ticket.rank, ticket.came, ticket.id)
 
 
 def first_rank(priority: Priority, taken: datetime, slot: datetime | None = None) -> datetime:
@@ -213,7 +214,7 @@ def step(
     moved = replace(ticket, state=after)
     match act:
         case "arrive" if ticket.slot is not None and now > ticket.slot + LATE:
-            return replace(moved, rank=now, came=now, front=False)
+            return replace(moved, rank=now, came=now, band=BEHIND)
         case "confirm":
             return replace(moved, held_until=None)
         case "step_away":
@@ -225,9 +226,9 @@ def step(
         case "recall" | "miss":
             return _again(ticket, moved, act, now)
         case "release":
-            return replace(_waiting_again(moved), front=True)
+            return replace(_waiting_again(moved), band=FRONT)
         case "forward":
-            return replace(_waiting_again(moved), queue=queue or ticket.queue, came=now, front=False)
+            return replace(_waiting_again(moved), queue=queue or ticket.queue, came=now, band=BEHIND)
         case "resume":
             return replace(moved, window=window or ticket.window)
         case "hand_over":
@@ -259,26 +260,25 @@ def _again(ticket: Ticket, moved: Ticket, act: Act, now: datetime) -> Ticket | R
 def _after_missing(ticket: Ticket, moved: Ticket, now: datetime, line: Sequence[Ticket]) -> Ticket:
     back = replace(_here(moved), came=now)
     if ticket.missed_at is not None and now <= ticket.missed_at + BACK_IN_TIME:
-        return replace(back, front=True)
+        return replace(back, band=FRONT)
     ahead = line[:AHEAD_OF_THE_LATE]
     if not ahead:
-        return replace(back, front=False, rank=now)
+        return replace(back, band=BEHIND, rank=now)
     # Of the same rank as the last of those, and come later: after everybody who came back late before.
-    return replace(back, front=ahead[-1].front, rank=ahead[-1].rank)
+    return replace(back, band=ahead[-1].band, rank=ahead[-1].rank)
 
 
 # --- the wait --------------------------------------------------------------------------------------------------------
 
 
-def wait(ahead: Sequence[float], windows: int, free: int) -> Queue:
-    """The honest range for somebody with these people before them.
+def wait(ahead: int, minutes: float, windows: int, free: int) -> Queue:
+    """The honest range for somebody with so many people before them, whose matters usually take `minutes` in all.
 
-    `ahead`: usual minutes of each of their matters; `windows` serve the line now, `free` of them have nobody.
+    `windows` serve the line now, `free` of them have nobody.
     """
-    mean = sum(ahead) / len(ahead) if ahead else 0.0
+    mean = minutes / ahead if ahead else _UNKNOWN_MINUTES
     # Of n windows that are busy to some random degree, the first is free after one part of n + 1.
-    soonest = 0.0 if free else (mean or _UNKNOWN_MINUTES) / (windows + 1)
-    return estimate(len(ahead), mean or _UNKNOWN_MINUTES, windows, soonest)
+    return estimate(ahead, mean, windows, 0.0 if free else mean / (windows + 1))
 
 
 _UNKNOWN_MINUTES = 15.0
@@ -304,7 +304,7 @@ def at_midnight(ticket: Ticket, now: datetime, day: str, opening: datetime) -> T
                 slot=opening,
                 away_until=None,
                 # They had been called: nobody who had not comes before them.
-                front=ticket.front or ticket.state != "queued",
+                band=ticket.band if ticket.state == "queued" else FRONT,
             )
         case "transferred":
             back = step(ticket, "expire", now)

@@ -9,8 +9,9 @@ LONGEST_MINUTES = 480
 """Beyond a working day a number means nothing."""
 
 SPREAD = 0.4
-"""Of a typical length: lengths that spread by half around it, added up, stay within this of the middle four times of
-five (tests/unit/helpdesk/test_queue.py plays it). Chance evens out, so it grows with the root of the people before one.
+"""Of a typical length. Lengths that spread by half around it, added up, stay within this of the middle seven times of
+ten at least (tests/unit/helpdesk/test_queue.py plays it). It grows with the root of the people before one, as chance
+does.
 """
 
 
@@ -26,7 +27,7 @@ class Queue(Struct, frozen=True, kw_only=True):
 def estimate(ahead: int, typical_minutes: float, officers: int, soonest_free_minutes: float = 0.0) -> Queue:
     """The range for somebody with `ahead` people before them, served by `officers` lead officers or windows.
 
-    `soonest_free_minutes`: until the next of them is expected to be free. Four of five wait within the range.
+    `soonest_free_minutes`: until the next of them is expected to be free. At least seven of ten wait within it.
     """
     if officers < 1:
         return Queue(ahead=ahead, minutes_low=None, minutes_high=None, officer_on_duty=False)

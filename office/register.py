@@ -32,6 +32,7 @@ class Office(Struct, frozen=True, kw_only=True):
     phone: str
     hours: dict[str, list[str]]
     inspection_matters: list[str]
+    help_matters: list[str] = []
 
 
 class Staff(Struct, frozen=True, kw_only=True):

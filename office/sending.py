@@ -30,18 +30,16 @@ async def send_link(
     link = link_to(base_url, token)
     await notices.queue_notice(
         conn,
-        case=case.id,
-        record=record.id,
+        about=case.id,
         kind="invitation",
-        person=person,
+        phone=person.phone,
         texts={
             lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang)
             for lang in ("zh", "en")
         },
-        secret=link,
-        key=key,
         lang="zh",
         now=now,
+        sealed=notices.Sealed(record.id, key, link),
     )
     return made, link
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foundation.jobs import Handler, Job, Progress
+from helpdesk import jobs as hall
 from office import notices
 from office.commands import RecordSealed
 from recordings import jobs as recordings
@@ -45,6 +46,7 @@ async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
 
     return {
         **notices.handlers(parts.db, parts.clock, keys.within, notices.OutboxOnly()),
+        **hall.handlers(parts.db, parts.clock),
         **signing.handlers(means, composer(parts)),
         **of_recordings,
         CUT_JOB: cut,
