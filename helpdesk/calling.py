@@ -107,17 +107,18 @@ async def act(
     now: datetime,
     *,
     window: str | None = None,
-    queue: str | None = None,
+    to: str | None = None,
 ) -> Slip | Refused:
-    """One act on one number. `window`: whose act it is, or whom a hand-over is meant for; `queue`: where to forward it.
+    """One act on one number. `window`: whose act it is, None for its holder's; `to`: the window it is handed over to,
+    or the line it is forwarded to.
 
-    Refused: as `queue.step` and `call_next`; S404 for a number that does not exist.
+    Refused: as `queue.step` and `call_next`; Q04 for a number that is another window's; S404 for none at all.
     """
     at: Window | Refused | None = None
     if what in _TAKES_THE_WINDOW:
         at = await _free_window(conn, window or "")
     elif what == "hand_over":
-        at = await _open_window(conn, window or "")
+        at = await _open_window(conn, to or "")
     if isinstance(at, Refused):
         return at
     if what == "come_back":
@@ -127,10 +128,25 @@ async def act(
     slip = await store.get_slip(conn, ticket, lock=True)
     if slip is None:
         return Refused("S404")
-    late = what == "accept" and (slip.ticket.handed_to != window or (slip.ticket.held_until or now) <= now)
-    if late or (what == "hand_over" and slip.ticket.window == window):
+    if not _is_theirs(slip.ticket, what, window, at, now):
         return Refused("Q04", {"state": slip.ticket.state})
+    queue = at.line if what == "accept" and at is not None else to
     return await _carry_out(conn, slip, what, actor, now, window=at, queue=queue)
+
+
+def _is_theirs(ticket: Ticket, what: Act, window: str | None, at: Window | None, now: datetime) -> bool:
+    match what:
+        case "accept":
+            return ticket.handed_to == window and ticket.held_until is not None and now < ticket.held_until
+        case "decline":
+            return ticket.handed_to == window
+        case "call" | "resume":
+            # Any window of the line: who called or parked it may have gone home.
+            return at is not None and at.line == ticket.queue
+        case "hand_over":
+            near = at is not None and at.office == ticket.office and at.id != ticket.window
+            return near and ticket.window == window
+    return window is None or ticket.window == window
 
 
 async def _free_window(conn: AsyncConnection, window: str) -> Window | Refused:

@@ -1,6 +1,6 @@
 """What a hall consists of, in the database: guides and their search, lines, windows and who sits at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -66,8 +66,9 @@ async def get_guide(conn: AsyncConnection, slug: str) -> Guide | None:
     return _guide(body) if body is not None else None
 
 
-async def list_guides(conn: AsyncConnection) -> list[Guide]:
-    return [_guide(row.body) for row in await conn.execute(select(guides.c.body).order_by(guides.c.slug))]
+async def get_guides(conn: AsyncConnection, slugs: Iterable[str]) -> dict[str, Guide]:
+    found = select(guides.c.slug, guides.c.body).where(guides.c.slug.in_(set(slugs)))
+    return {row.slug: _guide(row.body) for row in await conn.execute(found)}
 
 
 _CANDIDATES = {

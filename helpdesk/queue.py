@@ -203,8 +203,8 @@ def step(
     queue: str | None = None,
     line: Sequence[Ticket] = (),
 ) -> Ticket | Refused:
-    """One act. `window`: who calls or resumes, or is offered it; `queue`: where it is forwarded to; `line`: who waits
-    there, in order (needed where a missed number comes back).
+    """One act. `window`: who calls or resumes, or is offered it; `queue`: where it is forwarded to, or the line of
+    the window that accepts it; `line`: who waits there, in order (needed where a missed number comes back).
 
     Refused: Q04 it is not in a state for that, Q05 called too few times or too recently.
     """
@@ -234,7 +234,8 @@ def step(
         case "hand_over":
             return replace(moved, handed_to=window, held_until=now + HAND_OVER)
         case "accept":
-            return replace(moved, window=ticket.handed_to, handed_to=None, held_until=None)
+            here = queue or ticket.queue
+            return replace(moved, window=ticket.handed_to, queue=here, handed_to=None, held_until=None)
         case "decline" | "expire":
             return replace(moved, handed_to=None, held_until=None)
     return moved

@@ -13,11 +13,16 @@ from sqlalchemy import ColumnElement, Row, func, insert, literal, select, text, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import say_after_commit
-from helpdesk.queue import AT_WINDOW, OVER, Ticket, place
-from helpdesk.tables import counters, moves, ratings, tickets, windows
+from helpdesk.queue import AT_WINDOW, OVER, State, Ticket, place
+from helpdesk.tables import counters, moves, ratings, tickets
 
 CHANGED = "hall.line"
 """Subject of what is said after a commit: `hall.line.` and the line whose order or windows changed."""
+
+
+def label(letter: str, number: int) -> str:
+    """`A023`."""
+    return f"{letter}{number:03d}"
 
 
 class Slip(Struct, frozen=True, kw_only=True):
@@ -38,8 +43,7 @@ class Slip(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """`A023`."""
-        return f"{self.letter}{self.ticket.number:03d}"
+        return label(self.letter, self.ticket.number)
 
 
 class Standing(Struct, frozen=True):
@@ -49,11 +53,25 @@ class Standing(Struct, frozen=True):
     minutes: float
 
 
-class Served(Struct, frozen=True):
-    """Windows that serve a line now, and how many of them have nobody."""
+class Seen(Struct, frozen=True, kw_only=True):
+    """A number as everybody who looks at its line needs it."""
 
-    windows: int
-    free: int
+    id: str
+    state: State
+    letter: str
+    number: int
+    minutes: float
+    came: datetime
+    calls: int
+    called_at: datetime | None
+    missed_at: datetime | None
+    away_until: datetime | None
+    window: str | None
+    handed_to: str | None
+
+    @property
+    def label(self) -> str:
+        return label(self.letter, self.number)
 
 
 class Rating(Struct, frozen=True, kw_only=True):
@@ -68,6 +86,8 @@ class Rating(Struct, frozen=True, kw_only=True):
 _TICKET = Ticket.__struct_fields__
 _REST = tuple(name for name in Slip.__struct_fields__ if name != "ticket")
 _COLUMNS = [tickets.c[name] for name in (*_TICKET, *_REST)]
+_SEEN = [tickets.c[name] for name in Seen.__struct_fields__]
+_IN_THE_HALL: tuple[State, ...] = ("queued", "called", "serving", "parked", "transferred", "missed")
 _PLACE = (tickets.c.band, tickets.c.rank, tickets.c.came, tickets.c.id)
 
 
@@ -162,6 +182,11 @@ async def get_slip(conn: AsyncConnection, ticket: str, *, lock: bool = False) ->
     return _slip(row) if row else None
 
 
+async def get_slips(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Slip]:
+    found = select(*_COLUMNS).where(tickets.c.id.in_(ids))
+    return {slip.ticket.id: slip for slip in map(_slip, await conn.execute(found))}
+
+
 async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:
     row = (await conn.execute(select(*_COLUMNS).where(tickets.c.token_hash == token_hash))).first()
     return _slip(row) if row else None
@@ -210,16 +235,10 @@ async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
     return Standing(int(row[0]), float(row[1]))
 
 
-async def served(conn: AsyncConnection, queue: str) -> Served:
-    """Windows that are open for a line, none of them away."""
-    at_work = select(windows.c.id).where(windows.c.line == queue, windows.c.agent.is_not(None), ~windows.c.away)
-    open_now = [row.id for row in await conn.execute(at_work)]
-    if not open_now:
-        return Served(0, 0)
-    busy = select(func.count(tickets.c.window.distinct())).where(
-        tickets.c.window.in_(open_now), tickets.c.state.in_(AT_WINDOW)
-    )
-    return Served(len(open_now), len(open_now) - int((await conn.execute(busy)).scalar_one()))
+async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
+    """Everybody of a line who is in the hall: who waits, in order, and who was called, is served, parked or missed."""
+    found = select(*_SEEN).where(tickets.c.queue == queue, tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
+    return [Seen(**row._mapping) for row in await conn.execute(found)]
 
 
 async def at_window(conn: AsyncConnection, window: str) -> Slip | None:
@@ -235,20 +254,6 @@ async def kept_by(conn: AsyncConnection, window: str) -> list[Slip]:
     offered = (tickets.c.handed_to == window) & (tickets.c.state == "transferred")
     found = select(*_COLUMNS).where(mine | offered).order_by(tickets.c.id)
     return [_slip(row) for row in await conn.execute(found)]
-
-
-async def missed(conn: AsyncConnection, queue: str) -> list[Slip]:
-    """Missed numbers of a line, the latest first."""
-    found = select(*_COLUMNS).where(tickets.c.queue == queue, tickets.c.state == "missed")
-    return [_slip(row) for row in await conn.execute(found.order_by(tickets.c.missed_at.desc(), tickets.c.id))]
-
-
-async def called(conn: AsyncConnection, office: str, most: int) -> list[Slip]:
-    """Numbers that are called and awaited at an office's windows, the newest call first."""
-    found = select(*_COLUMNS).where(tickets.c.office == office, tickets.c.state == "called")
-    return [
-        _slip(row) for row in await conn.execute(found.order_by(tickets.c.called_at.desc(), tickets.c.id).limit(most))
-    ]
 
 
 async def left_over(conn: AsyncConnection, today: str) -> list[str]:

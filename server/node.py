@@ -17,6 +17,10 @@ from foundation.errors import Problem
 from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
+from helpdesk import hall_routes, window_routes
+from helpdesk.demo import read_levels
+from helpdesk.live import Lines
+from helpdesk.live import announce as announce_lines
 from inspection import photo_routes
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
@@ -50,6 +54,7 @@ class Node:
     id: str
     app: web.Application
     signaling: SignalingNode
+    lines: Lines
     routes: Sequence[Route]
 
 
@@ -99,12 +104,16 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         displaced=displaced,
         printable=means.fonts.missing_glyphs,
     )
+    announce_lines(db, parts.bus)
+    lines = Lines(db, parts.bus)
     photos = Photos(db, clock, parts.objects, keys.within)
     routes = [
         *login_routes.routes(login, db, secure=secure),
         *office_routes.routes(services),
         *inspection_routes.routes(services),
         *photo_routes.routes(services, photos),
+        *hall_routes.routes(services, lines, await read_levels()),
+        *window_routes.routes(services, lines),
         *signing_routes.routes(means, services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),
         *job_routes(db),
@@ -127,7 +136,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         ready={"database": lambda: _database_answers(parts), "bus": lambda: _bus_answers(parts)},
         version=VERSION,
     )
-    return Node(node_id, app, signaling, routes)
+    return Node(node_id, app, signaling, lines, routes)
 
 
 async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
@@ -138,6 +147,8 @@ async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
     stack.push_async_callback(runner.cleanup)
     await node.signaling.start()
     stack.push_async_callback(node.signaling.stop)
+    await node.lines.start()
+    stack.push_async_callback(node.lines.stop)
     site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings.tls_cert, settings.tls_key))
     await site.start()
     assert site._server is not None and hasattr(site._server, "sockets")

@@ -7,6 +7,7 @@ from typing import Any
 
 from foundation.jobs import Handler, Job, Progress
 from helpdesk import jobs as hall
+from helpdesk.live import announce as announce_lines
 from office import notices
 from office.commands import RecordSealed
 from recordings import jobs as recordings
@@ -24,6 +25,7 @@ from signing import jobs as signing
 async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
     """All handlers of this installation."""
     records.announce(parts.db, parts.bus)
+    announce_lines(parts.db, parts.bus)
     keys = RecordKeys(parts.db, parts.keyring, parts.clock)
     on_effect = effects(parts.clock)
     means = await signing_means(parts, KINDS, on_effect)

@@ -1,7 +1,6 @@
 """Two lines of the demonstration's district hall in a database, agents at their windows, people who take numbers."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from foundation.clock import ManualClock
 from foundation.db import Database
@@ -64,23 +63,16 @@ class Hall:
         assert isinstance(slip, Slip), slip
         return slip
 
-    async def act(
-        self, slip: Slip, what: Act, *, window: str | None = None, queue: str | None = None
-    ) -> Slip | Refused:
+    async def act(self, slip: Slip, what: Act, *, window: str | None = None, to: str | None = None) -> Slip | Refused:
         async with self.db.begin() as conn:
-            return await calling.act(
-                conn, slip.ticket.id, what, "somebody", self.clock.now(), window=window, queue=queue
-            )
+            return await calling.act(conn, slip.ticket.id, what, "somebody", self.clock.now(), window=window, to=to)
 
-    async def do(self, slip: Slip, *acts: Act, window: str | None = None, queue: str | None = None) -> Slip:
+    async def do(self, slip: Slip, *acts: Act, window: str | None = None, to: str | None = None) -> Slip:
         for what in acts:
-            done = await self.act(slip, what, window=window, queue=queue)
+            done = await self.act(slip, what, window=window, to=to)
             assert isinstance(done, Slip), (what, done)
             slip = done
         return slip
-
-    def at(self, now: datetime) -> None:
-        self.clock.set_wall(now)
 
 
 async def open_hall(db: Database, clock: ManualClock) -> Hall:

@@ -11,6 +11,7 @@ from foundation.bus import Bus
 from helpdesk import calling, directory, store
 from helpdesk.hours import day_of
 from helpdesk.jobs import handlers
+from helpdesk.line import read_line
 from helpdesk.queue import HAND_OVER, MOST_NUMBERS, NEAR, RECALL_PAUSE, STEP_AWAY, next_in_line
 from helpdesk.store import Slip
 from helpdesk.tables import moves
@@ -165,7 +166,7 @@ async def test_a_missed_number_is_on_the_window_s_list_and_comes_back(hall: Hall
     hall.clock.advance(RECALL_PAUSE.total_seconds())
     await hall.do(slip, "miss")
     async with hall.db.read() as conn:
-        assert [each.label for each in await store.missed(conn, SOCIAL)] == ["S001"]
+        assert [(each.label, each.state) for each in await store.seen(conn, SOCIAL)] == [("S001", "missed")]
     back = await hall.do(slip, "come_back")
     assert back.ticket.state == "queued"
     assert (await hall.called(W1)).label == "S001"
@@ -176,7 +177,7 @@ async def test_a_hand_over_keeps_number_and_window_until_somebody_accepts(hall: 
     await hall.sit(TAX_WINDOW, "stf_t")
     slip = await hall.take()
     await hall.do(await hall.called(W1), "serve")
-    offered = await hall.do(slip, "hand_over", window=TAX_WINDOW)
+    offered = await hall.do(slip, "hand_over", window=W1, to=TAX_WINDOW)
     assert (await hall.act(slip, "accept", window=W1)) == Refused("Q06", {"number": "S001"}), "only who was asked"
     assert (await hall.next(W1)) == Refused("Q06", {"number": "S001"}), "you stay until they answer"
     moved = await hall.do(offered, "accept", window=TAX_WINDOW)
@@ -189,7 +190,7 @@ async def test_an_offer_nobody_took_is_back_after_a_minute_by_itself(hall: Hall)
     await hall.sit(TAX_WINDOW, "stf_t")
     slip = await hall.take()
     await hall.do(await hall.called(W1), "serve")
-    await hall.do(slip, "hand_over", window=TAX_WINDOW)
+    await hall.do(slip, "hand_over", window=W1, to=TAX_WINDOW)
     hall.clock.advance(HAND_OVER.total_seconds())
     assert isinstance(await hall.act(slip, "accept", window=TAX_WINDOW), Refused), "a minute is a minute"
     await run_due(hall)
@@ -203,12 +204,12 @@ async def test_a_hand_over_to_a_window_that_closes_goes_back_at_once(hall: Hall)
     await hall.sit(TAX_WINDOW, "stf_t")
     slip = await hall.take()
     await hall.do(await hall.called(W1), "serve")
-    await hall.do(slip, "hand_over", window=TAX_WINDOW)
+    await hall.do(slip, "hand_over", window=W1, to=TAX_WINDOW)
     async with hall.db.begin() as conn:
         await calling.leave_window(conn, TAX_WINDOW, "stf_t", hall.clock.now())
         back = await store.get_slip(conn, slip.ticket.id)
     assert back is not None and (back.ticket.state, back.ticket.window) == ("serving", W1)
-    assert (await hall.act(slip, "hand_over", window=TAX_WINDOW)) == Refused("Q09"), "nobody sits there any more"
+    assert (await hall.act(slip, "hand_over", window=W1, to=TAX_WINDOW)) == Refused("Q09"), "nobody sits there any more"
 
 
 async def test_a_window_that_closes_loses_nobody(hall: Hall) -> None:
@@ -236,7 +237,7 @@ async def test_who_is_forwarded_waits_in_the_other_line_with_the_same_number(hal
     await hall.sit(TAX_WINDOW, "stf_t")
     slip = await hall.take()
     await hall.do(await hall.called(W1), "serve")
-    await hall.do(slip, "forward", queue=TAX)
+    await hall.do(slip, "forward", window=W1, to=TAX)
     assert (await hall.called(TAX_WINDOW)).label == "S001"
 
 
@@ -280,16 +281,21 @@ async def test_midnight_carries_over_who_still_waited_and_keeps_their_order(hall
 
 
 async def test_what_is_told_is_true_of_windows_that_are_open(hall: Hall) -> None:
-    async with hall.db.read() as conn:
-        assert await store.served(conn, SOCIAL) == store.Served(0, 0)
+    async def now() -> tuple[int, int]:
+        async with hall.db.read() as conn:
+            line = await read_line(conn, SOCIAL)
+        assert line is not None
+        return line.windows_open, line.windows_free
+
+    assert await now() == (0, 0)
     await hall.sit(W1, "stf_a")
     await hall.sit(W2, "stf_b")
     await hall.take()
     await hall.called(W1)
+    assert await now() == (2, 1)
     async with hall.db.begin() as conn:
-        assert await store.served(conn, SOCIAL) == store.Served(2, 1)
         await directory.set_away(conn, W2, True)
-        assert await store.served(conn, SOCIAL) == store.Served(1, 0)
+    assert await now() == (1, 0)
 
 
 async def test_a_service_is_rated_once_and_only_when_it_is_over(hall: Hall) -> None:
