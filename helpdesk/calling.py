@@ -4,8 +4,11 @@ What may be done is `queue`'s to say; here it is done to the one row that is mea
 same moment, and people are told.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +23,7 @@ from helpdesk.queue import MOST_NUMBERS, NEAR, Act, Priority, Ticket, at_midnigh
 from helpdesk.rating import RATE_WITHIN
 from helpdesk.store import Rating, Slip
 from office import notices, register
+from office.notices import Letter
 from office.register import Office
 from office.secret import hash_token
 from office.session import Refused
@@ -84,19 +88,49 @@ async def take(
     return await store.insert_slip(conn, slip, "take", "citizen", now), token
 
 
-async def call_next(conn: AsyncConnection, window: str, actor: str, now: datetime) -> Slip | Refused:
-    """The next in a window's line, called to it. Any number of windows at once call different people, in order.
+class Press(Struct, frozen=True):
+    """ "Next" was pressed at a window. `agent`: the staff id of whoever pressed, None where that was asked before."""
 
-    Refused: Q09 nobody sits there, Q06 somebody is at the window, Q03 nobody waits.
+    window: str
+    actor: str
+    agent: str | None = None
+
+
+async def call_next(conn: AsyncConnection, presses: Sequence[Press], now: datetime) -> list[Slip | Refused]:
+    """The next of each window's line, called to it: an answer for each press, in their order.
+
+    Any number of windows, here or in transactions at the same moment, call different people and in the lines' order.
+    All of them cost as many statements as one. Refused: Q09 nobody sits there (or not this agent), Q06 somebody is at
+    the window, Q03 nobody waits.
     """
-    at = await _free_window(conn, window)
-    if isinstance(at, Refused):
-        return at
-    await directory.lock_line(conn, at.line)
-    found = await store.first_callable(conn, at.line, now)
-    if found is None:
-        return Refused("Q03")
-    return await _carry_out(conn, found, "call", actor, now, window=at)
+    windows = await directory.lock_windows(conn, [press.window for press in presses])
+    busy = await store.at_windows(conn, list(windows))
+    lines = [windows[press.window].line for press in presses if press.window in windows]
+    await directory.lock_lines(conn, set(lines))
+    most = max(Counter(lines).values(), default=0)
+    waiting = await store.first_callable(conn, sorted(set(lines)), most, now)
+    answers: list[Slip | Refused] = []
+    called: list[tuple[Slip, Ticket, str]] = []
+    for press in presses:
+        at = windows.get(press.window)
+        if at is None or at.agent is None or press.agent not in (None, at.agent):
+            answers.append(Refused("Q09"))
+        elif at.id in busy:
+            answers.append(Refused("Q06", {"number": busy[at.id]}))
+        elif not waiting.get(at.line):
+            answers.append(Refused("Q03"))
+        else:
+            slip = waiting[at.line].pop(0)
+            after = step(slip.ticket, "call", now, window=at.id)
+            if isinstance(after, Ticket):
+                called.append((slip, after, press.actor))
+                busy[at.id] = slip.label
+                slip = replace(slip, ticket=after, moves=slip.moves + 1)
+            answers.append(slip)
+    await store.move_all(conn, called, "call", now)
+    await _tell_called(conn, [(slip, windows[after.window or ""]) for slip, after, _ in called], now)
+    await _tell_near(conn, sorted({after.queue for _, after, _ in called}), now)
+    return answers
 
 
 async def act(
@@ -124,7 +158,7 @@ async def act(
     if what == "come_back":
         seen = await store.get_slip(conn, ticket)
         if seen is not None:
-            await directory.lock_line(conn, seen.ticket.queue)
+            await directory.lock_lines(conn, [seen.ticket.queue])
     slip = await store.get_slip(conn, ticket, lock=True)
     if slip is None:
         return Refused("S404")
@@ -151,12 +185,12 @@ def _is_theirs(ticket: Ticket, what: Act, window: str | None, at: Window | None,
 
 async def _free_window(conn: AsyncConnection, window: str) -> Window | Refused:
     at = await _open_window(conn, window)
-    busy = None if isinstance(at, Refused) else await store.at_window(conn, window)
-    return Refused("Q06", {"number": busy.label}) if busy is not None else at
+    busy = await store.at_windows(conn, [window])
+    return Refused("Q06", {"number": busy[window]}) if isinstance(at, Window) and window in busy else at
 
 
 async def _open_window(conn: AsyncConnection, window: str) -> Window | Refused:
-    at = await directory.lock_window(conn, window)
+    at = (await directory.lock_windows(conn, [window])).get(window)
     return at if at is not None and at.agent is not None else Refused("Q09")
 
 
@@ -176,38 +210,51 @@ async def _carry_out(
     if isinstance(after, Refused):
         return after
     moved = await store.move(conn, slip, after, what, actor, now)
-    if what == "call" and window is not None and moved.phone is not None:
-        office = await _office(conn, after.office)
-        texts = messages.called(office, moved.label, window.number)
-        await notices.queue_notice(
-            conn, about=after.id, kind="called", phone=moved.phone, texts=texts, lang=moved.lang, now=now
-        )
+    if what == "call" and window is not None:
+        await _tell_called(conn, [(moved, window)], now)
     if what in _SHORTENS_THE_LINE and before.state == "queued":
-        await _tell_near(conn, before.queue, now)
+        await _tell_near(conn, [before.queue], now)
     if what == "hand_over" and after.held_until is not None:
         payload = {"ticket": after.id, "until": after.held_until.isoformat()}
         await jobs.enqueue(conn, EXPIRE, payload, now=now, due_at=after.held_until)
     return moved
 
 
-async def _tell_near(conn: AsyncConnection, queue: str, now: datetime) -> None:
+async def _tell_called(conn: AsyncConnection, called: Sequence[tuple[Slip, Window]], now: datetime) -> None:
+    told = [(slip, window) for slip, window in called if slip.phone is not None]
+    offices = await _offices(conn, [slip for slip, _ in told])
+    letters = [
+        _letter(slip, "called", messages.called(offices[slip.ticket.office], slip.label, window.number))
+        for slip, window in told
+    ]
+    await notices.queue_notices(conn, letters, now)
+
+
+async def _tell_near(conn: AsyncConnection, queues: Sequence[str], now: datetime) -> None:
     """Each is told once that they are among the next."""
-    first = await store.line_of(conn, queue, NEAR + 1)
-    new = [(ahead, slip) for ahead, slip in enumerate(first) if slip.told_near_at is None]
+    new = await store.not_told(conn, queues, NEAR + 1)
     if not new:
         return
-    await store.told_near(conn, [slip.ticket.id for _, slip in new], now)
-    for ahead, slip in new:
-        if slip.phone is not None:
-            texts = messages.near(await _office(conn, slip.ticket.office), slip.label, ahead)
-            await notices.queue_notice(
-                conn, about=slip.ticket.id, kind="near", phone=slip.phone, texts=texts, lang=slip.lang, now=now
-            )
+    await store.told_near(conn, [slip.ticket.id for slip, _ in new], now)
+    told = [(slip, ahead) for slip, ahead in new if slip.phone is not None]
+    offices = await _offices(conn, [slip for slip, _ in told])
+    letters = [
+        _letter(slip, "near", messages.near(offices[slip.ticket.office], slip.label, ahead)) for slip, ahead in told
+    ]
+    await notices.queue_notices(conn, letters, now)
+
+
+def _letter(slip: Slip, kind: notices.Kind, texts: messages.Texts) -> Letter:
+    return Letter(about=slip.ticket.id, kind=kind, phone=slip.phone or "", texts=texts, lang=slip.lang)
+
+
+async def _offices(conn: AsyncConnection, slips: Sequence[Slip]) -> dict[str, Office]:
+    return {code: await _office(conn, code) for code in {slip.ticket.office for slip in slips}}
 
 
 async def leave_window(conn: AsyncConnection, window: str, actor: str, now: datetime) -> list[Slip]:
     """Close a window: whoever it called, serves or has parked goes in front of the line; offers go back."""
-    at = await directory.lock_window(conn, window)
+    at = (await directory.lock_windows(conn, [window])).get(window)
     if at is None:
         return []
     kept = []
@@ -271,13 +318,10 @@ async def carry_over(conn: AsyncConnection, ticket: str, now: datetime) -> Slip 
         await _at_the_end_of(conn, day, now)
     # Numbers are counted anew each day: yesterday's A023 would meet another one.
     after = replace(after, number=number)
-    letter = line.letter if line else slip.letter
-    moved = await store.move(conn, slip, after, "carry_over", "system", now, letter=letter)
+    moved = await store.move(conn, slip, after, "carry_over", "system", now, letter=line.letter if line else None)
     if moved.phone is not None:
-        texts = messages.carried(office, slip.label, moved.label, opening)
-        await notices.queue_notice(
-            conn, about=ticket, kind="moved", phone=moved.phone, texts=texts, lang=moved.lang, now=now
-        )
+        letter = _letter(moved, "moved", messages.carried(office, slip.label, moved.label, opening))
+        await notices.queue_notices(conn, [letter], now)
     return moved
 
 

@@ -1,6 +1,6 @@
 """What a hall consists of, in the database: guides and their search, lines, windows and who sits at them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -97,8 +97,19 @@ async def search(conn: AsyncConnection, question: str, most: int = 5) -> list[Gu
 
 # --- lines and windows -----------------------------------------------------------------------------------------------
 
-_LINE = [lines.c[name] for name in Line.__struct_fields__]
-_WINDOW = [windows.c[name] for name in Window.__struct_fields__]
+_LINE = select(*(lines.c[name] for name in Line.__struct_fields__))
+_WINDOW = select(*(windows.c[name] for name in Window.__struct_fields__))
+# Made once: every call of a number needs them.
+_LINE_BY_ID = _LINE.where(lines.c.id == bindparam("line"))
+_WINDOW_BY_ID = _WINDOW.where(windows.c.id == bindparam("window"))
+_WINDOWS_LOCKED = (
+    _WINDOW.where(windows.c.id.in_(bindparam("windows", expanding=True))).order_by(windows.c.id).with_for_update()
+)
+_WINDOW_OF = _WINDOW.where(windows.c.agent == bindparam("agent"))
+_WINDOWS = _WINDOW.where(windows.c.office.in_(bindparam("offices", expanding=True))).order_by(
+    windows.c.office, windows.c.number
+)
+_LINES = _LINE.where(lines.c.office.in_(bindparam("offices", expanding=True))).order_by(lines.c.office, lines.c.letter)
 
 
 async def add_line(conn: AsyncConnection, line: Line) -> None:
@@ -110,14 +121,13 @@ async def add_window(conn: AsyncConnection, window: Window) -> None:
 
 
 async def get_line(conn: AsyncConnection, line: str) -> Line | None:
-    row = (await conn.execute(select(*_LINE).where(lines.c.id == line))).first()
+    row = (await conn.execute(_LINE_BY_ID, {"line": line})).first()
     return Line(**row._mapping) if row else None
 
 
 async def list_lines(conn: AsyncConnection, offices: Sequence[str]) -> list[Line]:
     """The lines of these offices, by office and letter."""
-    found = select(*_LINE).where(lines.c.office.in_(offices)).order_by(lines.c.office, lines.c.letter)
-    return [Line(**row._mapping) for row in await conn.execute(found)]
+    return [Line(**row._mapping) for row in await conn.execute(_LINES, {"offices": list(offices)})]
 
 
 async def line_for(conn: AsyncConnection, office: str, guide: str) -> Line | None:
@@ -125,31 +135,31 @@ async def line_for(conn: AsyncConnection, office: str, guide: str) -> Line | Non
     return next((line for line in await list_lines(conn, [office]) if guide in line.guides), None)
 
 
-async def lock_line(conn: AsyncConnection, line: str) -> None:
-    """Have whoever changes the order of this line wait until the transaction ends (SQLite has one writer anyway)."""
-    await conn.execute(select(lines.c.id).where(lines.c.id == line).with_for_update())
+async def lock_lines(conn: AsyncConnection, ids: Collection[str]) -> None:
+    """Have whoever changes the order of these lines wait until the transaction ends (SQLite has one writer anyway)."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(select(lines.c.id).where(lines.c.id.in_(ids)).order_by(lines.c.id).with_for_update())
 
 
 async def get_window(conn: AsyncConnection, window: str) -> Window | None:
-    row = (await conn.execute(select(*_WINDOW).where(windows.c.id == window))).first()
+    row = (await conn.execute(_WINDOW_BY_ID, {"window": window})).first()
     return Window(**row._mapping) if row else None
 
 
-async def lock_window(conn: AsyncConnection, window: str) -> Window | None:
-    """The window, held until the transaction ends: two presses of one button are one after the other."""
-    row = (await conn.execute(select(*_WINDOW).where(windows.c.id == window).with_for_update())).first()
-    return Window(**row._mapping) if row else None
+async def lock_windows(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Window]:
+    """Windows by id, held until the transaction ends: two presses of one button are one after the other."""
+    rows = await conn.execute(_WINDOWS_LOCKED, {"windows": sorted(set(ids))})
+    return {row.id: Window(**row._mapping) for row in rows}
 
 
 async def list_windows(conn: AsyncConnection, offices: Sequence[str]) -> list[Window]:
     """The windows of these offices, by office and number."""
-    found = select(*_WINDOW).where(windows.c.office.in_(offices)).order_by(windows.c.office, windows.c.number)
-    return [Window(**row._mapping) for row in await conn.execute(found)]
+    return [Window(**row._mapping) for row in await conn.execute(_WINDOWS, {"offices": list(offices)})]
 
 
 async def window_of(conn: AsyncConnection, agent: str) -> Window | None:
     """Where somebody sits."""
-    row = (await conn.execute(select(*_WINDOW).where(windows.c.agent == agent))).first()
+    row = (await conn.execute(_WINDOW_OF, {"agent": agent})).first()
     return Window(**row._mapping) if row else None
 
 

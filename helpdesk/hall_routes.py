@@ -28,6 +28,7 @@ from office.register import Office
 from office.secret import hash_token
 from office.services import Services
 from office.session import Refused
+from office.store import AsyncConnection
 
 HOLDER_COOKIE = "yk_hall"
 _A_DAY_S = 24 * 3600
@@ -173,16 +174,21 @@ class HallDesk:
 
     async def _held(self, call: Call) -> Slip:
         async with self.services.db.read() as conn:
-            slip = await store.slip_of_token(conn, hash_token(call.path["token"]))
+            return await self._slip(conn, call)
+
+    async def _slip(self, conn: AsyncConnection, call: Call) -> Slip:
+        slip = await store.slip_of_token(conn, hash_token(call.path["token"]))
         if slip is None:
             raise Problem("L02")
         return slip
 
     async def _page(self, slip: Slip, guide: Guide | None = None, *, fresh: bool = False) -> view.TicketPage:
-        async with self.services.db.read() as conn:
-            guide = guide or await directory.get_guide(conn, slip.guide)
-            rated = slip.ticket.state == "finished" and await store.get_rating(conn, slip.ticket.id) is not None
-        line = slip.ticket.queue
+        line, rated = slip.ticket.queue, False
+        # A page that only follows its line asks the database nothing: thousands do, at every call.
+        if guide is None or slip.ticket.state == "finished":
+            async with self.services.db.read() as conn:
+                guide = guide or await directory.get_guide(conn, slip.guide)
+                rated = await store.get_rating(conn, slip.ticket.id) is not None
         now = await (self.lines.read(line) if fresh else self.lines.now(line))
         if now is None:
             raise Problem("L02")
@@ -192,7 +198,9 @@ class HallDesk:
         return await self._page(await self._held(call), fresh=True)
 
     async def live(self, call: Call) -> web.StreamResponse:
-        slip = await self._held(call)
+        async with self.services.db.read() as conn:
+            slip = await self._slip(conn, call)
+            guide = await directory.get_guide(conn, slip.guide)
         watch = Watch()
         with ExitStack() as looking:
             looking.enter_context(self.lines.watching(slip.ticket.queue, watch))
@@ -201,7 +209,7 @@ class HallDesk:
             async def look() -> bytes:
                 nonlocal slip
                 now = await self.lines.now(slip.ticket.queue)
-                if now is None or now.find(slip.ticket.id) is None:
+                if now is None or slip.ticket.id not in now.by_id:
                     # Not in that line any more: over, carried over, or forwarded to another one.
                     slip = await self._held(call)
                     if slip.ticket.queue not in watched:
@@ -209,8 +217,6 @@ class HallDesk:
                         watched.add(slip.ticket.queue)
                 return msgspec.json.encode(await self._page(slip, guide))
 
-            async with self.services.db.read() as conn:
-                guide = await directory.get_guide(conn, slip.guide)
             return await stream(call, self.lines, watch, look)
 
     async def act(self, call: Call) -> view.TicketPage:

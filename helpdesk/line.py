@@ -18,37 +18,25 @@ ALARM = timedelta(minutes=20)
 
 
 class LineNow(Struct, frozen=True, kw_only=True):
-    """`windows`: all of the office by id; `waiting`: in order; `present`: everybody else of the line who is there."""
+    """`windows`: all of the office by id; `waiting`: in order; `present`: everybody else of the line who is there.
+
+    `by_id`: both of them. `places`: of those who wait, people before them and usual minutes of their matters.
+    """
 
     line: Line
     office: Office
     windows: dict[str, Window]
+    windows_open: int
+    windows_free: int
     waiting: list[Seen]
     present: list[Seen]
+    by_id: dict[str, Seen]
     places: dict[str, tuple[int, float]]
-
-    @property
-    def windows_open(self) -> int:
-        return len(self._open())
-
-    @property
-    def windows_free(self) -> int:
-        busy = {one.window for one in self.present if one.state in AT_WINDOW}
-        return len(self._open() - busy)
-
-    def _open(self) -> set[str | None]:
-        return {
-            one.id
-            for one in self.windows.values()
-            if one.line == self.line.id and one.agent is not None and not one.away
-        }
-
-    def find(self, ticket: str) -> Seen | None:
-        return next((one for one in (*self.waiting, *self.present) if one.id == ticket), None)
+    minutes: float
 
     def wait_of(self, ticket: str | None = None) -> Queue:
         """How long this number waits; without one, whoever comes now."""
-        everybody = len(self.waiting), sum(one.minutes for one in self.waiting)
+        everybody = len(self.waiting), self.minutes
         ahead, minutes = self.places.get(ticket, everybody) if ticket is not None else everybody
         return wait(ahead, minutes, self.windows_open, self.windows_free)
 
@@ -66,8 +54,10 @@ async def read_line(conn: AsyncConnection, line: str) -> LineNow | None:
     if known is None or office is None:
         return None
     windows = {one.id: one for one in await directory.list_windows(conn, [known.office])}
+    at_work = {one.id for one in windows.values() if one.line == line and one.agent is not None and not one.away}
     everybody = await store.seen(conn, line)
     waiting = [one for one in everybody if one.state == "queued"]
+    present = [one for one in everybody if one.state != "queued"]
     places: dict[str, tuple[int, float]] = {}
     minutes = 0.0
     for ahead, one in enumerate(waiting):
@@ -77,7 +67,11 @@ async def read_line(conn: AsyncConnection, line: str) -> LineNow | None:
         line=known,
         office=office,
         windows=windows,
+        windows_open=len(at_work),
+        windows_free=len(at_work - {one.window for one in present if one.state in AT_WINDOW}),
         waiting=waiting,
-        present=[one for one in everybody if one.state != "queued"],
+        present=present,
+        by_id={one.id: one for one in everybody},
         places=places,
+        minutes=minutes,
     )

@@ -1,7 +1,7 @@
 """Who looks at a line hears of it when it changes: one reading of the line, whoever many look (server-sent events).
 
 A change is said after its commit (`store.changed`), goes round on the bus, and every node reads the lines that somebody
-looks at there, each at most a few times a second. A message that was lost costs no more than the next round of
+looks at there, each at most twice a second. A message that was lost costs no more than the next round of
 looking.
 """
 
@@ -18,8 +18,8 @@ from foundation.http import Call
 from helpdesk.line import LineNow, read_line
 from helpdesk.store import CHANGED
 
-PACE_S = 0.2
-"""Changes within this time are read as one."""
+PACE_S = 0.4
+"""Changes within this time are read as one: to call somebody, serve and finish is one change to those who wait."""
 
 ROUND_S = 15.0
 """Every line that is looked at is read this often in any case; a silent connection shows that it lives."""
@@ -126,6 +126,7 @@ class Lines:
     async def _read_stale(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(PACE_S)
             self._wake.clear()
             while self._stale:
                 line = next(iter(self._stale))
@@ -138,7 +139,6 @@ class Lines:
                     continue
                 for watch in self._watches.get(line, ()):
                     watch.tell()
-            await asyncio.sleep(PACE_S)
 
 
 async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awaitable[bytes]]) -> web.StreamResponse:

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Integer, Row, bindparam, func, insert, literal, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from foundation.db import say_after_commit
+from foundation.db import UtcTime, say_after_commit
 from helpdesk.queue import AT_WINDOW, OVER, State, Ticket, place
 from helpdesk.tables import counters, moves, ratings, tickets
 
@@ -91,6 +91,38 @@ _IN_THE_HALL: tuple[State, ...] = ("queued", "called", "serving", "parked", "tra
 _PLACE = (tickets.c.band, tickets.c.rank, tickets.c.came, tickets.c.id)
 
 
+# Statements are made once: to make one of thirty columns takes longer than to carry it out.
+_ANY = select(*_COLUMNS)
+_BY_ID = _ANY.where(tickets.c.id == bindparam("ticket"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_TOKEN = _ANY.where(tickets.c.token_hash == bindparam("token"))
+_WAITING = tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
+_NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
+_HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
+_IN_ORDER = select(tickets.c.id, _NTH).where(_WAITING, _HERE).subquery()
+_NEXT = (
+    _ANY.where(tickets.c.id.in_(select(_IN_ORDER.c.id).where(_IN_ORDER.c.nth <= bindparam("most", type_=Integer))))
+    .order_by(*_PLACE)
+    .with_for_update()
+)
+_NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
+_UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
+    _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
+)
+_AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
+    tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
+)
+_SEEN_IN_LINE = (
+    select(*_SEEN).where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
+)
+_MOVED = (*(name for name in _TICKET if name != "id"), "letter", "moves", "ended_at")
+_MOVE = (
+    update(tickets)
+    .where(tickets.c.id == bindparam("ticket"))
+    .values({name: bindparam(f"new_{name}", type_=tickets.c[name].type) for name in _MOVED})
+)
+
+
 def _slip(row: Row[Any]) -> Slip:
     values = dict(row._mapping)
     return Slip(ticket=Ticket(**{name: values[name] for name in _TICKET}), **{name: values[name] for name in _REST})
@@ -124,8 +156,8 @@ async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, a
     """A new number, with its first move."""
     first = msgspec.structs.replace(slip, moves=1)
     rest = {name: getattr(first, name) for name in _REST}
-    await conn.execute(insert(tickets).values({**msgspec.structs.asdict(first.ticket), **rest}))
-    await _note(conn, first, act, actor, at)
+    await conn.execute(insert(tickets), {**msgspec.structs.asdict(first.ticket), **rest})
+    await conn.execute(insert(moves), _noted(first, actor, act, at))
     changed(conn, first.ticket.queue)
     return first
 
@@ -134,23 +166,36 @@ async def move(
     conn: AsyncConnection, slip: Slip, after: Ticket, act: str, actor: str, at: datetime, *, letter: str | None = None
 ) -> Slip:
     """Write down what `queue.step` made of a locked ticket. `letter`: where it gets a new number as well."""
-    moved = msgspec.structs.replace(
-        slip,
-        ticket=after,
-        letter=letter or slip.letter,
-        moves=slip.moves + 1,
-        ended_at=at if after.state in OVER else None,
-    )
-    values = msgspec.structs.asdict(after) | {"letter": moved.letter, "moves": moved.moves, "ended_at": moved.ended_at}
-    await conn.execute(update(tickets).where(tickets.c.id == after.id).values(values))
-    await _note(conn, moved, act, actor, at)
-    changed(conn, slip.ticket.queue, *({after.queue} - {slip.ticket.queue}))
+    renamed = msgspec.structs.replace(slip, letter=letter) if letter is not None else slip
+    return (await move_all(conn, [(renamed, after, actor)], act, at))[0]
+
+
+async def move_all(
+    conn: AsyncConnection, changes: Sequence[tuple[Slip, Ticket, str]], act: str, at: datetime
+) -> list[Slip]:
+    """The same act on several locked tickets: as each was, what it became, who did it."""
+    moved = [
+        msgspec.structs.replace(
+            slip, ticket=after, moves=slip.moves + 1, ended_at=at if after.state in OVER else slip.ended_at
+        )
+        for slip, after, _ in changes
+    ]
+    if moved:
+        await conn.execute(_MOVE, [_new_values(slip) for slip in moved])
+        actors = [actor for _, _, actor in changes]
+        await conn.execute(insert(moves), [_noted(*each, act, at) for each in zip(moved, actors, strict=True)])
+        changed(conn, *{ticket.queue for slip, after, _ in changes for ticket in (slip.ticket, after)})
     return moved
 
 
-async def _note(conn: AsyncConnection, slip: Slip, act: str, actor: str, at: datetime) -> None:
+def _new_values(slip: Slip) -> dict[str, Any]:
+    values = msgspec.structs.asdict(slip.ticket) | {name: getattr(slip, name) for name in _REST}
+    return {"ticket": slip.ticket.id} | {f"new_{name}": values[name] for name in _MOVED}
+
+
+def _noted(slip: Slip, actor: str, act: str, at: datetime) -> dict[str, Any]:
     ticket = slip.ticket
-    values = {
+    return {
         "ticket": ticket.id,
         "seq": slip.moves,
         "at": at,
@@ -160,7 +205,6 @@ async def _note(conn: AsyncConnection, slip: Slip, act: str, actor: str, at: dat
         "window": ticket.window,
         "queue": ticket.queue,
     }
-    await conn.execute(insert(moves).values(values))
 
 
 async def told_near(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
@@ -177,18 +221,17 @@ async def insert_rating(conn: AsyncConnection, rating: Rating) -> None:
 
 async def get_slip(conn: AsyncConnection, ticket: str, *, lock: bool = False) -> Slip | None:
     """`lock`: held until the transaction ends, as it stands once whoever held it before is done."""
-    found = select(*_COLUMNS).where(tickets.c.id == ticket)
-    row = (await conn.execute(found.with_for_update() if lock else found)).first()
+    row = (await conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"ticket": ticket})).first()
     return _slip(row) if row else None
 
 
 async def get_slips(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Slip]:
-    found = select(*_COLUMNS).where(tickets.c.id.in_(ids))
+    found = _ANY.where(tickets.c.id.in_(ids))
     return {slip.ticket.id: slip for slip in map(_slip, await conn.execute(found))}
 
 
 async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:
-    row = (await conn.execute(select(*_COLUMNS).where(tickets.c.token_hash == token_hash))).first()
+    row = (await conn.execute(_BY_TOKEN, {"token": token_hash})).first()
     return _slip(row) if row else None
 
 
@@ -212,16 +255,25 @@ async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
 
 async def line_of(conn: AsyncConnection, queue: str, most: int | None = None) -> list[Slip]:
     """Who waits, in order, the first `most` of them."""
-    found = select(*_COLUMNS).where(tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
+    found = _ANY.where(tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
     return [_slip(row) for row in await conn.execute(found.limit(most) if most is not None else found)]
 
 
-async def first_callable(conn: AsyncConnection, queue: str, now: datetime) -> Slip | None:
-    """`queue.next_in_line` of one line, by the database. The line is locked."""
-    here = tickets.c.away_until.is_(None) | (tickets.c.away_until <= now)
-    found = select(*_COLUMNS).where(tickets.c.queue == queue, tickets.c.state == "queued", here)
-    row = (await conn.execute(found.order_by(*_PLACE).limit(1).with_for_update())).first()
-    return _slip(row) if row else None
+async def not_told(conn: AsyncConnection, queues: Sequence[str], first: int) -> list[tuple[Slip, int]]:
+    """Of the `first` who wait in each line, those who were not told that they are near; how many are before them."""
+    found = {row.id: row.nth - 1 for row in await conn.execute(_UNTOLD, {"queues": list(queues), "first": first})}
+    return [(slip, found[slip.ticket.id]) for slip in (await get_slips(conn, list(found))).values()] if found else []
+
+
+async def first_callable(
+    conn: AsyncConnection, queues: Sequence[str], most: int, now: datetime
+) -> dict[str, list[Slip]]:
+    """Of each line, which is locked, the first `most` that `queue.next_in_line` gives, in order."""
+    asked = {"queues": list(queues), "most": most, "now": now}
+    found: dict[str, list[Slip]] = {}
+    for slip in map(_slip, await conn.execute(_NEXT, asked)):
+        found.setdefault(slip.ticket.queue, []).append(slip)
+    return found
 
 
 async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
@@ -237,22 +289,20 @@ async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
 
 async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
     """Everybody of a line who is in the hall: who waits, in order, and who was called, is served, parked or missed."""
-    found = select(*_SEEN).where(tickets.c.queue == queue, tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
-    return [Seen(**row._mapping) for row in await conn.execute(found)]
+    return [Seen(**row._mapping) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
 
 
-async def at_window(conn: AsyncConnection, window: str) -> Slip | None:
-    """Whom a window has its hands full with."""
-    found = select(*_COLUMNS).where(tickets.c.window == window, tickets.c.state.in_(AT_WINDOW))
-    row = (await conn.execute(found)).first()
-    return _slip(row) if row else None
+async def at_windows(conn: AsyncConnection, windows: Sequence[str]) -> dict[str, str]:
+    """The labels of those whom these windows have their hands full with."""
+    rows = await conn.execute(_AT_WINDOWS, {"windows": list(windows)})
+    return {row.window: label(row.letter, row.number) for row in rows}
 
 
 async def kept_by(conn: AsyncConnection, window: str) -> list[Slip]:
     """All that hangs on a window: called, served, offered by or to it, parked."""
     mine = (tickets.c.window == window) & tickets.c.state.in_((*AT_WINDOW, "parked"))
     offered = (tickets.c.handed_to == window) & (tickets.c.state == "transferred")
-    found = select(*_COLUMNS).where(mine | offered).order_by(tickets.c.id)
+    found = _ANY.where(mine | offered).order_by(tickets.c.id)
     return [_slip(row) for row in await conn.execute(found)]
 
 

@@ -182,7 +182,7 @@ def office_card(now: LineNow) -> OfficeCard:
 def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> TicketPage:
     """The number as its line stands: what the reading of the line says counts, the row only for what it does not."""
     ticket = slip.ticket
-    seen = now.find(ticket.id)
+    seen = now.by_id.get(ticket.id)
     state = seen.state if seen else ticket.state
     missed_at = seen.missed_at if seen else None
     window = now.window(seen.window if seen else ticket.window)

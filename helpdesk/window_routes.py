@@ -14,8 +14,11 @@ from foundation.access import Actor, Resource, covers
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route
 from helpdesk import calling, directory, store, view
+from helpdesk.calling import Press
 from helpdesk.directory import Window
 from helpdesk.live import Lines, Watch, stream
+from helpdesk.presses import Presses
+from helpdesk.queue import State
 from helpdesk.store import Slip
 from office import register
 from office.routes import Named
@@ -41,12 +44,21 @@ class AgentAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     to: Annotated[str, Meta(max_length=40)] | None = None
 
 
+class Moved(Struct, frozen=True, kw_only=True):
+    """What became of a number; the desk itself hears of it by its live route."""
+
+    ticket: str
+    label: str
+    state: State
+
+
 class WindowDesk:
     """Handlers of the routes of staff on one node."""
 
     def __init__(self, services: Services, lines: Lines) -> None:
         self.services = services
         self.lines = lines
+        self.presses = Presses(services.db, services.clock)
 
     async def window_resource(self, call: Call) -> Resource:
         async with self.services.db.read() as conn:
@@ -156,17 +168,14 @@ class WindowDesk:
             await self._changed(conn, mine.id)
         return await self._desk(call.actor)
 
-    async def next(self, call: Call) -> view.AgentDesk:
-        async with self.services.db.begin() as conn:
-            mine = await self._mine(conn, call.actor)
-            if mine.id != call.path["window"]:
-                raise Problem("Q09")
-            called = await calling.call_next(conn, mine.id, str(call.actor), self.services.clock.now())
+    async def next(self, call: Call) -> Moved:
+        press = Press(call.path["window"], str(call.actor), call.actor.id)
+        called = await self.presses.call_next(press)
         if isinstance(called, Refused):
             raise Problem(called.code, **called.params)
-        return await self._desk(call.actor)
+        return _moved(called)
 
-    async def act(self, call: Call) -> view.AgentDesk:
+    async def act(self, call: Call) -> Moved:
         body: AgentAct = call.body
         ticket, now = call.path["ticket"], self.services.clock.now()
         async with self.services.db.begin() as conn:
@@ -181,7 +190,7 @@ class WindowDesk:
             if body.do == "miss":
                 # The one act that costs somebody their turn.
                 await self._note(conn, call.actor, "ticket.missed", f"ticket:{ticket}", {"number": done.label})
-        return await self._desk(call.actor)
+        return _moved(done)
 
     async def _mine(self, conn: AsyncConnection, actor: Actor) -> Window:
         mine = await directory.window_of(conn, actor.id)
@@ -218,6 +227,10 @@ class WindowDesk:
         return sorted(rows, key=lambda row: (not row.alarm, row.longest_since or at, row.id))
 
 
+def _moved(slip: Slip) -> Moved:
+    return Moved(ticket=slip.ticket.id, label=slip.label, state=slip.ticket.state)
+
+
 def _standing(windows: dict[str, Window], lines: Sequence[directory.Line]) -> view.AgentDesk:
     """The desk of somebody who sits nowhere yet."""
     return view.AgentDesk(
@@ -242,8 +255,8 @@ def routes(services: Services, lines: Lines) -> list[Route]:
     def at_window(
         what: str, handler: Handler, summary: str, permission: str = serve, request: type[Struct] | None = None
     ) -> Route:
-        path = f"/api/windows/{{window}}/{what}"
-        return Route("POST", path, handler, permission, summary, request, view.AgentDesk, resource=desk.window_resource)
+        path, resource = f"/api/windows/{{window}}/{what}", desk.window_resource
+        return Route("POST", path, handler, permission, summary, request, view.AgentDesk, resource=resource)
 
     return [
         Route("GET", "/api/desk/hall", desk.desk, serve, "An agent's desk", response=view.AgentDesk),
@@ -251,7 +264,8 @@ def routes(services: Services, lines: Lines) -> list[Route]:
         at_window("open", desk.sit_down, "Sit down at a window"),
         at_window("close", desk.stand_up, "Close a window", "hall.watch"),
         at_window("away", desk.set_away, "Step away, or be back", request=AwayRequest),
-        at_window("next", desk.next, "Call the next"),
+        # Whoever does not sit there is refused by the act itself.
+        Route("POST", "/api/windows/{window}/next", desk.next, serve, "Call the next", response=Moved),
         Route(
             "POST",
             "/api/tickets/{ticket}/acts",
@@ -259,7 +273,7 @@ def routes(services: Services, lines: Lines) -> list[Route]:
             serve,
             "What an agent does with a number",
             AgentAct,
-            view.AgentDesk,
+            Moved,
             resource=desk.ticket_resource,
         ),
         Route(

@@ -5,7 +5,7 @@ office's own gateway is a class of ten lines. Links and codes are not in the tex
 put in when it is sent or shown to those who may see them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -113,36 +113,40 @@ class Sealed(Struct, frozen=True):
     secret: str
 
 
-async def queue_notice(
-    conn: AsyncConnection,
-    *,
-    about: str,
-    kind: Kind,
-    phone: str,
-    texts: Mapping[str, str],
-    lang: str,
-    now: datetime,
-    sealed: Sealed | None = None,
-) -> str:
-    """Put a message into the outbox, with its job, in the caller's transaction. `texts`: zh and en. Gives the id."""
-    notice = new_id("not")
-    await conn.execute(
-        insert(notices).values(
-            id=notice,
-            about=about,
-            record=sealed.record if sealed else None,
-            kind=kind,
-            phone=phone,
-            text_zh=texts["zh"],
-            text_en=texts["en"],
-            secret_sealed=seal_text(sealed.key, sealed.secret, notice) if sealed else None,
-            lang=lang,
-            at=now,
-            state="queued",
-        )
-    )
-    await jobs.enqueue(conn, SEND, {"notice": notice}, now=now, key=f"{SEND}:{notice}")
-    return notice
+class Letter(Struct, frozen=True, kw_only=True):
+    """A message to be sent. `texts`: zh and en."""
+
+    about: str
+    kind: Kind
+    phone: str
+    texts: Mapping[str, str]
+    lang: str
+    sealed: Sealed | None = None
+
+
+async def queue_notices(conn: AsyncConnection, letters: Sequence[Letter], now: datetime) -> None:
+    """Put messages into the outbox, with their jobs, in the caller's transaction."""
+    rows = [_row(new_id("not"), letter, now) for letter in letters]
+    if rows:
+        await conn.execute(insert(notices), rows)
+        await jobs.enqueue_all(conn, SEND, [{"notice": row["id"]} for row in rows], now=now)
+
+
+def _row(notice: str, letter: Letter, now: datetime) -> dict[str, Any]:
+    sealed = letter.sealed
+    return {
+        "id": notice,
+        "about": letter.about,
+        "record": sealed.record if sealed else None,
+        "kind": letter.kind,
+        "phone": letter.phone,
+        "text_zh": letter.texts["zh"],
+        "text_en": letter.texts["en"],
+        "secret_sealed": seal_text(sealed.key, sealed.secret, notice) if sealed else None,
+        "lang": letter.lang,
+        "at": now,
+        "state": "queued",
+    }
 
 
 async def notices_of(conn: AsyncConnection, about: str) -> list[Notice]:

@@ -253,16 +253,15 @@ def _link_routes(services: Services) -> list[Route]:
             made = await invitations.new_code(conn, invitation, key, now)
             if isinstance(made, Refusal):
                 raise Problem(made.code, **made.params)
-            await notices.queue_notice(
-                conn,
+            letter = notices.Letter(
                 about=record.case,
                 kind="code",
                 phone=invitation.phone,
                 texts={lang: notices.code_text(office, invitations.CODE_MINUTES, lang) for lang in ("zh", "en")},
                 lang=call.lang,
-                now=now,
                 sealed=notices.Sealed(record.id, key, made),
             )
+            await notices.queue_notices(conn, [letter], now)
         return CodeSent(sent_to=mask_phone(invitation.phone))
 
     async def join(call: Call) -> web.StreamResponse:

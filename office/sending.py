@@ -28,19 +28,18 @@ async def send_link(
         conn, record, name=person.name, phone=person.phone, key=key, created_by=by, now=now
     )
     link = link_to(base_url, token)
-    await notices.queue_notice(
-        conn,
+    texts = {
+        lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang) for lang in ("zh", "en")
+    }
+    letter = notices.Letter(
         about=case.id,
         kind="invitation",
         phone=person.phone,
-        texts={
-            lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang)
-            for lang in ("zh", "en")
-        },
+        texts=texts,
         lang="zh",
-        now=now,
         sealed=notices.Sealed(record.id, key, link),
     )
+    await notices.queue_notices(conn, [letter], now)
     return made, link
 
 

@@ -56,7 +56,7 @@ class Hall:
 
     async def next(self, window: str) -> Slip | Refused:
         async with self.db.begin() as conn:
-            return await calling.call_next(conn, window, f"agent of {window}", self.clock.now())
+            return (await calling.call_next(conn, [calling.Press(window, f"agent of {window}")], self.clock.now()))[0]
 
     async def called(self, window: str) -> Slip:
         slip = await self.next(window)

@@ -62,6 +62,9 @@ class Counter:
     async def sit(self, actor: Actor, window: str) -> Any:
         return await self.as_(actor, "POST", f"/api/windows/{window}/open", {})
 
+    async def desk(self, actor: Actor) -> Any:
+        return await self.as_(actor, "GET", "/api/desk/hall")
+
     async def next(self, actor: Actor, window: str, status: int = 200) -> Any:
         return await self.as_(actor, "POST", f"/api/windows/{window}/next", {}, status=status)
 
@@ -135,7 +138,8 @@ async def test_from_words_to_a_rating(counter: Counter) -> None:
         assert (await until(stream, lambda it: True))["wait"]["minutes_low"] is None
         await counter.sit(LIU, S1)
         assert await until(stream, lambda it: it["wait"]["officer_on_duty"])
-        desk = await counter.next(LIU, S1)
+        await counter.next(LIU, S1)
+        desk = await counter.desk(LIU)
         assert (desk["at"]["label"], desk["at"]["name"], desk["waiting"]) == ("S001", "刘桂兰", [])
         shown = await until(stream, lambda it: it["state"] == "called")
         assert shown["window"]["number"] == "S01" and shown["can"] == ["abandon"]
@@ -179,15 +183,16 @@ async def test_two_agents_and_a_hand_over_with_the_same_number(counter: Counter)
     await counter.take()
     await counter.sit(LIU, S1)
     await counter.sit(HAN, T1)
-    ticket = (await counter.next(LIU, S1))["at"]["ticket"]
+    ticket = (await counter.next(LIU, S1))["ticket"]
     await counter.act(LIU, ticket, "serve")
     await counter.act(HAN, ticket, "finish", status=409)
     await counter.act(LIU, ticket, "hand_over", to=T1)
-    offered = await counter.as_(HAN, "GET", "/api/desk/hall")
+    offered = await counter.desk(HAN)
     assert [row["label"] for row in offered["offered"]] == ["S001"]
-    taken = await counter.act(HAN, ticket, "accept")
+    await counter.act(HAN, ticket, "accept")
+    taken = await counter.desk(HAN)
     assert (taken["at"]["label"], taken["at"]["state"]) == ("S001", "serving")
-    assert (await counter.as_(LIU, "GET", "/api/desk/hall"))["at"] is None
+    assert (await counter.desk(LIU))["at"] is None
     await counter.act(LIU, ticket, "finish", status=409)
     await counter.act(HAN, ticket, "finish")
 
@@ -248,14 +253,14 @@ async def test_a_browser_that_dies_finds_its_person_again_and_a_supervisor_can_c
 ) -> None:
     await counter.take(name="刘桂兰")
     await counter.sit(LIU, S1)
-    ticket = (await counter.next(LIU, S1))["at"]["ticket"]
+    ticket = (await counter.next(LIU, S1))["ticket"]
     await counter.act(LIU, ticket, "serve")
-    again = await counter.as_(LIU, "GET", "/api/desk/hall")
+    again = await counter.desk(LIU)
     assert (again["window"]["number"], again["at"]["label"], again["at"]["state"]) == ("S01", "S001", "serving")
     await counter.as_(HAN, "POST", f"/api/windows/{S1}/close", {}, status=409)
     await counter.as_(BOSS, "POST", f"/api/windows/{S1}/close", {})
     await counter.sit(HAN, S2)
-    assert (await counter.next(HAN, S2))["at"]["label"] == "S001", "in front of everybody"
+    assert (await counter.next(HAN, S2))["label"] == "S001", "in front of everybody"
     async with counter.hall.db.read() as conn:
         noted = [(entry.actor, entry.action) async for entry in audit.entries(conn)]
     assert noted == [

@@ -483,6 +483,13 @@ export interface MessageView {
   at: string
 }
 
+/** What became of a number; the desk itself hears of it by its live route. */
+export interface Moved {
+  ticket: string
+  label: string
+  state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
+}
+
 export interface MyOffice {
   code: string
   name: string
