@@ -33,6 +33,8 @@ MIDNIGHT = "hall.midnight"
 
 _TAKES_THE_WINDOW: frozenset[Act] = frozenset({"call", "resume", "accept"})
 _SHORTENS_THE_LINE: frozenset[Act] = frozenset({"call", "abandon"})
+_CHANGES_THE_LINE: frozenset[Act] = frozenset({"come_back", "step_away", "abandon"})
+"""Whoever does these with a number waits for those who are calling from its line, and they for them."""
 
 
 async def take(
@@ -89,7 +91,7 @@ async def take(
 
 
 class Press(Struct, frozen=True):
-    """ "Next" was pressed at a window. `agent`: the staff id of whoever pressed, None where that was asked before."""
+    """Somebody wants the next person at a window. `agent`: their staff id; None where that was asked before."""
 
     window: str
     actor: str
@@ -122,11 +124,12 @@ async def call_next(conn: AsyncConnection, presses: Sequence[Press], now: dateti
         else:
             slip = waiting[at.line].pop(0)
             after = step(slip.ticket, "call", now, window=at.id)
-            if isinstance(after, Ticket):
-                called.append((slip, after, press.actor))
-                busy[at.id] = slip.label
-                slip = replace(slip, ticket=after, moves=slip.moves + 1)
-            answers.append(slip)
+            if isinstance(after, Refused):
+                answers.append(after)
+                continue
+            called.append((slip, after, press.actor))
+            busy[at.id] = slip.label
+            answers.append(replace(slip, ticket=after, moves=slip.moves + 1))
     await store.move_all(conn, called, "call", now)
     await _tell_called(conn, [(slip, windows[after.window or ""]) for slip, after, _ in called], now)
     await _tell_near(conn, sorted({after.queue for _, after, _ in called}), now)
@@ -155,7 +158,7 @@ async def act(
         at = await _open_window(conn, to or "")
     if isinstance(at, Refused):
         return at
-    if what == "come_back":
+    if what in _CHANGES_THE_LINE:
         seen = await store.get_slip(conn, ticket)
         if seen is not None:
             await directory.lock_lines(conn, [seen.ticket.queue])
@@ -222,7 +225,7 @@ async def _carry_out(
 
 async def _tell_called(conn: AsyncConnection, called: Sequence[tuple[Slip, Window]], now: datetime) -> None:
     told = [(slip, window) for slip, window in called if slip.phone is not None]
-    offices = await _offices(conn, [slip for slip, _ in told])
+    offices = await register.get_offices(conn, {slip.ticket.office for slip, _ in told})
     letters = [
         _letter(slip, "called", messages.called(offices[slip.ticket.office], slip.label, window.number))
         for slip, window in told
@@ -237,7 +240,7 @@ async def _tell_near(conn: AsyncConnection, queues: Sequence[str], now: datetime
         return
     await store.told_near(conn, [slip.ticket.id for slip, _ in new], now)
     told = [(slip, ahead) for slip, ahead in new if slip.phone is not None]
-    offices = await _offices(conn, [slip for slip, _ in told])
+    offices = await register.get_offices(conn, {slip.ticket.office for slip, _ in told})
     letters = [
         _letter(slip, "near", messages.near(offices[slip.ticket.office], slip.label, ahead)) for slip, ahead in told
     ]
@@ -246,10 +249,6 @@ async def _tell_near(conn: AsyncConnection, queues: Sequence[str], now: datetime
 
 def _letter(slip: Slip, kind: notices.Kind, texts: messages.Texts) -> Letter:
     return Letter(about=slip.ticket.id, kind=kind, phone=slip.phone or "", texts=texts, lang=slip.lang)
-
-
-async def _offices(conn: AsyncConnection, slips: Sequence[Slip]) -> dict[str, Office]:
-    return {code: await _office(conn, code) for code in {slip.ticket.office for slip in slips}}
 
 
 async def leave_window(conn: AsyncConnection, window: str, actor: str, now: datetime) -> list[Slip]:
@@ -301,6 +300,9 @@ async def expire(conn: AsyncConnection, ticket: str, until: datetime, now: datet
 
 async def carry_over(conn: AsyncConnection, ticket: str, now: datetime) -> Slip | None:
     """What midnight makes of one number of an earlier day (`queue.at_midnight`), with a message to its holder."""
+    seen = await store.get_slip(conn, ticket)
+    if seen is not None:
+        await directory.lock_lines(conn, [seen.ticket.queue])
     slip = await store.get_slip(conn, ticket, lock=True)
     if slip is None:
         return None

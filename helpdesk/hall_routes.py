@@ -201,7 +201,7 @@ class HallDesk:
         async with self.services.db.read() as conn:
             slip = await self._slip(conn, call)
             guide = await directory.get_guide(conn, slip.guide)
-        watch = Watch()
+        watch = Watch(slip.ticket.id)
         with ExitStack() as looking:
             looking.enter_context(self.lines.watching(slip.ticket.queue, watch))
             watched = {slip.ticket.queue}

@@ -40,6 +40,10 @@ class LineNow(Struct, frozen=True, kw_only=True):
         ahead, minutes = self.places.get(ticket, everybody) if ticket is not None else everybody
         return wait(ahead, minutes, self.windows_open, self.windows_free)
 
+    def shows(self, ticket: str) -> tuple[Seen | None, Queue]:
+        """All that the page of this number takes from its line."""
+        return self.by_id.get(ticket), self.wait_of(ticket)
+
     def longest_since(self) -> datetime | None:
         """When the one who waits longest came."""
         return min((one.came for one in self.waiting), default=None)

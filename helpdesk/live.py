@@ -21,8 +21,10 @@ from helpdesk.store import CHANGED
 PACE_S = 0.4
 """Changes within this time are read as one: to call somebody, serve and finish is one change to those who wait."""
 
-ROUND_S = 15.0
-"""Every line that is looked at is read this often in any case; a silent connection shows that it lives."""
+ROUND_S = 40.0
+"""Every line that is looked at is read this often in any case, and a silent connection shows that it lives: within the
+minute after which proxies end it.
+"""
 
 _logger = log.get("hall")
 
@@ -42,9 +44,10 @@ def announce(db: Database, bus: Bus) -> None:
 
 
 class Watch:
-    """Somebody looking at one line."""
+    """Somebody looking at one line, or at one number in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticket: str | None = None) -> None:
+        self.ticket = ticket
         self._changed = asyncio.Event()
 
     def tell(self) -> None:
@@ -100,16 +103,18 @@ class Lines:
                 self._now.pop(line, None)
 
     async def now(self, line: str) -> LineNow | None:
-        """The line as it was read last; read now where nobody looked yet."""
-        return self._now.get(line) or await self.read(line)
+        """The line as everybody who looks at it is shown it; read now where nobody looked yet."""
+        known = self._now.get(line)
+        if known is None:
+            known = await self.read(line)
+            if known is not None and line in self._watches:
+                known = self._now.setdefault(line, known)
+        return known
 
     async def read(self, line: str) -> LineNow | None:
-        """The line as it is this moment."""
+        """The line as it is this moment, for one answer."""
         async with self._db.read() as conn:
-            known = await read_line(conn, line)
-        if known is not None and line in self._watches:
-            self._now[line] = known
-        return known
+            return await read_line(conn, line)
 
     async def _on_change(self, message: Msg) -> None:
         line = message.subject.removeprefix(f"{CHANGED}.")
@@ -131,14 +136,23 @@ class Lines:
             while self._stale:
                 line = next(iter(self._stale))
                 del self._stale[line]
+                before = self._now.get(line)
                 try:
-                    await self.read(line)
+                    after = await self.read(line)
                 except Exception:
                     # The database is away: the next round tries again.
                     _logger.exception("a line could not be read", line=line)
                     continue
+                if after is not None and line in self._watches:
+                    self._now[line] = after
                 for watch in self._watches.get(line, ()):
-                    watch.tell()
+                    if before is None or after is None or _differs(watch.ticket, before, after):
+                        watch.tell()
+
+
+def _differs(ticket: str | None, before: LineNow, after: LineNow) -> bool:
+    # Whoever takes a number changes nobody else's page: of those who wait there are thousands.
+    return ticket is None or ticket not in after.by_id or before.shows(ticket) != after.shows(ticket)
 
 
 async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awaitable[bytes]]) -> web.StreamResponse:

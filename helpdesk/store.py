@@ -94,6 +94,7 @@ _PLACE = (tickets.c.band, tickets.c.rank, tickets.c.came, tickets.c.id)
 # Statements are made once: to make one of thirty columns takes longer than to carry it out.
 _ANY = select(*_COLUMNS)
 _BY_ID = _ANY.where(tickets.c.id == bindparam("ticket"))
+_OFFICE_OF = select(tickets.c.office).where(tickets.c.id == bindparam("ticket"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 _BY_TOKEN = _ANY.where(tickets.c.token_hash == bindparam("token"))
 _WAITING = tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
@@ -223,6 +224,10 @@ async def get_slip(conn: AsyncConnection, ticket: str, *, lock: bool = False) ->
     """`lock`: held until the transaction ends, as it stands once whoever held it before is done."""
     row = (await conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"ticket": ticket})).first()
     return _slip(row) if row else None
+
+
+async def office_of(conn: AsyncConnection, ticket: str) -> str | None:
+    return (await conn.execute(_OFFICE_OF, {"ticket": ticket})).scalar()
 
 
 async def get_slips(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Slip]:

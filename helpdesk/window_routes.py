@@ -69,10 +69,10 @@ class WindowDesk:
 
     async def ticket_resource(self, call: Call) -> Resource:
         async with self.services.db.read() as conn:
-            slip = await store.get_slip(conn, call.path["ticket"])
-        if slip is None:
+            office = await store.office_of(conn, call.path["ticket"])
+        if office is None:
             raise Problem("S404")
-        return Resource("ticket", slip.ticket.id, office=slip.ticket.office)
+        return Resource("ticket", call.path["ticket"], office=office)
 
     # --- the desk ---
 
