@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-ROLES = frozenset({"officer", "supervisor", "auditor", "admin"})
+ROLES = frozenset({"officer", "agent", "supervisor", "auditor", "admin"})
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,8 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "sheet.sign": Permission("sign the sheet, or refuse to", _named_only("officer", guests=_SIGNERS)),
         "audit.search": Permission("search records and who viewed them", _staff("auditor", "supervisor", named=False)),
         "queue.claim": Permission("take the next in line", _staff("officer", tree=False, system=False)),
+        "hall.serve": Permission("sit at a window and call people", _staff("agent", tree=False, system=False)),
+        "hall.watch": Permission("see lines and windows of a hall", _staff("agent", "supervisor", named=False)),
         "admin.people": Permission("manage staff and their roles", _staff("admin", named=False)),
     }
 )

@@ -23,15 +23,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    event,
     insert,
-    inspect,
     select,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from foundation.db import UtcTime, metadata
+from foundation.db import UtcTime, keep_beside, metadata
 
 audit_log = Table(
     "audit_log",
@@ -67,18 +65,12 @@ _PROTECT = {
 
 
 def protect(connection: Connection) -> None:
-    """Make the triggers that refuse to change or remove a row (ASVS 5 16.4.2); doing it again changes nothing.
-
-    Migrations call it after each upgrade, for rebuilding a table on SQLite drops its triggers.
-    """
-    if inspect(connection).has_table(audit_log.name):
-        for statement in _PROTECT[connection.dialect.name]:
-            connection.exec_driver_sql(statement)
+    """Make the triggers that refuse to change or remove a row (ASVS 5 16.4.2)."""
+    for statement in _PROTECT[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
 
 
-@event.listens_for(audit_log, "after_create")
-def _protect_new_table(_table: Table, connection: Connection, **_more: Any) -> None:
-    protect(connection)
+keep_beside(audit_log, protect)
 
 
 Outcome = Literal["allowed", "refused", "done"]

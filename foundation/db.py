@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import DateTime, Dialect, MetaData, String, Text, event, make_url
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -78,6 +78,32 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else msgspec.json.decode(value)
+
+
+Make = Callable[[Connection], None]
+_BESIDE: list[tuple[Table, Make]] = []
+
+
+def keep_beside(table: Table, make: Make) -> None:
+    """Have the engine keep something beside a table that SQLAlchemy knows nothing of: triggers, an index of its kind.
+
+    `make` runs when the table is created and again after each migration, for rebuilding a table on SQLite drops its
+    triggers: it must change nothing where all is there.
+    """
+
+    def on_create(_table: Table, connection: Connection, **_more: Any) -> None:
+        make(connection)
+
+    event.listen(table, "after_create", on_create)
+    _BESIDE.append((table, make))
+
+
+def make_beside(connection: Connection) -> None:
+    """All of that, for the tables that exist."""
+    tables = set(inspect(connection).get_table_names())
+    for table, make in _BESIDE:
+        if table.name in tables:
+            make(connection)
 
 
 Committed = Callable[[frozenset[str]], Awaitable[None]]

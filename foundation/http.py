@@ -267,7 +267,8 @@ class _Outer:
             response = await self._answer(request, handler)
             spent = time.perf_counter() - started
             self._count.labels(request.method, route, str(response.status)).inc()
-            if response.status != 101:  # a WebSocket's time is its visit's, not an answer's
+            # A WebSocket's time is its visit's, not an answer's; so is that of a page that is told of changes.
+            if response.status != 101 and response.content_type != "text/event-stream":
                 self._seconds.labels(request.method, route).observe(spent)
             self._log.info(
                 "answered",

@@ -10,7 +10,7 @@ taken. The bus only wakes runners up; without it they look every second.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -138,6 +138,27 @@ async def enqueue(
         job_id = await _insert_once(conn, values)
     say_after_commit(conn, WAKE)
     return job_id
+
+
+async def enqueue_all(conn: AsyncConnection, kind: str, payloads: Sequence[dict[str, Any]], *, now: datetime) -> None:
+    """A job for each payload, due now, with one statement for all of them."""
+    rows = [
+        {
+            "id": new_id("job"),
+            "kind": kind,
+            "payload": payload,
+            "state": "queued",
+            "due_at": now,
+            "attempts": 0,
+            "progress": 0,
+            "owner": "",
+            "created_at": now,
+        }
+        for payload in payloads
+    ]
+    if rows:
+        await conn.execute(insert(jobs), rows)
+        say_after_commit(conn, WAKE)
 
 
 async def _insert_once(conn: AsyncConnection, values: dict[str, Any]) -> str:

@@ -234,7 +234,7 @@ class CaseDesk:
                     id=each.id,
                     kind=each.kind,
                     to=mask_phone(each.phone),
-                    text=notices.read_out(each, await self.services.record_key(conn, each.record), call.lang),
+                    text=notices.read_out(each, await notices.key_of(conn, each, self.services.record_key), call.lang),
                     at=each.at,
                     state=each.state,
                     sent_at=each.sent_at,

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from foundation.access import SYSTEM, Resource
 from foundation.errors import Problem
@@ -87,18 +86,16 @@ class Witnesses:
             office = await store.get_office(conn, record.office)
             if office is None:
                 raise Problem("S404")
-            await notices.queue_notice(
-                conn,
-                case=record.case,
-                record=record.id,
+            link = link_to(self.services.base_url, invitations.token_of(held, key))
+            letter = notices.Letter(
+                about=record.case,
                 kind="invitation",
-                person=replace(person, name=name, phone=held.phone),
+                phone=held.phone,
                 texts={lang: notices.witness_text(office, name, lang) for lang in ("zh", "en")},
-                secret=link_to(self.services.base_url, invitations.token_of(held, key)),
-                key=key,
                 lang="zh",
-                now=now,
+                sealed=notices.Sealed(record.id, key, link),
             )
+            await notices.queue_notices(conn, [letter], now)
         return self._view(held, key)
 
     async def _record(self, conn: store.AsyncConnection, case: str) -> store.Record:

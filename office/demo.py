@@ -64,10 +64,14 @@ def _offices() -> dict[str, Any]:
     return dict(yaml.load((DATA / "offices.yaml").read_text("utf-8"), Loader=LOADER))
 
 
+async def offices_document() -> dict[str, Any]:
+    """offices.yaml whole, for those who take other parts of it."""
+    return await asyncio.to_thread(_offices)
+
+
 async def read_offices() -> list[Office]:
     """The office tree, each office after its parent."""
-
-    data = await asyncio.to_thread(_offices)
+    data = await offices_document()
     return [
         Office(
             code=each["code"],
@@ -82,6 +86,7 @@ async def read_offices() -> list[Office]:
             phone=each["phone"],
             hours=each["hours"],
             inspection_matters=each["inspection_matters"],
+            help_matters=each["help_matters"],
         )
         for each in sorted(data["offices"], key=lambda each: len(each["code"]))
     ]

@@ -1,11 +1,11 @@
-"""Notices: the text messages an applicant gets, word for word (ux.md A0), and the outbox they leave by.
+"""Notices: the text messages people get, an applicant's word for word (ux.md A0), and the outbox they leave by.
 
 A notice is a row in the transaction of what it tells; a job sends it. The transport is one method, so that an
 office's own gateway is a class of ten lines. Links and codes are not in the text: they lie sealed beside it and are
 put in when it is sent or shown to those who may see them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,7 @@ from foundation.i18n import BEIJING
 from foundation.ids import new_id
 from office.matter import Matter
 from office.person import mask_name, mask_name_en
-from office.register import Office, Person
+from office.register import Office
 from office.secret import open_text, seal_text
 from office.tables import notices
 
@@ -30,7 +30,7 @@ SEND = "notice.send"
 RecordKey = Callable[[AsyncConnection, str], Awaitable[bytes]]
 """The key of a record's secrets and objects, made when it is first asked for."""
 
-Kind = Literal["invitation", "code"]
+Kind = Literal["invitation", "code", "near", "called", "moved"]
 
 _WEEKDAYS = "一二三四五六日"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -38,11 +38,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """One row of the outbox. The texts hold `{secret}` where link or code go."""
+    """One row of the outbox, about a case or a ticket. The texts hold `{secret}` where link or code go."""
 
     id: str
-    case: str
-    record: str
+    about: str
+    record: str | None
     kind: str
     phone: str
     text_zh: str
@@ -117,50 +117,65 @@ def code_text(office: Office, minutes: int, lang: str) -> str:
     )
 
 
-async def queue_notice(
-    conn: AsyncConnection,
-    *,
-    case: str,
-    record: str,
-    kind: Kind,
-    person: Person,
-    texts: Mapping[str, str],
-    secret: str,
-    key: bytes,
-    lang: str,
-    now: datetime,
-) -> str:
-    """Put a message into the outbox, with its job, in the caller's transaction. `texts`: zh and en. Gives the id."""
-    notice = new_id("not")
-    await conn.execute(
-        insert(notices).values(
-            id=notice,
-            case=case,
-            record=record,
-            kind=kind,
-            phone=person.phone,
-            text_zh=texts["zh"],
-            text_en=texts["en"],
-            secret_sealed=seal_text(key, secret, notice),
-            lang=lang,
-            at=now,
-            state="queued",
-        )
-    )
-    await jobs.enqueue(conn, SEND, {"notice": notice}, now=now, key=f"{SEND}:{notice}")
-    return notice
+class Sealed(Struct, frozen=True):
+    """The link or code of a message, and the record under whose key it lies."""
+
+    record: str
+    key: bytes
+    secret: str
 
 
-async def notices_of(conn: AsyncConnection, case: str) -> list[Notice]:
-    """The outbox of a case, newest first."""
-    found = select(notices).where(notices.c.case == case).order_by(notices.c.at.desc(), notices.c.id.desc())
+class Letter(Struct, frozen=True, kw_only=True):
+    """A message to be sent. `texts`: zh and en."""
+
+    about: str
+    kind: Kind
+    phone: str
+    texts: Mapping[str, str]
+    lang: str
+    sealed: Sealed | None = None
+
+
+async def queue_notices(conn: AsyncConnection, letters: Sequence[Letter], now: datetime) -> None:
+    """Put messages into the outbox, with their jobs, in the caller's transaction."""
+    rows = [_row(new_id("not"), letter, now) for letter in letters]
+    if rows:
+        await conn.execute(insert(notices), rows)
+        await jobs.enqueue_all(conn, SEND, [{"notice": row["id"]} for row in rows], now=now)
+
+
+def _row(notice: str, letter: Letter, now: datetime) -> dict[str, Any]:
+    sealed = letter.sealed
+    return {
+        "id": notice,
+        "about": letter.about,
+        "record": sealed.record if sealed else None,
+        "kind": letter.kind,
+        "phone": letter.phone,
+        "text_zh": letter.texts["zh"],
+        "text_en": letter.texts["en"],
+        "secret_sealed": seal_text(sealed.key, sealed.secret, notice) if sealed else None,
+        "lang": letter.lang,
+        "at": now,
+        "state": "queued",
+    }
+
+
+async def notices_of(conn: AsyncConnection, about: str) -> list[Notice]:
+    """The outbox of a case or a ticket, newest first."""
+    found = select(notices).where(notices.c.about == about).order_by(notices.c.at.desc(), notices.c.id.desc())
     return [Notice(**row._mapping) for row in await conn.execute(found)]
 
 
-def read_out(notice: Notice, key: bytes, lang: str) -> str:
-    """The message whole, with its link or code."""
+async def key_of(conn: AsyncConnection, notice: Notice, record_key: RecordKey) -> bytes | None:
+    """What `read_out` opens the notice's secret with; None where it has none."""
+    return await record_key(conn, notice.record) if notice.record is not None else None
+
+
+def read_out(notice: Notice, key: bytes | None, lang: str) -> str:
+    """The message whole, with its link or code; `key` is that of its record."""
     text = notice.text_en if lang == "en" else notice.text_zh
-    if notice.secret_sealed is None:
+    if notice.secret_sealed is None or key is None:
         return text
     return text.replace(SECRET, open_text(key, notice.secret_sealed, notice.id))
 
@@ -176,7 +191,7 @@ def handlers(
             if row is None:
                 raise jobs.GiveUp("S404")
             notice = Notice(**row._mapping)
-            key = await record_key(conn, notice.record)
+            key = await key_of(conn, notice, record_key)
         if notice.state != "sent":
             await transport.send(notice.phone, read_out(notice, key, notice.lang))
             async with db.begin() as conn:

@@ -3,7 +3,7 @@
 `store` gives them on, beside the records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ class Office(Struct, frozen=True, kw_only=True):
     phone: str
     hours: dict[str, list[str]]
     inspection_matters: list[str]
+    help_matters: list[str] = []
 
 
 class Staff(Struct, frozen=True, kw_only=True):
@@ -107,6 +108,11 @@ async def add_office(conn: AsyncConnection, office: Office) -> None:
 
 async def get_office(conn: AsyncConnection, code: str) -> Office | None:
     return await _one(conn, Office, _select(Office, offices).where(offices.c.code == code))
+
+
+async def get_offices(conn: AsyncConnection, codes: Collection[str]) -> dict[str, Office]:
+    found = await _all(conn, Office, _select(Office, offices).where(offices.c.code.in_(codes))) if codes else []
+    return {office.code: office for office in found}
 
 
 async def list_offices(conn: AsyncConnection, under: str | None = None) -> list[Office]:

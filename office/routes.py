@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
@@ -253,26 +252,19 @@ def _link_routes(services: Services) -> list[Route]:
         now = clock.now()
         async with db.begin() as conn:
             invitation, record, office = await held(conn, call.path["token"])
-            case = await store.get_case(conn, record.case)
-            person = await store.get_person(conn, case.person) if case else None
-            if case is None or person is None:
-                raise Problem("L02")
             key = await services.record_key(conn, record.id)
             made = await invitations.new_code(conn, invitation, key, now)
             if isinstance(made, Refusal):
                 raise Problem(made.code, **made.params)
-            await notices.queue_notice(
-                conn,
-                case=case.id,
-                record=record.id,
+            letter = notices.Letter(
+                about=record.case,
                 kind="code",
-                person=msgspec.structs.replace(person, phone=invitation.phone),
+                phone=invitation.phone,
                 texts={lang: notices.code_text(office, invitations.CODE_MINUTES, lang) for lang in ("zh", "en")},
-                secret=made,
-                key=key,
                 lang=call.lang,
-                now=now,
+                sealed=notices.Sealed(record.id, key, made),
             )
+            await notices.queue_notices(conn, [letter], now)
         return CodeSent(sent_to=mask_phone(invitation.phone))
 
     async def join(call: Call) -> web.StreamResponse:

@@ -28,21 +28,18 @@ async def send_link(
         conn, record, name=person.name, phone=person.phone, key=key, created_by=by, now=now
     )
     link = link_to(base_url, token)
-    await notices.queue_notice(
-        conn,
-        case=case.id,
-        record=record.id,
+    texts = {
+        lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang) for lang in ("zh", "en")
+    }
+    letter = notices.Letter(
+        about=case.id,
         kind="invitation",
-        person=person,
-        texts={
-            lang: notices.invitation_text(office, matter, person.name, record.scheduled_at, lang)
-            for lang in ("zh", "en")
-        },
-        secret=link,
-        key=key,
+        phone=person.phone,
+        texts=texts,
         lang="zh",
-        now=now,
+        sealed=notices.Sealed(record.id, key, link),
     )
+    await notices.queue_notices(conn, [letter], now)
     return made, link
 
 

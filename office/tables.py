@@ -35,6 +35,7 @@ offices = Table(
     Column("phone", String(40), nullable=False),
     Column("hours", Json, nullable=False),
     Column("inspection_matters", Json, nullable=False),
+    Column("help_matters", Json, nullable=False),
 )
 
 staff = Table(
@@ -176,8 +177,10 @@ notices = Table(
     "notices",
     metadata,
     Column("id", String(40), primary_key=True),
-    Column("case", String(40), ForeignKey("cases.id"), nullable=False, index=True),
-    Column("record", String(40), nullable=False),
+    # The case, or the ticket of the hall.
+    Column("about", String(40), nullable=False, index=True),
+    # Whose key seals the secret; nothing where there is none.
+    Column("record", String(40)),
     Column("kind", String(30), nullable=False),
     Column("phone", String(20), nullable=False),
     # {secret} stands for the link or the code, which lie sealed beside it under the record's key.

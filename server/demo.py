@@ -9,6 +9,7 @@ from foundation.clock import SystemClock
 from foundation.db import Database
 from foundation.keyring import load_keyring
 from foundation.settings import Settings
+from helpdesk.demo import add_demo_halls, read_guides, read_halls
 from inspection.demo import load_demonstration
 from recordings.store import RecordKeys
 from server.login import store
@@ -49,7 +50,9 @@ async def ensure_demonstration(settings: Settings) -> Demonstration | None:
         if made is None:
             return None
         hashes = {account.account: await hash_password(account.password) for account in made.accounts}
+        guides, halls = await read_guides(), await read_halls()
         async with db.begin() as conn:
+            await add_demo_halls(conn, guides, halls)
             for account in made.accounts:
                 await store.set_password(conn, account.account, account.staff, hashes[account.account])
     finally:

@@ -18,6 +18,10 @@ from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
 from foundation.telemetry import Listener
+from helpdesk import hall_routes, window_routes
+from helpdesk.demo import read_levels
+from helpdesk.live import Lines
+from helpdesk.live import announce as announce_lines
 from inspection import photo_routes, witnesses
 from inspection import routes as inspection_routes
 from inspection.kind import INSPECTION
@@ -52,6 +56,7 @@ class Node:
     id: str
     app: web.Application
     signaling: SignalingNode
+    lines: Lines
     routes: Sequence[Route]
 
 
@@ -101,6 +106,8 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         displaced=displaced,
         printable=means.fonts.missing_glyphs,
     )
+    announce_lines(db, parts.bus)
+    lines = Lines(db, parts.bus)
     photos = Photos(db, clock, parts.objects, keys.within)
     routes = [
         *login_routes.routes(login, db, secure=secure),
@@ -108,6 +115,8 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
+        *hall_routes.routes(services, lines, await read_levels()),
+        *window_routes.routes(services, lines),
         *signing_routes.routes(means, services.record_resource),
         *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),
@@ -131,7 +140,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         ready={"database": lambda: _database_answers(parts), "bus": lambda: _bus_answers(parts)},
         version=VERSION,
     )
-    return Node(node_id, app, signaling, routes)
+    return Node(node_id, app, signaling, lines, routes)
 
 
 async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
@@ -145,6 +154,8 @@ async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
     listener = Listener(parts.metrics, parts.bus, parts.clock)
     await listener.start()
     stack.push_async_callback(listener.stop)
+    await node.lines.start()
+    stack.push_async_callback(node.lines.stop)
     site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings.tls_cert, settings.tls_key))
     await site.start()
     assert site._server is not None and hasattr(site._server, "sockets")

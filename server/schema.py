@@ -15,6 +15,7 @@ MODULES = (
     "foundation.audit",
     "foundation.jobs",
     "office.tables",
+    "helpdesk.tables",
     "signing.store",
     "recordings.store",
     "signaling.store",

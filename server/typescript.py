@@ -26,6 +26,9 @@ PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean":
 def structs() -> list[Any]:
     """Every type that crosses HTTP: what routes take and give, and the view that the WebSocket carries."""
     from foundation.jobs import Job
+    from helpdesk import hall_routes, window_routes
+    from helpdesk import view as hall
+    from helpdesk.rating import Level
     from inspection import opening, photo_routes, witnesses
     from inspection import routes as inspection
     from inspection.view import View
@@ -36,8 +39,20 @@ def structs() -> list[Any]:
     from signing import routes as signing
     from signing.verdict import PdfVerdict
 
-    named = [View, Job, Timeline, PdfVerdict]
-    for module in (login, office, opening, inspection, photo_routes, witnesses, signing, recordings):
+    named = [View, Job, Timeline, PdfVerdict, Level]
+    for module in (
+        login,
+        office,
+        opening,
+        inspection,
+        photo_routes,
+        witnesses,
+        signing,
+        recordings,
+        hall,
+        hall_routes,
+        window_routes,
+    ):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]
     return list(dict.fromkeys(named))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from foundation.jobs import Handler, Job, Progress
+from helpdesk import jobs as hall
+from helpdesk.live import announce as announce_lines
 from office import notices
 from office.commands import RecordSealed
 from recordings import jobs as recordings
@@ -23,6 +25,7 @@ from signing import jobs as signing
 async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
     """All handlers of this installation."""
     records.announce(parts.db, parts.bus)
+    announce_lines(parts.db, parts.bus)
     keys = RecordKeys(parts.db, parts.keyring, parts.clock)
     on_effect = effects(parts.clock)
     means = await signing_means(parts, KINDS, on_effect)
@@ -45,6 +48,7 @@ async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
 
     return {
         **notices.handlers(parts.db, parts.clock, keys.within, notices.OutboxOnly()),
+        **hall.handlers(parts.db, parts.clock),
         **signing.handlers(means, composer(parts)),
         **of_recordings,
         CUT_JOB: cut,

@@ -42,7 +42,7 @@ class Step:
 
 # Two cores, two lanes of about the same length; the tools that read the sources are the first one's beginning.
 FIRST = {
-    "node": ["node/foundation", "node/inspection", "node/office", "node/recordings"],
+    "node": ["node/foundation", "node/helpdesk", "node/inspection", "node/office", "node/recordings"],
     "cluster": ["cluster"],
     "media": ["node/media"],
 }

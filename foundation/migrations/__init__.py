@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 
-from foundation import audit, db
+from foundation import db
 
 VERSIONS = Path(__file__).with_name("versions")
 # Any fixed number, another than the audit log's. "schema" in ASCII.
@@ -51,7 +51,7 @@ def migrate_now(url: str, metadata: MetaData = db.metadata, *, versions: Path = 
         try:
             if ScriptDirectory.from_config(config).get_heads():
                 command.upgrade(config, "head")
-            audit.protect(connection)
+            db.make_beside(connection)
         except CommandError as error:
             if "Can't locate revision" in str(error):
                 raise NewerDatabase(str(error)) from None
@@ -63,12 +63,18 @@ async def differences(url: str, metadata: MetaData = db.metadata) -> list[str]:
     return await asyncio.to_thread(_differences, url, metadata)
 
 
+def ours(_thing: Any, name: str | None, _kind: str, reflected: bool, counterpart: Any) -> bool:
+    """Whether alembic is to look at a thing: not at the indexes that engines keep beside tables (`db.keep_beside`)."""
+    return not (reflected and counterpart is None and "_search" in (name or ""))
+
+
 def _differences(url: str, metadata: MetaData) -> list[str]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     with _locked(url) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
+        opts = {"compare_type": True, "target_metadata": metadata, "include_object": ours}
+        context = MigrationContext.configure(connection, opts=opts)
         return [repr(difference) for difference in compare_metadata(context, metadata)]
 
 

@@ -5,6 +5,8 @@ Alembic executes this file; nobody imports it.
 
 from alembic import context
 
+from foundation.migrations import ours
+
 config = context.config
 context.configure(
     connection=config.attributes["connection"],
@@ -12,5 +14,6 @@ context.configure(
     # SQLite alters a table by building it anew.
     render_as_batch=True,
     compare_type=True,
+    include_object=ours,
 )
 context.run_migrations()

@@ -58,6 +58,14 @@ def upgrade() -> None:
     sa.Column('body', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('record', 'seq', name=op.f('pk_event_bodies'))
     )
+    op.create_table('guides',
+    sa.Column('slug', sa.String(length=60), nullable=False),
+    sa.Column('name', sa.String(length=120), nullable=False),
+    sa.Column('gloss', sa.String(length=200), nullable=False),
+    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('terms', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('slug', name=op.f('pk_guides'))
+    )
     op.create_table('jobs',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('kind', sa.String(length=80), nullable=False),
@@ -125,6 +133,30 @@ def upgrade() -> None:
     sa.Column('published_at', foundation.db.UtcTime(), nullable=False),
     sa.PrimaryKeyConstraint('slug', 'version', name=op.f('pk_matters'))
     )
+    op.create_table('notices',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('about', sa.String(length=40), nullable=False),
+    sa.Column('record', sa.String(length=40), nullable=True),
+    sa.Column('kind', sa.String(length=30), nullable=False),
+    sa.Column('phone', sa.String(length=20), nullable=False),
+    sa.Column('text_zh', sa.Text(), nullable=False),
+    sa.Column('text_en', sa.Text(), nullable=False),
+    sa.Column('secret_sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('lang', sa.String(length=2), nullable=False),
+    sa.Column('at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('sent_at', foundation.db.UtcTime(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_notices'))
+    )
+    with op.batch_alter_table('notices', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_notices_about'), ['about'], unique=False)
+
+    op.create_table('number_counters',
+    sa.Column('line', sa.String(length=40), nullable=False),
+    sa.Column('day', sa.String(length=10), nullable=False),
+    sa.Column('last', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('line', 'day', name=op.f('pk_number_counters'))
+    )
     op.create_table('offices',
     sa.Column('code', sa.String(length=20), nullable=False),
     sa.Column('parent', sa.String(length=20), nullable=True),
@@ -138,6 +170,7 @@ def upgrade() -> None:
     sa.Column('phone', sa.String(length=40), nullable=False),
     sa.Column('hours', foundation.db.Json(), nullable=False),
     sa.Column('inspection_matters', foundation.db.Json(), nullable=False),
+    sa.Column('help_matters', foundation.db.Json(), nullable=False),
     sa.ForeignKeyConstraint(['parent'], ['offices.code'], name=op.f('fk_offices_parent')),
     sa.PrimaryKeyConstraint('code', name=op.f('pk_offices'))
     )
@@ -352,6 +385,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_cases')),
     sa.UniqueConstraint('office', 'number', name=op.f('uq_cases_office_number'))
     )
+    op.create_table('lines',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('office', sa.String(length=20), nullable=False),
+    sa.Column('letter', sa.String(length=2), nullable=False),
+    sa.Column('name', sa.String(length=60), nullable=False),
+    sa.Column('gloss', sa.String(length=120), nullable=False),
+    sa.Column('guides', foundation.db.Json(), nullable=False),
+    sa.ForeignKeyConstraint(['office'], ['offices.code'], name=op.f('fk_lines_office')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lines')),
+    sa.UniqueConstraint('office', 'letter', name=op.f('uq_lines_office_letter'))
+    )
     op.create_table('staff',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('account', sa.String(length=60), nullable=False),
@@ -389,25 +433,6 @@ def upgrade() -> None:
     with op.batch_alter_table('login_sessions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_login_sessions_staff'), ['staff'], unique=False)
 
-    op.create_table('notices',
-    sa.Column('id', sa.String(length=40), nullable=False),
-    sa.Column('case', sa.String(length=40), nullable=False),
-    sa.Column('record', sa.String(length=40), nullable=False),
-    sa.Column('kind', sa.String(length=30), nullable=False),
-    sa.Column('phone', sa.String(length=20), nullable=False),
-    sa.Column('text_zh', sa.Text(), nullable=False),
-    sa.Column('text_en', sa.Text(), nullable=False),
-    sa.Column('secret_sealed', sa.LargeBinary(), nullable=True),
-    sa.Column('lang', sa.String(length=2), nullable=False),
-    sa.Column('at', foundation.db.UtcTime(), nullable=False),
-    sa.Column('state', sa.String(length=10), nullable=False),
-    sa.Column('sent_at', foundation.db.UtcTime(), nullable=True),
-    sa.ForeignKeyConstraint(['case'], ['cases.id'], name=op.f('fk_notices_case')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_notices'))
-    )
-    with op.batch_alter_table('notices', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_notices_case'), ['case'], unique=False)
-
     op.create_table('records',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('case', sa.String(length=40), nullable=False),
@@ -439,6 +464,67 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_records_office_phase_waiting_since'), ['office', 'phase', 'waiting_since'], unique=False)
         batch_op.create_index(batch_op.f('ix_records_office_scheduled_at'), ['office', 'scheduled_at'], unique=False)
 
+    op.create_table('tickets',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('office', sa.String(length=20), nullable=False),
+    sa.Column('queue', sa.String(length=40), nullable=False),
+    sa.Column('day', sa.String(length=10), nullable=False),
+    sa.Column('letter', sa.String(length=2), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('minutes', sa.Float(), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('priority', sa.String(length=10), nullable=False),
+    sa.Column('band', sa.Integer(), nullable=False),
+    sa.Column('rank', foundation.db.UtcTime(), nullable=False),
+    sa.Column('came', foundation.db.UtcTime(), nullable=False),
+    sa.Column('slot', foundation.db.UtcTime(), nullable=True),
+    sa.Column('away_until', foundation.db.UtcTime(), nullable=True),
+    sa.Column('calls', sa.Integer(), nullable=False),
+    sa.Column('called_at', foundation.db.UtcTime(), nullable=True),
+    sa.Column('missed_at', foundation.db.UtcTime(), nullable=True),
+    sa.Column('window', sa.String(length=40), nullable=True),
+    sa.Column('handed_to', sa.String(length=40), nullable=True),
+    sa.Column('held_until', foundation.db.UtcTime(), nullable=True),
+    sa.Column('guide', sa.String(length=60), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('phone', sa.String(length=20), nullable=True),
+    sa.Column('lang', sa.String(length=2), nullable=False),
+    sa.Column('holder_hash', sa.String(length=64), nullable=False),
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('taken_at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('told_near_at', foundation.db.UtcTime(), nullable=True),
+    sa.Column('ended_at', foundation.db.UtcTime(), nullable=True),
+    sa.Column('moves', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['queue'], ['lines.id'], name=op.f('fk_tickets_queue')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_tickets')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_tickets_token_hash'))
+    )
+    with op.batch_alter_table('tickets', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_tickets_day_state'), ['day', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_holder_hash_state'), ['holder_hash', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_office_state_called_at'), ['office', 'state', 'called_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_phone_state'), ['phone', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_queue_state_band_rank_came_id'), ['queue', 'state', 'band', 'rank', 'came', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_window_state'), ['window', 'state'], unique=False)
+
+    op.create_table('windows',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('office', sa.String(length=20), nullable=False),
+    sa.Column('number', sa.String(length=10), nullable=False),
+    sa.Column('name', sa.String(length=60), nullable=False),
+    sa.Column('line', sa.String(length=40), nullable=False),
+    sa.Column('agent', sa.String(length=40), nullable=True),
+    sa.Column('opened_at', foundation.db.UtcTime(), nullable=True),
+    sa.Column('away', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['line'], ['lines.id'], name=op.f('fk_windows_line')),
+    sa.ForeignKeyConstraint(['office'], ['offices.code'], name=op.f('fk_windows_office')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_windows')),
+    sa.UniqueConstraint('agent', name=op.f('uq_windows_agent')),
+    sa.UniqueConstraint('office', 'number', name=op.f('uq_windows_office_number'))
+    )
+    with op.batch_alter_table('windows', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_windows_line'), ['line'], unique=False)
+
     op.create_table('invitations',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('record', sa.String(length=40), nullable=False),
@@ -468,3 +554,25 @@ def upgrade() -> None:
     with op.batch_alter_table('invitations', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invitations_record'), ['record'], unique=False)
 
+    op.create_table('ratings',
+    sa.Column('ticket', sa.String(length=40), nullable=False),
+    sa.Column('at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('level', sa.Integer(), nullable=False),
+    sa.Column('reasons', foundation.db.Json(), nullable=False),
+    sa.Column('words', sa.Text(), nullable=False),
+    sa.Column('call_back', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['ticket'], ['tickets.id'], name=op.f('fk_ratings_ticket')),
+    sa.PrimaryKeyConstraint('ticket', name=op.f('pk_ratings'))
+    )
+    op.create_table('ticket_moves',
+    sa.Column('ticket', sa.String(length=40), nullable=False),
+    sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('act', sa.String(length=12), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('actor', sa.String(length=120), nullable=False),
+    sa.Column('window', sa.String(length=40), nullable=True),
+    sa.Column('queue', sa.String(length=40), nullable=False),
+    sa.ForeignKeyConstraint(['ticket'], ['tickets.id'], name=op.f('fk_ticket_moves_ticket')),
+    sa.PrimaryKeyConstraint('ticket', 'seq', name=op.f('pk_ticket_moves'))
+    )

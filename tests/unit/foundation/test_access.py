@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from foundation.access import ANONYMOUS, PERMISSIONS, ROLES, SYSTEM, Actor, Resource, covers, decide, office_stem
 from tests.support.people import DISTRICT, ELSEWHERE, STREET, guest, officer, staff
 
-WRITES = {"case.write", "record.attend", "record.conclude", "sheet.sign", "queue.claim", "admin.people"}
+WRITES = {"case.write", "record.attend", "record.conclude", "sheet.sign", "queue.claim", "hall.serve", "admin.people"}
 EVIDENCE = {
     "case.read",
     "record.read",

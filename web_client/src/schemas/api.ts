@@ -1,5 +1,27 @@
 // Written by `python -m server.typescript` from the server's structs; a test compares. Do not edit.
 
+/** `to`: the window a number is handed over to, or the line it is forwarded to. */
+export interface AgentAct {
+  do: "accept" | "call" | "decline" | "finish" | "forward" | "hand_over" | "miss" | "park" | "recall" | "release" | "resume" | "serve"
+  to: string | null
+}
+
+/** `window` None: not sitting anywhere; `windows`: all of the hall, to sit down at or to hand over to. */
+export interface AgentDesk {
+  window: WindowCard | null
+  windows: WindowCard[]
+  line: Named | null
+  letter: string
+  wait: Queue | null
+  longest_since: string | null
+  at: SlipRow | null
+  waiting: SlipRow[]
+  parked: SlipRow[]
+  missed: SlipRow[]
+  offered: SlipRow[]
+  lines: HallLine[]
+}
+
 export interface AnswerView {
   type: string
   unit: string
@@ -15,6 +37,10 @@ export interface AnswerView {
 
 export interface AssistRequest {
   staff: string
+}
+
+export interface AwayRequest {
+  away: boolean
 }
 
 /** Legal basis of an item; an unverified clause is printed with 待核 beside it. */
@@ -212,12 +238,46 @@ export interface Gap {
   who: string
 }
 
+export interface GuideCard {
+  name: string
+  gloss: string
+  slug: string
+  category: string
+  documents: number
+  minutes: number
+}
+
+export interface GuidePage {
+  name: string
+  gloss: string
+  slug: string
+  category: string
+  documents: number
+  minutes: number
+  papers: Paper[]
+  steps: string[]
+  time_limit: string
+  note: string
+  elderly_friendly: boolean
+  places: PlaceCard[]
+}
+
+export interface HallLine {
+  name: string
+  gloss: string
+  id: string
+}
+
 /** Hash heads that bind the sheet to the record's events and to the recording, at the cut. */
 export interface Heads {
   record_seq: number
   record_head: string
   manifest_head: string
   manifest_sha256: string
+}
+
+export interface HolderAct {
+  do: "abandon" | "arrive" | "come_back" | "step_away"
 }
 
 export interface InterruptionView {
@@ -341,6 +401,31 @@ export interface LegLine {
   quality: QualityStretch[]
 }
 
+/** One of five; 5 is very satisfied. A low one says why. */
+export interface Level {
+  level: number
+  key: string
+  label: string
+  gloss: string
+  reason_required: boolean
+  reasons: RatingReason[]
+}
+
+/** A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm. */
+export interface LineRow {
+  name: string
+  gloss: string
+  id: string
+  office: string
+  letter: string
+  waiting: number
+  longest_since: string | null
+  windows_open: number
+  windows: number
+  alarm: boolean
+  open_window: WindowCard | null
+}
+
 export interface LoginRequest {
   account: string
   password: string
@@ -397,6 +482,13 @@ export interface MessageView {
   role: string
   text: string
   at: string
+}
+
+/** What became of a number; the desk itself hears of it by its live route. */
+export interface Moved {
+  ticket: string
+  label: string
+  state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
 }
 
 export interface MyOffice {
@@ -486,6 +578,15 @@ export interface OptionView {
   gloss: string
 }
 
+/** A document to bring. `form`: original, copy, form …; `when`: only in that case. */
+export interface Paper {
+  name: string
+  gloss: string
+  form: string
+  required: boolean
+  when: string
+}
+
 /** The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole. */
 export interface PdfVerdict {
   state: "fail" | "pass" | "undecided"
@@ -555,6 +656,21 @@ export interface Place {
   at: string | null
 }
 
+/** An office that does a matter. `distance_m` where the asker said where they are; `wait` for whoever comes now. */
+export interface PlaceCard {
+  name: string
+  gloss: string
+  phone: string
+  office: string
+  address: string
+  line: string
+  open: boolean
+  gives_numbers: boolean
+  opens: string | null
+  distance_m: number | null
+  wait: Queue
+}
+
 export interface PlaceView {
   lat: number
   lon: number
@@ -594,12 +710,26 @@ export interface QualityStretch {
   finding: string
 }
 
-/** A waiting applicant's place. Minutes are None while no officer is on duty. */
+/** The place of somebody who waits. Minutes are None while nobody serves. */
 export interface Queue {
   ahead: number
   minutes_low: number | null
   minutes_high: number | null
   officer_on_duty: boolean
+}
+
+export interface RatingReason {
+  code: string
+  label: string
+  gloss: string
+  channels: string[]
+}
+
+export interface RatingRequest {
+  level: number
+  reasons: string[]
+  words: string
+  call_back: boolean
 }
 
 /** Why; `code` is stable. */
@@ -786,6 +916,23 @@ export interface SignerView {
   at: string | null
 }
 
+/** A number as agents see it; the name is whole at the window that serves it. */
+export interface SlipRow {
+  ticket: string
+  label: string
+  state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
+  name: string
+  phone: string
+  matter: Named
+  priority: "booked" | "ordinary" | "priority"
+  taken_at: string
+  calls: number
+  called_at: string | null
+  away_until: string | null
+  window: string
+  held_until: string | null
+}
+
 /** One step of the procedure (核验身份, 亮证, 告知 …) with its time. */
 export interface Step {
   title: string
@@ -803,6 +950,38 @@ export interface StepView {
   by: string
   required: boolean
   again: boolean
+}
+
+/** `priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks. */
+export interface TakeRequest {
+  office: string
+  guide: string
+  name: string
+  phone: string
+  priority: boolean
+}
+
+/** `token` opens the number's page; it is told this once. */
+export interface Taken {
+  token: string
+  ticket: TicketPage
+}
+
+/** A number as its holder's phone shows it; `can`: what they may do now. */
+export interface TicketPage {
+  label: string
+  state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
+  day: string
+  office: OfficeCard
+  matter: Named
+  wait: Queue | null
+  window: WindowCard | null
+  calls: number
+  slot: string | null
+  away_until: string | null
+  next_until: string | null
+  can: string[]
+  rated: boolean
 }
 
 /** All that the replay page draws. Times in ms of the session clock; `start` is its zero. */
@@ -855,6 +1034,36 @@ export interface View {
 
 export interface ViewOpened {
   view: string
+}
+
+/** `at`: when it was true; a wall whose data are old says so. */
+export interface Wall {
+  office: OfficeCard
+  calls: WallCall[]
+  lines: WallLine[]
+  at: string
+}
+
+export interface WallCall {
+  label: string
+  window: string
+  called_at: string
+}
+
+export interface WallLine {
+  name: string
+  gloss: string
+  letter: string
+  next: string[]
+  wait: Queue
+}
+
+export interface WindowCard {
+  id: string
+  number: string
+  name: string
+  open: boolean
+  away: boolean
 }
 
 export interface WitnessRequest {

@@ -1,0 +1,351 @@
+"""HTTP routes of citizens: find a matter, read its guide, take a number, follow it, rate; and the wall of a hall.
+
+Nobody needs an account. A number's page is opened by its token; a cookie remembers the browser, so that nobody hoards.
+"""
+
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from foundation.errors import Problem
+from foundation.http import Asked, Call, Route, answer
+from foundation.ids import new_token
+from foundation.rates import Rate
+from helpdesk import calling, directory, store, view
+from helpdesk.guide import Guide
+from helpdesk.hours import gives_numbers, is_open, next_opening
+from helpdesk.live import Lines, Watch, stream
+from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
+from helpdesk.store import Slip
+from office import register
+from office.notices import short_time
+from office.person import distance_m, normalise_phone
+from office.register import Office
+from office.secret import hash_token
+from office.services import Services
+from office.session import Refused
+from office.store import AsyncConnection
+
+HOLDER_COOKIE = "yk_hall"
+_A_DAY_S = 24 * 3600
+
+FOUND = 5
+"""Guides on one screen."""
+
+_TAKES = Rate(60, 60)
+"""Numbers taken from one address: a whole hall may stand behind it."""
+
+_LOOKS = Rate(120, 60)
+"""Searches and guides from one address, typed letter by letter."""
+
+
+class TakeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks."""
+
+    office: Annotated[str, Meta(min_length=1, max_length=20)]
+    guide: Annotated[str, Meta(min_length=1, max_length=60)]
+    name: Annotated[str, Meta(max_length=80)] = ""
+    phone: Annotated[str, Meta(max_length=40)] = ""
+    priority: bool = False
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """`token` opens the number's page; it is told this once."""
+
+    token: str
+    ticket: view.TicketPage
+
+
+class HolderAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    do: Literal["arrive", "step_away", "come_back", "abandon"]
+
+
+class RatingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    level: Annotated[int, Meta(ge=1, le=5)]
+    reasons: Annotated[list[Annotated[str, Meta(max_length=10)]], Meta(max_length=MOST_REASONS)] = []
+    words: Annotated[str, Meta(max_length=MOST_WORDS)] = ""
+    call_back: bool = False
+
+
+class HallDesk:
+    """Handlers of the citizens' routes on one node."""
+
+    def __init__(self, services: Services, lines: Lines, levels: list[Level]) -> None:
+        self.services = services
+        self.lines = lines
+        self.levels = levels_for(levels, "hall")
+
+    # --- guides ---
+
+    async def search(self, call: Call) -> list[Any]:
+        async with self.services.db.read() as conn:
+            found = await directory.search(conn, call.query.get("q", "")[:200], FOUND)
+        return [view.guide_card(guide) for guide in found]
+
+    async def guide(self, call: Call) -> view.GuidePage:
+        here = _position(call)
+        async with self.services.db.read() as conn:
+            guide = await directory.get_guide(conn, call.path["guide"])
+            if guide is None:
+                raise Problem("Q10")
+            offices = {one.code: one for one in await register.list_offices(conn) if guide.slug in one.help_matters}
+            lines = [one for one in await directory.list_lines(conn, list(offices)) if guide.slug in one.guides]
+        places = [await self._place(offices[line.office], line.id, here) for line in lines]
+        return view.GuidePage(
+            **msgspec.structs.asdict(view.guide_card(guide)),
+            papers=guide.documents,
+            steps=guide.steps,
+            time_limit=guide.time_limit.text if guide.time_limit else "",
+            note=guide.note,
+            elderly_friendly=guide.elderly_friendly,
+            places=sorted(places, key=_nearest_open),
+        )
+
+    async def _place(self, office: Office, line: str, here: tuple[float, float] | None) -> view.PlaceCard:
+        now = self.services.clock.now()
+        standing = await self.lines.now(line)
+        if standing is None:
+            raise Problem("Q10")
+        there = (office.lat, office.lon) if office.lat is not None and office.lon is not None else None
+        return view.PlaceCard(
+            office=office.code,
+            name=office.name,
+            gloss=office.gloss,
+            phone=office.phone,
+            address=office.address,
+            line=standing.line.name,
+            open=is_open(office.hours, now),
+            gives_numbers=gives_numbers(office.hours, now),
+            opens=next_opening(office.hours, now),
+            distance_m=round(distance_m(here, there)) if here and there else None,
+            wait=standing.wait_of(),
+        )
+
+    # --- numbers ---
+
+    async def take(self, call: Call) -> web.StreamResponse:
+        body: TakeRequest = call.body
+        phone = normalise_phone(body.phone) if body.phone.strip() else None
+        if body.phone.strip() and phone is None:
+            raise Problem("Q13", field="phone")
+        now = self.services.clock.now()
+        holder = call.request.cookies.get(HOLDER_COOKIE) or new_token()
+        async with self.services.db.begin() as conn:
+            office = await register.get_office(conn, body.office)
+            guide = await directory.get_guide(conn, body.guide)
+            line = await directory.line_for(conn, body.office, body.guide)
+            if office is None or guide is None or line is None:
+                raise Problem("Q10")
+            self._require_open(office, now, call.lang)
+            taken = await calling.take(
+                conn,
+                line,
+                guide,
+                priority="priority" if body.priority else "ordinary",
+                name=body.name.strip(),
+                phone=phone,
+                lang=call.lang,
+                holder=holder,
+                now=now,
+            )
+            if isinstance(taken, Refused):
+                raise Problem(taken.code, **taken.params)
+        slip, token = taken
+        response = answer(Taken(token=token, ticket=await self._page(slip, guide, fresh=True)), 201)
+        response.set_cookie(
+            HOLDER_COOKIE,
+            holder,
+            max_age=_A_DAY_S,
+            httponly=True,
+            samesite="Lax",
+            secure=self.services.secure,
+            path="/",
+        )
+        return response
+
+    def _require_open(self, office: Office, now: datetime, lang: str) -> None:
+        if not gives_numbers(office.hours, now):
+            opens = next_opening(office.hours, now)
+            raise Problem("Q08", opens=short_time(opens, lang) if opens else "—")
+
+    async def _held(self, call: Call) -> Slip:
+        async with self.services.db.read() as conn:
+            return await self._slip(conn, call)
+
+    async def _slip(self, conn: AsyncConnection, call: Call) -> Slip:
+        slip = await store.slip_of_token(conn, hash_token(call.path["token"]))
+        if slip is None:
+            raise Problem("L02")
+        return slip
+
+    async def _page(self, slip: Slip, guide: Guide | None = None, *, fresh: bool = False) -> view.TicketPage:
+        line, rated = slip.ticket.queue, False
+        # A page that only follows its line asks the database nothing: thousands do, at every call.
+        if guide is None or slip.ticket.state == "finished":
+            async with self.services.db.read() as conn:
+                guide = guide or await directory.get_guide(conn, slip.guide)
+                rated = await store.get_rating(conn, slip.ticket.id) is not None
+        now = await (self.lines.read(line) if fresh else self.lines.now(line))
+        if now is None:
+            raise Problem("L02")
+        return view.ticket_page(slip, now, guide, rated)
+
+    async def ticket(self, call: Call) -> view.TicketPage:
+        return await self._page(await self._held(call), fresh=True)
+
+    async def live(self, call: Call) -> web.StreamResponse:
+        async with self.services.db.read() as conn:
+            slip = await self._slip(conn, call)
+            guide = await directory.get_guide(conn, slip.guide)
+        watch = Watch(slip.ticket.id)
+        with ExitStack() as looking:
+            looking.enter_context(self.lines.watching(slip.ticket.queue, watch))
+            watched = {slip.ticket.queue}
+
+            async def look() -> bytes:
+                nonlocal slip
+                now = await self.lines.now(slip.ticket.queue)
+                if now is None or slip.ticket.id not in now.by_id:
+                    # Not in that line any more: over, carried over, or forwarded to another one.
+                    slip = await self._held(call)
+                    if slip.ticket.queue not in watched:
+                        looking.enter_context(self.lines.watching(slip.ticket.queue, watch))
+                        watched.add(slip.ticket.queue)
+                return msgspec.json.encode(await self._page(slip, guide))
+
+            return await stream(call, self.lines, watch, look)
+
+    async def act(self, call: Call) -> view.TicketPage:
+        body: HolderAct = call.body
+        slip, now = await self._held(call), self.services.clock.now()
+        async with self.services.db.begin() as conn:
+            if body.do == "arrive":
+                office = await register.get_office(conn, slip.ticket.office)
+                if office is not None:
+                    self._require_open(office, now, call.lang)
+            done = await calling.act(conn, slip.ticket.id, body.do, "citizen", now)
+        if isinstance(done, Refused):
+            raise Problem(done.code, **done.params)
+        return await self._page(done, fresh=True)
+
+    # --- rating ---
+
+    async def scale(self, call: Call) -> list[Any]:
+        return list(self.levels)
+
+    async def rate(self, call: Call) -> view.TicketPage:
+        body: RatingRequest = call.body
+        fault = fault_of(self.levels, body.level, body.reasons, body.words)
+        if fault is not None:
+            raise Problem("Q13", field=fault)
+        slip = await self._held(call)
+        given = store.Rating(
+            ticket=slip.ticket.id,
+            at=self.services.clock.now(),
+            level=body.level,
+            reasons=body.reasons,
+            words=body.words.strip(),
+            call_back=body.call_back,
+        )
+        async with self.services.db.begin() as conn:
+            refused = await calling.rate(conn, slip, given)
+        if refused is not None:
+            raise Problem(refused.code, **refused.params)
+        return await self._page(slip)
+
+    # --- the wall ---
+
+    async def _wall_lines(self, call: Call) -> list[str]:
+        async with self.services.db.read() as conn:
+            lines = await directory.list_lines(conn, [call.path["office"]])
+        if not lines:
+            raise Problem("S404")
+        return [line.id for line in lines]
+
+    async def _wall(self, lines: list[str]) -> view.Wall:
+        found = [now for line in lines if (now := await self.lines.now(line)) is not None]
+        return view.wall(found, self.services.clock.now())
+
+    async def wall(self, call: Call) -> view.Wall:
+        return await self._wall(await self._wall_lines(call))
+
+    async def wall_live(self, call: Call) -> web.StreamResponse:
+        lines, watch = await self._wall_lines(call), Watch()
+
+        async def look() -> bytes:
+            return msgspec.json.encode(await self._wall(lines))
+
+        with ExitStack() as looking:
+            for line in lines:
+                looking.enter_context(self.lines.watching(line, watch))
+            return await stream(call, self.lines, watch, look)
+
+
+def _nearest_open(place: view.PlaceCard) -> tuple[bool, bool, float, int, str]:
+    """Open ones first; then the nearest, or where nobody said where they are, where the wait is shortest."""
+    wait = place.wait.minutes_high
+    return (not place.open, wait is None, place.distance_m or 0.0, wait or 0, place.office)
+
+
+def _position(call: Call) -> tuple[float, float] | None:
+    lat, lon = call.query.get("lat"), call.query.get("lon")
+    if lat is None or lon is None:
+        return None
+    try:
+        here = float(lat), float(lon)
+    except ValueError:
+        raise Problem("Q13", field="lat") from None
+    if not (-90 <= here[0] <= 90 and -180 <= here[1] <= 180):
+        raise Problem("Q13", field="lat")
+    return here
+
+
+def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
+    desk = HallDesk(services, lines, levels)
+    events = ("text/event-stream",)
+    ticket = "/api/hall/tickets/{token}"
+    where = (Asked("lat", "Where the asker is, WGS84 degrees"), Asked("lon", "Where the asker is, WGS84 degrees"))
+    return [
+        Route(
+            "GET",
+            "/api/hall/guides",
+            desk.search,
+            "public",
+            "Guides for what somebody says they need",
+            response=list[view.GuideCard],
+            rate=_LOOKS,
+            query=(Asked("q", "Their words, pinyin or initials"),),
+        ),
+        Route(
+            "GET",
+            "/api/hall/guides/{guide}",
+            desk.guide,
+            "public",
+            "A guide and where it is done",
+            response=view.GuidePage,
+            rate=_LOOKS,
+            query=where,
+        ),
+        Route(
+            "POST",
+            "/api/hall/tickets",
+            desk.take,
+            "public",
+            "Take a number",
+            TakeRequest,
+            Taken,
+            status=201,
+            rate=_TAKES,
+        ),
+        Route("GET", ticket, desk.ticket, "public", "A number's page", response=view.TicketPage),
+        Route("GET", f"{ticket}/live", desk.live, "public", "The same, whenever it changes", gives=events),
+        Route("POST", f"{ticket}/acts", desk.act, "public", "What its holder does", HolderAct, view.TicketPage),
+        Route("POST", f"{ticket}/rating", desk.rate, "public", "Rate the service", RatingRequest, view.TicketPage),
+        Route("GET", "/api/hall/rating", desk.scale, "public", "Levels and reasons", response=list[Level]),
+        Route("GET", "/api/hall/walls/{office}", desk.wall, "public", "The wall of a hall", response=view.Wall),
+        Route("GET", "/api/hall/walls/{office}/live", desk.wall_live, "public", "The same, live", gives=events),
+    ]

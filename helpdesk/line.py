@@ -1,0 +1,81 @@
+"""A line as it stands: one reading for the phones that wait in it, its windows, the wall and a supervisor."""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from helpdesk import directory, store
+from helpdesk.directory import Line, Window
+from helpdesk.queue import AT_WINDOW, wait
+from helpdesk.store import Seen
+from office import register
+from office.queue import Queue
+from office.register import Office
+
+ALARM = timedelta(minutes=20)
+"""Whoever waits longer than this is an alarm (queue_policy.warn_when_waiting_minutes)."""
+
+
+class LineNow(Struct, frozen=True, kw_only=True):
+    """`windows`: all of the office by id; `waiting`: in order; `present`: everybody else of the line who is there.
+
+    `by_id`: both of them. `places`: of those who wait, people before them and usual minutes of their matters.
+    """
+
+    line: Line
+    office: Office
+    windows: dict[str, Window]
+    windows_open: int
+    windows_free: int
+    waiting: list[Seen]
+    present: list[Seen]
+    by_id: dict[str, Seen]
+    places: dict[str, tuple[int, float]]
+    minutes: float
+
+    def wait_of(self, ticket: str | None = None) -> Queue:
+        """How long this number waits; without one, whoever comes now."""
+        everybody = len(self.waiting), self.minutes
+        ahead, minutes = self.places.get(ticket, everybody) if ticket is not None else everybody
+        return wait(ahead, minutes, self.windows_open, self.windows_free)
+
+    def shows(self, ticket: str) -> tuple[Seen | None, Queue]:
+        """All that the page of this number takes from its line."""
+        return self.by_id.get(ticket), self.wait_of(ticket)
+
+    def longest_since(self) -> datetime | None:
+        """When the one who waits longest came."""
+        return min((one.came for one in self.waiting), default=None)
+
+    def window(self, window: str | None) -> Window | None:
+        return self.windows.get(window) if window is not None else None
+
+
+async def read_line(conn: AsyncConnection, line: str) -> LineNow | None:
+    known = await directory.get_line(conn, line)
+    office = await register.get_office(conn, known.office) if known else None
+    if known is None or office is None:
+        return None
+    windows = {one.id: one for one in await directory.list_windows(conn, [known.office])}
+    at_work = {one.id for one in windows.values() if one.line == line and one.agent is not None and not one.away}
+    everybody = await store.seen(conn, line)
+    waiting = [one for one in everybody if one.state == "queued"]
+    present = [one for one in everybody if one.state != "queued"]
+    places: dict[str, tuple[int, float]] = {}
+    minutes = 0.0
+    for ahead, one in enumerate(waiting):
+        places[one.id] = (ahead, minutes)
+        minutes += one.minutes
+    return LineNow(
+        line=known,
+        office=office,
+        windows=windows,
+        windows_open=len(at_work),
+        windows_free=len(at_work - {one.window for one in present if one.state in AT_WINDOW}),
+        waiting=waiting,
+        present=present,
+        by_id={one.id: one for one in everybody},
+        places=places,
+        minutes=minutes,
+    )

@@ -1,0 +1,323 @@
+"""Tickets and ratings in the database. `move` is the only way a ticket changes, and writes down that it did.
+
+Whoever changes several things locks them in this order: a window, a line, a ticket.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Integer, Row, bindparam, func, insert, literal, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from foundation.db import UtcTime, say_after_commit
+from helpdesk.queue import AT_WINDOW, OVER, State, Ticket, place
+from helpdesk.tables import counters, moves, ratings, tickets
+
+CHANGED = "hall.line"
+"""Subject of what is said after a commit: `hall.line.` and the line whose order or windows changed."""
+
+
+def label(letter: str, number: int) -> str:
+    """`A023`."""
+    return f"{letter}{number:03d}"
+
+
+class Slip(Struct, frozen=True, kw_only=True):
+    """One row of `tickets`: the number as the rules see it, and what they do not ask about."""
+
+    ticket: Ticket
+    letter: str
+    guide: str
+    name: str
+    phone: str | None
+    lang: str
+    holder_hash: str
+    token_hash: str
+    taken_at: datetime
+    told_near_at: datetime | None = None
+    ended_at: datetime | None = None
+    moves: int = 0
+
+    @property
+    def label(self) -> str:
+        return label(self.letter, self.ticket.number)
+
+
+class Standing(Struct, frozen=True):
+    """How a line stands for one number: people before it, usual minutes of their matters in all."""
+
+    ahead: int
+    minutes: float
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A number as everybody who looks at its line needs it."""
+
+    id: str
+    state: State
+    letter: str
+    number: int
+    minutes: float
+    came: datetime
+    calls: int
+    called_at: datetime | None
+    missed_at: datetime | None
+    away_until: datetime | None
+    window: str | None
+    handed_to: str | None
+
+    @property
+    def label(self) -> str:
+        return label(self.letter, self.number)
+
+
+class Rating(Struct, frozen=True, kw_only=True):
+    ticket: str
+    at: datetime
+    level: int
+    reasons: list[str]
+    words: str
+    call_back: bool
+
+
+_TICKET = Ticket.__struct_fields__
+_REST = tuple(name for name in Slip.__struct_fields__ if name != "ticket")
+_COLUMNS = [tickets.c[name] for name in (*_TICKET, *_REST)]
+_SEEN = [tickets.c[name] for name in Seen.__struct_fields__]
+_IN_THE_HALL: tuple[State, ...] = ("queued", "called", "serving", "parked", "transferred", "missed")
+_PLACE = (tickets.c.band, tickets.c.rank, tickets.c.came, tickets.c.id)
+
+
+# Statements are made once: to make one of thirty columns takes longer than to carry it out.
+_ANY = select(*_COLUMNS)
+_BY_ID = _ANY.where(tickets.c.id == bindparam("ticket"))
+_OFFICE_OF = select(tickets.c.office).where(tickets.c.id == bindparam("ticket"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_TOKEN = _ANY.where(tickets.c.token_hash == bindparam("token"))
+_WAITING = tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
+_NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
+_HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
+_IN_ORDER = select(tickets.c.id, _NTH).where(_WAITING, _HERE).subquery()
+_NEXT = (
+    _ANY.where(tickets.c.id.in_(select(_IN_ORDER.c.id).where(_IN_ORDER.c.nth <= bindparam("most", type_=Integer))))
+    .order_by(*_PLACE)
+    .with_for_update()
+)
+_NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
+_UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
+    _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
+)
+_AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
+    tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
+)
+_SEEN_IN_LINE = (
+    select(*_SEEN).where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
+)
+_MOVED = (*(name for name in _TICKET if name != "id"), "letter", "moves", "ended_at")
+_MOVE = (
+    update(tickets)
+    .where(tickets.c.id == bindparam("ticket"))
+    .values({name: bindparam(f"new_{name}", type_=tickets.c[name].type) for name in _MOVED})
+)
+
+
+def _slip(row: Row[Any]) -> Slip:
+    values = dict(row._mapping)
+    return Slip(ticket=Ticket(**{name: values[name] for name in _TICKET}), **{name: values[name] for name in _REST})
+
+
+def changed(conn: AsyncConnection, *queues: str) -> None:
+    """Say after the commit that these lines look different now."""
+    for queue in queues:
+        say_after_commit(conn, f"{CHANGED}.{queue}")
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+async def next_number(conn: AsyncConnection, queue: str, day: str) -> int:
+    """The line's next number of that day; whoever asks at the same time waits and gets the one after."""
+    if conn.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as upsert
+    else:
+        from sqlalchemy.dialects.sqlite import insert as upsert  # type: ignore[assignment]
+    counted = (
+        upsert(counters)
+        .values(line=queue, day=day, last=1)
+        .on_conflict_do_update(index_elements=["line", "day"], set_={"last": counters.c.last + 1})
+        .returning(counters.c.last)
+    )
+    return int((await conn.execute(counted)).scalar_one())
+
+
+async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, at: datetime) -> Slip:
+    """A new number, with its first move."""
+    first = msgspec.structs.replace(slip, moves=1)
+    rest = {name: getattr(first, name) for name in _REST}
+    await conn.execute(insert(tickets), {**msgspec.structs.asdict(first.ticket), **rest})
+    await conn.execute(insert(moves), _noted(first, actor, act, at))
+    changed(conn, first.ticket.queue)
+    return first
+
+
+async def move(
+    conn: AsyncConnection, slip: Slip, after: Ticket, act: str, actor: str, at: datetime, *, letter: str | None = None
+) -> Slip:
+    """Write down what `queue.step` made of a locked ticket. `letter`: where it gets a new number as well."""
+    renamed = msgspec.structs.replace(slip, letter=letter) if letter is not None else slip
+    return (await move_all(conn, [(renamed, after, actor)], act, at))[0]
+
+
+async def move_all(
+    conn: AsyncConnection, changes: Sequence[tuple[Slip, Ticket, str]], act: str, at: datetime
+) -> list[Slip]:
+    """The same act on several locked tickets: as each was, what it became, who did it."""
+    moved = [
+        msgspec.structs.replace(
+            slip, ticket=after, moves=slip.moves + 1, ended_at=at if after.state in OVER else slip.ended_at
+        )
+        for slip, after, _ in changes
+    ]
+    if moved:
+        await conn.execute(_MOVE, [_new_values(slip) for slip in moved])
+        actors = [actor for _, _, actor in changes]
+        await conn.execute(insert(moves), [_noted(*each, act, at) for each in zip(moved, actors, strict=True)])
+        changed(conn, *{ticket.queue for slip, after, _ in changes for ticket in (slip.ticket, after)})
+    return moved
+
+
+def _new_values(slip: Slip) -> dict[str, Any]:
+    values = msgspec.structs.asdict(slip.ticket) | {name: getattr(slip, name) for name in _REST}
+    return {"ticket": slip.ticket.id} | {f"new_{name}": values[name] for name in _MOVED}
+
+
+def _noted(slip: Slip, actor: str, act: str, at: datetime) -> dict[str, Any]:
+    ticket = slip.ticket
+    return {
+        "ticket": ticket.id,
+        "seq": slip.moves,
+        "at": at,
+        "act": act,
+        "state": ticket.state,
+        "actor": actor,
+        "window": ticket.window,
+        "queue": ticket.queue,
+    }
+
+
+async def told_near(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
+    await conn.execute(update(tickets).where(tickets.c.id.in_(ids)).values(told_near_at=now))
+
+
+async def insert_rating(conn: AsyncConnection, rating: Rating) -> None:
+    """Raises IntegrityError if the service was rated already."""
+    await conn.execute(insert(ratings).values(msgspec.structs.asdict(rating)))
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def get_slip(conn: AsyncConnection, ticket: str, *, lock: bool = False) -> Slip | None:
+    """`lock`: held until the transaction ends, as it stands once whoever held it before is done."""
+    row = (await conn.execute(_BY_ID_LOCKED if lock else _BY_ID, {"ticket": ticket})).first()
+    return _slip(row) if row else None
+
+
+async def office_of(conn: AsyncConnection, ticket: str) -> str | None:
+    return (await conn.execute(_OFFICE_OF, {"ticket": ticket})).scalar()
+
+
+async def get_slips(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Slip]:
+    found = _ANY.where(tickets.c.id.in_(ids))
+    return {slip.ticket.id: slip for slip in map(_slip, await conn.execute(found))}
+
+
+async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:
+    row = (await conn.execute(_BY_TOKEN, {"token": token_hash})).first()
+    return _slip(row) if row else None
+
+
+async def held_by(conn: AsyncConnection, holder_hash: str, phone: str | None) -> int:
+    """How many numbers that are not over this browser or this telephone has."""
+    active = tickets.c.state.not_in(OVER)
+    browser = select(func.count()).select_from(tickets).where(tickets.c.holder_hash == holder_hash, active)
+    held = int((await conn.execute(browser)).scalar_one())
+    if phone is None:
+        return held
+    telephone = select(func.count()).select_from(tickets).where(tickets.c.phone == phone, active)
+    return max(held, int((await conn.execute(telephone)).scalar_one()))
+
+
+async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
+    """Transactions with a name in common run one after another (SQLite has one writer anyway)."""
+    if conn.dialect.name == "postgresql":
+        for name in sorted(names):
+            await conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+async def line_of(conn: AsyncConnection, queue: str, most: int | None = None) -> list[Slip]:
+    """Who waits, in order, the first `most` of them."""
+    found = _ANY.where(tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
+    return [_slip(row) for row in await conn.execute(found.limit(most) if most is not None else found)]
+
+
+async def not_told(conn: AsyncConnection, queues: Sequence[str], first: int) -> list[tuple[Slip, int]]:
+    """Of the `first` who wait in each line, those who were not told that they are near; how many are before them."""
+    found = {row.id: row.nth - 1 for row in await conn.execute(_UNTOLD, {"queues": list(queues), "first": first})}
+    return [(slip, found[slip.ticket.id]) for slip in (await get_slips(conn, list(found))).values()] if found else []
+
+
+async def first_callable(
+    conn: AsyncConnection, queues: Sequence[str], most: int, now: datetime
+) -> dict[str, list[Slip]]:
+    """Of each line, which is locked, the first `most` that `queue.next_in_line` gives, in order."""
+    asked = {"queues": list(queues), "most": most, "now": now}
+    found: dict[str, list[Slip]] = {}
+    for slip in map(_slip, await conn.execute(_NEXT, asked)):
+        found.setdefault(slip.ticket.queue, []).append(slip)
+    return found
+
+
+async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
+    """How many wait before this number; everybody in its line for one that does not wait."""
+    waiting: ColumnElement[bool] = (tickets.c.queue == ticket.queue) & (tickets.c.state == "queued")
+    if ticket.state == "queued":
+        mine = [literal(value, column.type) for value, column in zip(place(ticket), _PLACE, strict=True)]
+        waiting &= tuple_(*_PLACE) < tuple_(*mine)
+    found = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(waiting)
+    row = (await conn.execute(found)).one()
+    return Standing(int(row[0]), float(row[1]))
+
+
+async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
+    """Everybody of a line who is in the hall: who waits, in order, and who was called, is served, parked or missed."""
+    return [Seen(**row._mapping) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
+
+
+async def at_windows(conn: AsyncConnection, windows: Sequence[str]) -> dict[str, str]:
+    """The labels of those whom these windows have their hands full with."""
+    rows = await conn.execute(_AT_WINDOWS, {"windows": list(windows)})
+    return {row.window: label(row.letter, row.number) for row in rows}
+
+
+async def kept_by(conn: AsyncConnection, window: str) -> list[Slip]:
+    """All that hangs on a window: called, served, offered by or to it, parked."""
+    mine = (tickets.c.window == window) & tickets.c.state.in_((*AT_WINDOW, "parked"))
+    offered = (tickets.c.handed_to == window) & (tickets.c.state == "transferred")
+    found = _ANY.where(mine | offered).order_by(tickets.c.id)
+    return [_slip(row) for row in await conn.execute(found)]
+
+
+async def left_over(conn: AsyncConnection, today: str) -> list[str]:
+    """Ids of numbers of earlier days that midnight has to look at, in their order: all but what is being served."""
+    left = tickets.c.state.not_in((*OVER, "serving"))
+    found = select(tickets.c.id).where(tickets.c.day < today, left).order_by(tickets.c.queue, *_PLACE)
+    return [row.id for row in await conn.execute(found)]
+
+
+async def get_rating(conn: AsyncConnection, ticket: str) -> Rating | None:
+    row = (await conn.execute(select(ratings).where(ratings.c.ticket == ticket))).first()
+    return Rating(**row._mapping) if row else None

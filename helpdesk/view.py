@@ -1,0 +1,268 @@
+"""What the pages of the hall show: a phone its number, the wall its calls, a window its people, a supervisor the lines.
+
+Names are masked wherever somebody else may read along, and the wall has none.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from helpdesk.directory import Window
+from helpdesk.guide import Guide, Paper
+from helpdesk.line import ALARM, LineNow
+from helpdesk.queue import BACK_IN_TIME, TRANSITIONS, Act, Priority, State
+from helpdesk.store import Slip
+from office.person import mask_name, mask_phone
+from office.queue import Queue
+from office.routes import Named, OfficeCard
+
+ON_THE_WALL = 6
+"""Rows of calls that are read from ten metres (ux.md H3)."""
+
+NEXT_ON_THE_WALL = 4
+
+CITIZENS: tuple[Act, ...] = ("arrive", "step_away", "come_back", "abandon")
+
+
+class GuideCard(Named, frozen=True, kw_only=True):
+    slug: str
+    category: str
+    documents: int
+    minutes: float
+
+
+class PlaceCard(OfficeCard, frozen=True, kw_only=True):
+    """An office that does a matter. `distance_m` where the asker said where they are; `wait` for whoever comes now."""
+
+    office: str
+    address: str
+    line: str
+    open: bool
+    gives_numbers: bool
+    opens: datetime | None
+    distance_m: float | None
+    wait: Queue
+
+
+class GuidePage(GuideCard, frozen=True, kw_only=True):
+    papers: list[Paper]
+    steps: list[str]
+    time_limit: str
+    note: str
+    elderly_friendly: bool
+    places: list[PlaceCard]
+
+
+class WindowCard(Struct, frozen=True, kw_only=True):
+    id: str
+    number: str
+    name: str
+    open: bool
+    away: bool
+
+
+class TicketPage(Struct, frozen=True, kw_only=True):
+    """A number as its holder's phone shows it; `can`: what they may do now."""
+
+    label: str
+    state: State
+    day: str
+    office: OfficeCard
+    matter: Named
+    wait: Queue | None
+    window: WindowCard | None
+    calls: int
+    slot: datetime | None
+    away_until: datetime | None
+    next_until: datetime | None
+    can: list[str]
+    rated: bool
+
+
+class WallCall(Struct, frozen=True, kw_only=True):
+    label: str
+    window: str
+    called_at: datetime
+
+
+class WallLine(Named, frozen=True, kw_only=True):
+    letter: str
+    next: list[str]
+    wait: Queue
+
+
+class Wall(Struct, frozen=True, kw_only=True):
+    """`at`: when it was true; a wall whose data are old says so."""
+
+    office: OfficeCard
+    calls: list[WallCall]
+    lines: list[WallLine]
+    at: datetime
+
+
+class SlipRow(Struct, frozen=True, kw_only=True):
+    """A number as agents see it; the name is whole at the window that serves it."""
+
+    ticket: str
+    label: str
+    state: State
+    name: str
+    phone: str
+    matter: Named
+    priority: Priority
+    taken_at: datetime
+    calls: int
+    called_at: datetime | None
+    away_until: datetime | None
+    window: str
+    held_until: datetime | None
+
+
+class HallLine(Named, frozen=True, kw_only=True):
+    id: str
+
+
+class AgentDesk(Struct, frozen=True, kw_only=True):
+    """`window` None: not sitting anywhere; `windows`: all of the hall, to sit down at or to hand over to."""
+
+    window: WindowCard | None
+    windows: list[WindowCard]
+    line: Named | None
+    letter: str
+    wait: Queue | None
+    longest_since: datetime | None
+    at: SlipRow | None
+    waiting: list[SlipRow]
+    parked: list[SlipRow]
+    missed: list[SlipRow]
+    offered: list[SlipRow]
+    lines: list[HallLine]
+
+
+class LineRow(Named, frozen=True, kw_only=True):
+    """A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm."""
+
+    id: str
+    office: str
+    letter: str
+    waiting: int
+    longest_since: datetime | None
+    windows_open: int
+    windows: int
+    alarm: bool
+    open_window: WindowCard | None
+
+
+def window_card(window: Window) -> WindowCard:
+    return WindowCard(
+        id=window.id, number=window.number, name=window.name, open=window.agent is not None, away=window.away
+    )
+
+
+def guide_card(guide: Guide) -> GuideCard:
+    return GuideCard(
+        slug=guide.slug,
+        name=guide.name,
+        gloss=guide.gloss,
+        category=guide.category,
+        documents=len(guide.documents),
+        minutes=guide.typical_minutes.window,
+    )
+
+
+def matter_of(guide: Guide | None, slug: str) -> Named:
+    return Named(name=guide.name, gloss=guide.gloss) if guide else Named(name=slug, gloss=slug)
+
+
+def office_card(now: LineNow) -> OfficeCard:
+    return OfficeCard(name=now.office.name, gloss=now.office.gloss, phone=now.office.phone)
+
+
+def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> TicketPage:
+    """The number as its line stands: what the reading of the line says counts, the row only for what it does not."""
+    ticket = slip.ticket
+    seen = now.by_id.get(ticket.id)
+    state = seen.state if seen else ticket.state
+    missed_at = seen.missed_at if seen else None
+    window = now.window(seen.window if seen else ticket.window)
+    return TicketPage(
+        label=slip.label,
+        state=state,
+        day=ticket.day,
+        office=office_card(now),
+        matter=matter_of(guide, slip.guide),
+        wait=now.wait_of(ticket.id) if state == "queued" else None,
+        window=window_card(window) if window and state in ("called", "serving", "transferred", "parked") else None,
+        calls=seen.calls if seen else 0,
+        slot=ticket.slot,
+        away_until=seen.away_until if seen and state == "queued" else None,
+        next_until=missed_at + BACK_IN_TIME if missed_at else None,
+        can=[act for act in CITIZENS if (state, act) in TRANSITIONS],
+        rated=rated,
+    )
+
+
+def wall(lines: Sequence[LineNow], at: datetime) -> Wall:
+    """One office's lines, read together. The newest call comes first."""
+    calls = [
+        WallCall(label=one.label, window=window.number, called_at=one.called_at)
+        for now in lines
+        for one in now.present
+        if one.state == "called" and one.called_at is not None and (window := now.window(one.window)) is not None
+    ]
+    return Wall(
+        office=office_card(lines[0]),
+        calls=sorted(calls, key=lambda call: (call.called_at, call.label), reverse=True)[:ON_THE_WALL],
+        lines=[
+            WallLine(
+                name=now.line.name,
+                gloss=now.line.gloss,
+                letter=now.line.letter,
+                next=[one.label for one in now.waiting[:NEXT_ON_THE_WALL]],
+                wait=now.wait_of(),
+            )
+            for now in lines
+        ],
+        at=at,
+    )
+
+
+def slip_row(slip: Slip, guides: Mapping[str, Guide], windows: Mapping[str, Window], *, whole: bool = False) -> SlipRow:
+    ticket = slip.ticket
+    window = windows.get(ticket.window or "")
+    return SlipRow(
+        ticket=ticket.id,
+        label=slip.label,
+        state=ticket.state,
+        name=slip.name if whole else mask_name(slip.name),
+        phone=mask_phone(slip.phone) if slip.phone else "",
+        matter=matter_of(guides.get(slip.guide), slip.guide),
+        priority=ticket.priority,
+        taken_at=slip.taken_at,
+        calls=ticket.calls,
+        called_at=ticket.called_at,
+        away_until=ticket.away_until,
+        window=window.number if window else "",
+        held_until=ticket.held_until,
+    )
+
+
+def line_row(now: LineNow, at: datetime) -> LineRow:
+    since = now.longest_since()
+    alarm = since is not None and at - since > ALARM
+    own = [window for window in now.windows.values() if window.line == now.line.id]
+    closed = next((window for window in own if window.agent is None), None)
+    return LineRow(
+        id=now.line.id,
+        office=now.office.short,
+        name=now.line.name,
+        gloss=now.line.gloss,
+        letter=now.line.letter,
+        waiting=len(now.waiting),
+        longest_since=since,
+        windows_open=now.windows_open,
+        windows=len(own),
+        alarm=alarm,
+        open_window=window_card(closed) if alarm and closed else None,
+    )

@@ -1,0 +1,293 @@
+"""The hall over real sockets: from words to a rating, live, and what a stranger or the wrong agent is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from foundation import access, audit
+from foundation.access import Actor
+from foundation.bus import Bus
+from foundation.clock import ManualClock
+from foundation.db import Database
+from foundation.http import build_app
+from helpdesk import hall_routes, window_routes
+from helpdesk.demo import read_levels
+from helpdesk.live import Lines, Watch, announce
+from office.services import Services
+from tests.support.hall import PENSION, Hall, open_hall
+from tests.support.http import Serve, Served
+from tests.support.people import DISTRICT, STREET, staff
+
+LIU = staff("agent", id="stf_liu", name="刘洋")
+HAN = staff("agent", id="stf_han", name="韩梅")
+FAR = staff("agent", id="stf_far", office=STREET, name="远方")
+BOSS = staff("supervisor", id="stf_boss", name="孙伟")
+S1, S2, T1 = "990101-S01", "990101-S02", "990101-T01"
+
+
+@dataclass
+class Counter:
+    """The running hall. `actor` is who the next request is from."""
+
+    hall: Hall
+    served: Served
+    actor: Actor = access.ANONYMOUS
+
+    async def as_(self, actor: Actor, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+        self.actor = actor
+        try:
+            return await self.served.json(method, path, body, status=status)
+        finally:
+            self.actor = access.ANONYMOUS
+
+    async def take(self, status: int = 201, **more: Any) -> Any:
+        """From a browser of its own, unless it is given one."""
+        client = more.pop("client", None) or self.served.client()
+        try:
+            body = {"office": DISTRICT, "guide": PENSION, **more}
+            async with client.post("/api/hall/tickets", json=body) as response:
+                answer = await response.json()
+                assert response.status == status, answer
+                return answer
+        finally:
+            await client.close()
+
+    async def sit(self, actor: Actor, window: str) -> Any:
+        return await self.as_(actor, "POST", f"/api/windows/{window}/open", {})
+
+    async def desk(self, actor: Actor) -> Any:
+        return await self.as_(actor, "GET", "/api/desk/hall")
+
+    async def next(self, actor: Actor, window: str, status: int = 200) -> Any:
+        return await self.as_(actor, "POST", f"/api/windows/{window}/next", {}, status=status)
+
+    async def act(self, actor: Actor, ticket: str, do: str, *, to: str | None = None, status: int = 200) -> Any:
+        return await self.as_(actor, "POST", f"/api/tickets/{ticket}/acts", {"do": do, "to": to}, status=status)
+
+
+@pytest.fixture
+async def counter(sqlite_database: Database, clock: ManualClock, bus: Bus, serve: Serve) -> AsyncIterator[Counter]:
+    hall = await open_hall(sqlite_database, clock)
+
+    async def no_key(conn: AsyncConnection, record: str) -> bytes:
+        raise LookupError(record)
+
+    async def nobody(*_: object) -> None:
+        raise LookupError("no records here")
+
+    services = Services(
+        db=hall.db, clock=clock, base_url="https://demo.test", secure=False, record_key=no_key, dispatch=nobody,
+        displaced=nobody,
+    )  # fmt: skip
+
+    async def actors(_request: web.Request) -> Actor:
+        return running.actor
+
+    announce(hall.db, bus)
+    lines = Lines(hall.db, bus)
+    await lines.start()
+    routes = [
+        *hall_routes.routes(services, lines, await read_levels()),
+        *window_routes.routes(services, lines),
+    ]
+    served = await serve(build_app(routes, actors=actors, clock=clock))
+    running = Counter(hall, served)
+    yield running
+    await lines.stop()
+
+
+async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
+    async for line in response.content:
+        if line.startswith(b"data: "):
+            yield msgspec.json.decode(line[6:])
+
+
+async def until(stream: AsyncIterator[Any], what: Any) -> Any:
+    """The first event that is as wanted. Fails with the last one that was not."""
+    last = None
+    try:
+        async with asyncio.timeout(10):
+            async for last in stream:
+                if what(last):
+                    return last
+    except TimeoutError:
+        pass
+    raise AssertionError(last)
+
+
+async def test_from_words_to_a_rating(counter: Counter) -> None:
+    found = await counter.served.get("/api/hall/guides?q=退休金怎么领")
+    slug = found[0]["slug"]
+    guide = await counter.served.get(f"/api/hall/guides/{slug}?lat=35.91&lon=123.42")
+    place = next(each for each in guide["places"] if each["office"] == DISTRICT)
+    assert place["open"] and place["wait"]["officer_on_duty"] is False and place["distance_m"] < 1000
+    assert [paper["name"] for paper in guide["papers"]]
+
+    taken = await counter.take(guide=slug, name="刘桂兰", phone="138 0000 5678")
+    page = f"/api/hall/tickets/{taken['token']}"
+    assert taken["ticket"]["label"] == "S001" and taken["ticket"]["wait"]["ahead"] == 0
+    async with counter.served.session.get(f"{page}/live") as response:
+        stream = events(response)
+        assert (await until(stream, lambda it: True))["wait"]["minutes_low"] is None
+        await counter.sit(LIU, S1)
+        assert await until(stream, lambda it: it["wait"]["officer_on_duty"])
+        await counter.next(LIU, S1)
+        desk = await counter.desk(LIU)
+        assert (desk["at"]["label"], desk["at"]["name"], desk["waiting"]) == ("S001", "刘桂兰", [])
+        shown = await until(stream, lambda it: it["state"] == "called")
+        assert shown["window"]["number"] == "S01" and shown["can"] == ["abandon"]
+        await counter.act(LIU, desk["at"]["ticket"], "serve")
+        await counter.act(LIU, desk["at"]["ticket"], "finish")
+        assert (await until(stream, lambda it: it["state"] == "finished"))["rated"] is False
+    await counter.served.post(f"{page}/rating", {"level": 1}, status=422)
+    rated = await counter.served.post(f"{page}/rating", {"level": 5, "reasons": ["517"]})
+    assert rated["rated"]
+    again = await counter.served.post(f"{page}/rating", {"level": 4}, status=409)
+    assert again["code"] == "Q07"
+
+
+async def test_the_wall_names_nobody_and_follows_the_calls(counter: Counter) -> None:
+    await counter.take(name="刘桂兰")
+    await counter.take(name="王建国")
+    await counter.sit(LIU, S1)
+    async with counter.served.session.get(f"/api/hall/walls/{DISTRICT}/live") as response:
+        stream = events(response)
+        await until(stream, lambda it: any(line["next"] == ["S001", "S002"] for line in it["lines"]))
+        await counter.next(LIU, S1)
+        wall = await until(stream, lambda it: it["calls"])
+    assert [(call["label"], call["window"]) for call in wall["calls"]] == [("S001", "S01")]
+    assert "刘" not in str(wall) and "138" not in str(wall)
+
+
+async def test_an_agent_s_desk_hears_of_whoever_comes(counter: Counter) -> None:
+    await counter.sit(LIU, S1)
+    counter.actor = LIU
+    async with counter.served.session.get("/api/desk/hall/live") as response:
+        counter.actor = access.ANONYMOUS
+        stream = events(response)
+        await until(stream, lambda it: it["waiting"] == [])
+        await counter.take(name="刘桂兰", phone="13800005678", priority=True)
+        seen = await until(stream, lambda it: it["waiting"])
+    row = seen["waiting"][0]
+    assert (row["name"], row["phone"], row["priority"]) == ("刘*", "138****5678", "priority")
+
+
+async def test_two_agents_and_a_hand_over_with_the_same_number(counter: Counter) -> None:
+    await counter.take()
+    await counter.sit(LIU, S1)
+    await counter.sit(HAN, T1)
+    ticket = (await counter.next(LIU, S1))["ticket"]
+    await counter.act(LIU, ticket, "serve")
+    await counter.act(HAN, ticket, "finish", status=409)
+    await counter.act(LIU, ticket, "hand_over", to=T1)
+    offered = await counter.desk(HAN)
+    assert [row["label"] for row in offered["offered"]] == ["S001"]
+    await counter.act(HAN, ticket, "accept")
+    taken = await counter.desk(HAN)
+    assert (taken["at"]["label"], taken["at"]["state"]) == ("S001", "serving")
+    assert (await counter.desk(LIU))["at"] is None
+    await counter.act(LIU, ticket, "finish", status=409)
+    await counter.act(HAN, ticket, "finish")
+
+
+async def test_hoarding_is_refused_in_words_and_giving_back_makes_room(counter: Counter) -> None:
+    async with counter.served.client() as browser:
+
+        async def take() -> tuple[int, Any]:
+            async with browser.post("/api/hall/tickets", json={"office": DISTRICT, "guide": PENSION}) as response:
+                return response.status, await response.json()
+
+        first = (await take())[1]
+        await take()
+        status, refused = await take()
+        assert (status, refused["code"], refused["params"]) == (409, "Q01", {"count": 2})
+        await counter.served.post(f"/api/hall/tickets/{first['token']}/acts", {"do": "abandon"})
+        again = await counter.served.post(f"/api/hall/tickets/{first['token']}/acts", {"do": "abandon"}, status=409)
+        assert again["code"] == "Q04", "a number used twice"
+        assert (await take())[0] == 201
+
+
+async def test_no_numbers_when_the_hall_is_closed(counter: Counter) -> None:
+    counter.hall.clock.advance(12 * 3600)
+    refused = await counter.take(status=409)
+    assert refused["code"] == "Q08" and "9:00" in refused["params"]["opens"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"guide": "no-such-matter"}, "Q10"),
+        ({"office": "nowhere"}, "Q10"),
+        ({"phone": "123"}, "Q13"),
+        ({"rank": 0}, "S422"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused_whole(counter: Counter, body: dict[str, Any], code: str) -> None:
+    refused = await counter.take(**body, status=404 if code == "Q10" else 422)
+    assert refused["code"] == code
+    assert (await counter.take())["ticket"]["label"] == "S001", "no number was used up"
+
+
+async def test_only_agents_of_the_office_sit_and_call(counter: Counter) -> None:
+    await counter.served.post(f"/api/windows/{S1}/open", status=401)
+    for wrong in (FAR, BOSS):
+        await counter.as_(wrong, "POST", f"/api/windows/{S1}/open", {}, status=403)
+    await counter.sit(LIU, S1)
+    assert (await counter.as_(HAN, "POST", f"/api/windows/{S1}/open", {}, status=409))["code"] == "S409"
+    assert (await counter.as_(LIU, "POST", f"/api/windows/{S2}/open", {}, status=409))["code"] == "Q12"
+    assert (await counter.next(HAN, S1, status=409))["code"] == "Q09"
+    assert (await counter.next(LIU, S2, status=409))["code"] == "Q09"
+    assert (await counter.next(LIU, S1, status=404))["code"] == "Q03"
+    await counter.served.get("/api/hall/tickets/" + "x" * 43, status=404)
+
+
+async def test_a_browser_that_dies_finds_its_person_again_and_a_supervisor_can_close_the_window(
+    counter: Counter,
+) -> None:
+    await counter.take(name="刘桂兰")
+    await counter.sit(LIU, S1)
+    ticket = (await counter.next(LIU, S1))["ticket"]
+    await counter.act(LIU, ticket, "serve")
+    again = await counter.desk(LIU)
+    assert (again["window"]["number"], again["at"]["label"], again["at"]["state"]) == ("S01", "S001", "serving")
+    await counter.as_(HAN, "POST", f"/api/windows/{S1}/close", {}, status=409)
+    await counter.as_(BOSS, "POST", f"/api/windows/{S1}/close", {})
+    await counter.sit(HAN, S2)
+    assert (await counter.next(HAN, S2))["label"] == "S001", "in front of everybody"
+    async with counter.hall.db.read() as conn:
+        noted = [(entry.actor, entry.action) async for entry in audit.entries(conn)]
+    assert noted == [
+        ("staff:stf_liu", "window.open"),
+        ("staff:stf_boss", "window.close"),
+        ("staff:stf_han", "window.open"),
+    ]
+
+
+async def test_the_supervisor_s_page_says_which_window_would_help(counter: Counter) -> None:
+    await counter.take()
+    await counter.sit(LIU, S1)
+    rows = await counter.as_(BOSS, "GET", "/api/hall/lines")
+    social = next(row for row in rows if row["id"] == "990101-S")
+    assert (social["waiting"], social["alarm"], social["open_window"]) == (1, False, None)
+    counter.hall.clock.advance(25 * 60)
+    first = (await counter.as_(BOSS, "GET", "/api/hall/lines"))[0]
+    assert (first["id"], first["alarm"], first["open_window"]["number"]) == ("990101-S", True, "S02")
+
+
+async def test_a_page_that_looks_ends_when_the_node_stops(counter: Counter, bus: Bus) -> None:
+    lines = Lines(counter.hall.db, bus)
+    await lines.start()
+    watch = Watch()
+    with lines.watching("990101-S", watch):
+        waiting = asyncio.create_task(watch.wait())
+        await asyncio.sleep(0)
+        await lines.stop()
+        await asyncio.wait_for(waiting, 5)
+    assert lines.closed
