@@ -41,8 +41,8 @@ class Slot:
     """
 
     __slots__ = (
-        "_extensions", "_former", "_octets", "_packets", "_payload_type", "_send", "_viewer", "_wait_ms", "highest",
-        "lost", "mid", "source", "ssrc", "target", "thinning", "wanted",
+        "_extensions", "_former", "_octets", "_packets", "_payload_type", "_send", "_upstream", "_viewer", "_wait_ms",
+        "highest", "lost", "mid", "source", "ssrc", "target", "thinning", "wanted",
     )  # fmt: skip
 
     def __init__(self, viewer: "Viewer", mid: str) -> None:
@@ -58,7 +58,9 @@ class Slot:
         self._send: Callable[[bytes], bool]
         self._packets = self._octets = 0  # sent by Python
         self.target: Any = None  # the same stream on the fast path
-        self.highest = self.lost = 0  # as the viewer last reported
+        self.highest = 0  # as the viewer last reported
+        self.lost = 0  # the most that its own line had lost
+        self._upstream = 0  # what the source's line had lost before
         self.thinning: Thinning | None = None  # where the viewer's line carries but some of the pictures
 
     def play(self, source: Source | None) -> None:
@@ -71,6 +73,7 @@ class Slot:
         self.ssrc = secrets.randbits(31) | 1
         self._send = self._viewer.peer.send_rtp
         self._packets = self._octets = self.highest = self.lost = self._wait_ms = 0
+        self._upstream = source.lost
         self._extensions, self._former = mid_extension(MID_IDENTIFIER, self.mid), []
         lane = self._viewer.peer.lane
         if lane is not None:
@@ -184,6 +187,18 @@ class Slot:
             return self._extensions
         index = self.source.index_of(packet.seq)
         return next((before for newest, before in self._former if index <= newest), self._extensions)
+
+    def report_of(self, block: rtcp.ReportBlock) -> tuple[int, int]:
+        """How many packets the viewer should have had since its last report, and how many its own line lost of them.
+
+        What the source's line had lost before is missing here too, and the viewer cannot tell the one from the other.
+        The two are counted at moments a little apart, so only the most of all reports counts.
+        """
+        first, came = not self.highest, max(0, block.highest - self.highest)
+        upstream = self.source.lost - self._upstream if self.source is not None else 0
+        lost = max(self.lost, block.lost - upstream)
+        missed, self.highest, self.lost = lost - self.lost, block.highest, lost
+        return (0, 0) if first else (came, missed)
 
     @property
     def round_trip_ns(self) -> int | None:
@@ -321,13 +336,11 @@ class Viewer:
         slot = self.by_ssrc.get(block.ssrc)
         if slot is None:
             return
-        if slot.highest:
-            came, missed = max(0, block.highest - slot.highest), max(0, block.lost - slot.lost)
-            self.expected += came
-            self.lost += missed
-            if slot.source is not None and slot.source.is_video:
-                self._pictures = self._pictures[0] + came, self._pictures[1] + missed
-        slot.highest, slot.lost = block.highest, block.lost
+        came, missed = slot.report_of(block)
+        self.expected += came
+        self.lost += missed
+        if slot.source is not None and slot.source.is_video:
+            self._pictures = self._pictures[0] + came, self._pictures[1] + missed
         sent_ns = self._reports.get(block.last_report) if block.last_report else None
         if sent_ns is not None:
             trip_ns = now_ns - sent_ns - block.delay * 1_000_000_000 // 65536

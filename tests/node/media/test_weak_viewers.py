@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from foundation.clock import ManualClock
 from media import contract, layers, rtcp
 from media.rtp import build
+from media.thinning import FULL
 from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.rtp_client import VIDEO_SSRC, RtpClient
@@ -103,6 +104,31 @@ async def test_a_weak_viewer_gets_every_fourth_picture_with_numbers_that_close_u
     [epoch] = await call.node.close()
     kept = [r.rtp for r in await call.journal(epoch) if isinstance(r, journal.Packet)]
     assert kept == camera.sent
+
+
+async def test_what_the_senders_line_lost_is_not_laid_to_the_viewers(call: Call) -> None:
+    publisher, viewer = await call.publisher(), await call.viewer()
+    camera = Camera(publisher, call.clock)
+    for _ in range(8):
+        camera.take(key=not camera.picture)
+    await got(viewer, 24)
+    begun = camera.seq - 24
+    await report(call, viewer, camera.seq - 1, 0)
+    await report(call, viewer, camera.seq - 1, 0)
+    swallowed = 400
+    camera.seq += swallowed
+    for _ in range(8):
+        camera.take()
+    await got(viewer, 48)
+    found = call.worker._sessions["call_1"].legs["leg_b"].viewer
+    assert found is not None
+    await report(call, viewer, camera.seq - 1, swallowed)
+    assert found.lost == 0 and found.expected == camera.seq - begun - 24 and found.bottleneck.level == FULL
+    for _ in range(8):
+        camera.take()
+    await got(viewer, 72)
+    await report(call, viewer, camera.seq - 1, swallowed + 12)
+    assert found.lost == 12 and found.bottleneck.level < FULL, "its own is"
 
 
 async def test_of_a_line_that_carries_hardly_anything_keyframes_and_sound_are_left(call: Call) -> None:
