@@ -17,8 +17,9 @@ export type LinkState = 'idle' | 'connecting' | 'up' | 'stalled'
 // Long against what a healthy link always has (feedback each 100 ms, sound each 20 ms); new addresses cost nothing if it
 // was only a pause, and pictures are there again within three seconds if the old address is gone.
 const STALL_MS = 1500
-const DOUBT_MS = 1000
-const TICK_MS = 500
+// One question down the other line: it takes a second of its own until that is known to be gone too.
+const DOUBT_MS = 600
+const TICK_MS = 250
 const CONNECT_WITHIN_MS = 8000
 const RESTART_WITHIN_MS = 3000
 const RENEW_FIRST_MS = 500
