@@ -82,6 +82,7 @@ WORDS: dict[str, Pair] = {
     "device:checked": ("{who}检查了手机", "{who} checked the phone"),
     "wait:entered": ("{who}进入等候", "{who} entered the waiting room"),
     "wait:messaged": ("{who}留言：{text}", "{who} left a message: {text}"),
+    "witness:named": ("请来见证人：{name}", "Named as witness: {name}"),
     "officer:assigned": ("指定{who}：{name}", "Assigned as {who}: {name}"),
     "call:started": ("{who}开始通话", "{who} started the call"),
     "call:ended": ("{who}结束通话", "{who} ended the call"),

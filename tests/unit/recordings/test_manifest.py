@@ -8,11 +8,13 @@ import msgspec
 
 from inspection.wording import checklist_words
 from office.events import NewEvent, StoredEvent, seal
+from office.fold import _CHANGES as READINGS
+from recordings import mark_words
 from recordings.chain import Chain
 from recordings.digests import digest_of
 from recordings.entries import unpackaged_legs
 from recordings.manifest import EpochEntry, extends, from_json, manifest_up_to, to_json
-from recordings.timeline import ClusterMark, timeline
+from recordings.timeline import ClusterMark, _kind, timeline
 from tests.unit.inspection.acting import facts
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -178,3 +180,8 @@ def test_the_timeline_marks_answers_gaps_and_results_in_both_languages() -> None
     assert gap.at_ms == 20_000 and gap.text_zh == "中断4秒：申请人接听来电"
     assert all(mark.text_zh and mark.text_en for mark in line.marks)
     assert [mark.at_ms for mark in line.marks] == sorted(mark.at_ms for mark in line.marks)
+
+
+def test_the_time_line_has_a_word_for_whatever_changes_a_session() -> None:
+    shown = {tag.partition(":")[2] for tag in READINGS if _kind(tag) is not None}
+    assert "witness:named" in shown and shown <= set(mark_words.WORDS)
