@@ -126,12 +126,11 @@ class Publication:
             source = self._admit(packet, line, now_ns)
             if source is None:
                 return
-        if self.peer.lane is None:
-            self._note_arrival(packet, now_ns)
+        self._note_arrival(packet, now_ns)
         self._take(source, packet, now_ns)
 
     def _note_arrival(self, packet: Packet, now_ns: int) -> None:
-        if self._transport_cc_id:
+        if self._transport_cc_id and self.peer.lane is None:  # the fast path notes them itself
             number = packet.extension(self._transport_cc_id)
             if number is not None and len(number) == 2:
                 self._arrivals.add(number[0] << 8 | number[1], now_ns)
@@ -141,8 +140,7 @@ class Publication:
         if packet.ssrc not in self._repairs:
             self._repairs.add(packet.ssrc)
             self._check_sources()
-        if self.peer.lane is None:
-            self._note_arrival(packet, now_ns)
+        self._note_arrival(packet, now_ns)
         source = self.epoch.sources.get(line.mid) if self.epoch is not None else None
         if source is None:
             return

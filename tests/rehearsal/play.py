@@ -264,6 +264,11 @@ class Play:
             await self.shown(phone, "applicant-done")
         async with self.step("the witness signs"):
             await expect(tid(witness, "sign-submit")).to_be_visible(timeout=60_000)
+            await tid(witness, "sign-refuse").click()
+            await tid(witness, "refuse-send").click()
+            await expect(tid(witness, "refuse-problem")).to_be_visible()  # without a reason nothing is refused
+            await witness.keyboard.press("Escape")
+            await expect(tid(witness, "refuse-send")).to_be_hidden()
             await draw(witness)
             await self.shown(witness, "applicant-witness-sign")
             async with keys.watched(witness, self.keys, "witness1"):
