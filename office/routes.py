@@ -11,11 +11,13 @@ from foundation.access import Actor
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route, answer
 from foundation.rates import Rate
-from office import invitations, notices, store
-from office.invitations import Invitation, Refusal
+from office import codes, invitations, notices, store
+from office.codes import Refusal
+from office.invitations import Invitation
 from office.matter import Matter
 from office.person import mask_phone
 from office.secret import hash_token
+from office.sending import send_code
 from office.services import Services
 
 GUEST_COOKIE = "yk_guest"
@@ -251,21 +253,15 @@ def _link_routes(services: Services) -> list[Route]:
     async def code(call: Call) -> CodeSent:
         now = clock.now()
         async with db.begin() as conn:
-            invitation, record, office = await held(conn, call.path["token"])
+            invitation, record, _ = await held(conn, call.path["token"])
             key = await services.record_key(conn, record.id)
-            made = await invitations.new_code(conn, invitation, key, now)
+            made = await codes.new_code(conn, invitation.id, invitations.JOIN, key, now)
             if isinstance(made, Refusal):
                 raise Problem(made.code, **made.params)
-            letter = notices.Letter(
-                about=record.case,
-                kind="code",
-                phone=invitation.phone,
-                texts={lang: notices.code_text(office, invitations.CODE_MINUTES, lang) for lang in ("zh", "en")},
-                lang=call.lang,
-                sealed=notices.Sealed(record.id, key, made),
+            sent_to = await send_code(
+                conn, invitation, record, made, notices.code_text, key=key, lang=call.lang, now=now
             )
-            await notices.queue_notices(conn, [letter], now)
-        return CodeSent(sent_to=mask_phone(invitation.phone))
+        return CodeSent(sent_to=sent_to)
 
     async def join(call: Call) -> web.StreamResponse:
         body: JoinRequest = call.body

@@ -4,6 +4,7 @@ import hashlib
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from signing.report import (
@@ -21,6 +22,7 @@ from signing.report import (
     Report,
     Result,
     Section,
+    Signer,
     Step,
     signers,
 )
@@ -268,3 +270,10 @@ def report(*, items: int = 8, photos: int = 5, draft: bool = False, note: str = 
         verify_url=f"https://yuankan.example/verify?record={RECORD}",
         draft=draft,
     )
+
+
+def with_witness(made: Report, party: str, name: str) -> Report:
+    """The same with a witness, who signs after the applicant."""
+    first, *others = made.signers
+    witness = Signer(field="Witness1", role="witness", name=name, party=party, identified="链接与短信验证码")
+    return msgspec.structs.replace(made, signers=(first, witness, *others))
