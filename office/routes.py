@@ -64,7 +64,7 @@ class MatterCard(Named, frozen=True, kw_only=True):
 
 
 class FreeOfficer(Struct, frozen=True, kw_only=True):
-    """`state`: free, or busy while they lead or assist a call."""
+    """`office`: its name; `state`: free, or busy while they lead or assist a call."""
 
     id: str
     name: str
@@ -171,20 +171,29 @@ def _desk_routes(services: Services) -> list[Route]:
         return [matter_card(version, matter) for version, matter in known if matter.slug in allowed]
 
     async def free(call: Call) -> list[Any]:
-        office = call.actor.office or ""
+        own = call.actor.office or ""
         async with services.db.read() as conn:
-            busy = await store.busy_staff(conn, office)
-            members = await store.list_staff(conn, office, "officer")
+            busy = await store.busy_staff(conn)
+            offices = await store.list_offices(conn)
+            asked = [each for each in offices if (each.code != own) == ("joint" in call.query)]
+            members = [(each, one) for each in asked for one in await store.list_staff(conn, each.code, "officer")]
         officers = [
-            FreeOfficer(id=each.id, name=each.name, office=each.office, state="busy" if each.id in busy else "free")
-            for each in members
-            if each.id != call.actor.id
+            FreeOfficer(id=one.id, name=one.name, office=office.name, state="busy" if one.id in busy else "free")
+            for office, one in members
+            if one.id != call.actor.id
         ]
         return sorted(officers, key=lambda each: each.state == "busy")
 
     return [
         Route("GET", "/api/matters", matters, "case.read", "Matters this office inspects", response=list[MatterCard]),
-        Route("GET", "/api/officers/free", free, "case.read", "Officers to ask", response=list[FreeOfficer]),
+        Route(
+            "GET",
+            "/api/officers/free",
+            free,
+            "case.read",
+            "Officers to ask; with `joint` those of other offices",
+            response=list[FreeOfficer],
+        ),
     ]
 
 

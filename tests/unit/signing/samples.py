@@ -265,7 +265,7 @@ def report(*, items: int = 8, photos: int = 5, draft: bool = False, note: str = 
             at=START + timedelta(minutes=23),
         ),
         objections=(Objection(at=START + timedelta(minutes=25), item=5, text="隔断材料已到货，明天就能装好。"),),
-        signers=signers(("inv_1", RARE_NAMES[0]), [("stf_1", "周岚"), ("stf_2", RARE_NAMES[1])], [], by),
+        signers=signers(("inv_1", RARE_NAMES[0]), [("stf_1", "周岚", by), ("stf_2", RARE_NAMES[1], by)], []),
         issued_at=START + timedelta(minutes=24),
         verify_url=f"https://yuankan.example/verify?record={RECORD}",
         draft=draft,
