@@ -43,7 +43,6 @@ from signing.signature import (
     Prepared,
     add_revocation,
     der_signature,
-    field_box,
     finish,
     prepare,
     signature_fits,
@@ -106,9 +105,9 @@ class Ceremony:
     async def prepared_pdf(self, actor: Actor, lease_id: str) -> bytes:
         """The bytes the browser hashes itself before it signs."""
         lease = await self._own_lease(actor, lease_id)
-        if lease.open is None or lease.object is None:
+        if lease.open is None:
             raise Problem("G01")
-        return await self._means.objects.get(lease.object, await self._means.record_key(lease.record))
+        return await self._waiting(lease)
 
     async def finish(self, actor: Actor, lease_id: str, raw: bytes) -> str:
         """Embed r‖s; gives the SHA-256 of the signed PDF. Repeating it gives the same. G01 where nothing was signed,
@@ -245,10 +244,10 @@ class Ceremony:
         chain = await means.authority.issue(act, spki)
         now = means.clock.now()
 
-        def appearance() -> bytes:
+        def appearance(size: tuple[float, float]) -> bytes:
             return person_appearance(
                 means.fonts,
-                field_box(pdf, signer.field),
+                size,
                 name=signer.name,
                 role=ROLE_WORDS[signer.role][0],
                 at=now,
@@ -267,9 +266,11 @@ class Ceremony:
             reason=reason,
             now=now,
             token_digits=means.stamps.token_digits,
-            appearance=await asyncio.to_thread(appearance),
+            appearance=appearance,
         )
-        stored = await means.objects.put(f"records/{lease.record}/report/prepared/{lease.id}.pdf", waiting, key)
+        # What the signature adds; before it comes the revision, byte for byte.
+        name = f"records/{lease.record}/report/prepared/{lease.id}.tail"
+        stored = await means.objects.put(name, waiting[len(pdf) :], key)
         async with means.db.begin() as conn:
             blob = msgspec.msgpack.encode(prepared)
             if not await store.update_lease(conn, lease.id, object=stored.name, prepared=blob):
@@ -283,10 +284,18 @@ class Ceremony:
             raise Problem("S404")
         return lease
 
+    async def _waiting(self, lease: Lease) -> bytes:
+        """The prepared PDF. Raises G01 where there is none yet."""
+        async with self._means.db.read() as conn:
+            base = await store.revision(conn, lease.record, lease.base)
+        if base is None or lease.object is None:
+            raise Problem("G01")
+        key = await self._means.record_key(lease.record)
+        return await self._means.objects.get(base.object, key) + await self._means.objects.get(lease.object, key)
+
     async def _embedded(self, lease: Lease, prepared: Prepared, signature: bytes) -> bytes:
         means = self._means
-        assert lease.object is not None, "a prepared lease names its object"
-        waiting = await means.objects.get(lease.object, await means.record_key(lease.record))
+        waiting = await self._waiting(lease)
         signed = await off_loop(finish, waiting, prepared, signature, means.stamps)
         revocation = await means.authority.revocation(list(prepared.chain))
         return await asyncio.to_thread(add_revocation, signed, revocation, means.stamp_certificates)

@@ -177,6 +177,13 @@ async def sheet(conn: AsyncConnection, record: str) -> Revision:
     return found
 
 
+async def revision(conn: AsyncConnection, record: str, number: int) -> Revision | None:
+    table = report_revisions
+    query = select(table).where(table.c.record == record, table.c.number == number)
+    row = (await conn.execute(query)).first()
+    return Revision(**row._mapping) if row else None
+
+
 async def by_hash(conn: AsyncConnection, sha256: str) -> Revision | None:
     """The revision whose file has this SHA-256 in lower-case hexadecimal."""
     row = (await conn.execute(select(report_revisions).where(report_revisions.c.sha256 == sha256).limit(1))).first()
