@@ -11,8 +11,11 @@ from office.session import OFFICERS, Phase
 
 
 class Officer(Struct, frozen=True):
+    """`office`: the name of their own office, where it is not the record's."""
+
     id: str
     name: str
+    office: str = ""
 
 
 class Person(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ def structs() -> list[Any]:
     from recordings.timeline import Timeline
     from server.login import routes as login
     from signing import routes as signing
+    from signing import verifier_routes
     from signing.verdict import PdfVerdict
 
     named = [View, Job, Timeline, PdfVerdict, Level]
@@ -48,6 +49,7 @@ def structs() -> list[Any]:
         photo_routes,
         witnesses,
         signing,
+        verifier_routes,
         recordings,
         hall,
         hall_routes,
