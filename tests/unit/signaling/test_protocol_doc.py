@@ -13,6 +13,7 @@ from inspection.commands import ClientCommand
 from inspection.procedure import RULES
 from inspection.view import View
 from office.session import SHARED_RULES, TRANSITIONS
+from office.view import SessionView
 from signaling import messages as m
 from signaling import presence, protocol, slots, websocket
 
@@ -117,6 +118,10 @@ def test_the_commands_are_those_of_an_inspection() -> None:
         assert row[2] == ("everybody" if len(roles) == len(ROLES) else ", ".join(roles))
 
 
+def line_of(start: str) -> str:
+    return next(line for line in DOC.splitlines() if line.startswith(start))
+
+
 def test_the_view_is_that_of_an_inspection() -> None:
-    line = next(line for line in DOC.splitlines() if line.startswith("Fields: "))
-    assert names(line) == fields(View)
+    assert names(line_of("Fields of every kind: ")) == fields(SessionView)
+    assert names(line_of("An inspection's own: ")) == fields(View)[len(fields(SessionView)) :]

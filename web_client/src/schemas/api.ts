@@ -1002,34 +1002,34 @@ export interface View {
   you: string
   matter: MatterView
   business_name: string
-  office: OfficeView
   scheduled_at: string
+  office: OfficeView
   now: string
   people: PersonView[]
   call: string | null
   call_started_at: string | null
   recording: boolean
-  steps: Record<string, StepView>
-  checklist: ChecklistView
   requests: RequestView[]
   messages: MessageView[]
-  photos: PhotoView[]
-  place: PlaceView | null
   consent: ConsentView | null
   device: DeviceView | null
   wait_message: MessageView | null
   interruptions: InterruptionView[]
   quality: FindingView[]
   mask: Record<string, boolean>
-  may_close: boolean
-  close_reasons: ReasonView[]
   result: string | null
-  result_note: string
-  rectify_by: string | null
   signers: SignerView[]
   sheet_ready: boolean
-  objections: ObjectionView[]
   queue: Queue | null
+  steps: Record<string, StepView>
+  checklist: ChecklistView
+  photos: PhotoView[]
+  place: PlaceView | null
+  may_close: boolean
+  close_reasons: ReasonView[]
+  result_note: string
+  rectify_by: string | null
+  objections: ObjectionView[]
 }
 
 export interface ViewOpened {
