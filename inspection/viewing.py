@@ -37,7 +37,7 @@ def view(state: InspectionState, party: Party, now: datetime, queue: Queue | Non
     reasons = close_reasons(state, found) if officer else ()
     in_call = session.phase in ("live", "interrupted")
     return View(
-        **session_view(session, facts, facts.matter, party, now, queue),
+        **session_view("inspection", session, facts, facts.matter, party, now, queue),
         steps=_steps(state),
         checklist=_checklist(state, found, officer),
         photos=_photos(state),

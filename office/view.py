@@ -93,6 +93,9 @@ class DeviceView(Struct, frozen=True, kw_only=True):
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
+    """`kind`: inspection or help."""
+
+    kind: str
     record: str
     case_number: str
     phase: str

@@ -47,11 +47,12 @@ class Matter(Protocol):
 
 
 def session_view(
-    session: SessionState, facts: Facts, matter: Matter, party: Party, now: datetime, queue: Queue | None
+    kind: str, session: SessionState, facts: Facts, matter: Matter, party: Party, now: datetime, queue: Queue | None
 ) -> Mapping[str, Any]:
     """The fields of `office.view.SessionView` for one party. `queue` is given for an applicant who waits."""
     office = facts.office
     return {
+        "kind": kind,
         "record": session.record,
         "case_number": facts.case_number,
         "phase": session.phase,
