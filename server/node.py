@@ -107,7 +107,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         printable=means.fonts.missing_glyphs,
     )
     announce_lines(db, parts.bus)
-    lines = Lines(db, parts.bus)
+    lines, levels = Lines(db, parts.bus), await read_levels()
     photos = Photos(db, clock, parts.objects, keys.within)
     routes = [
         *login_routes.routes(login, db, secure=secure),
@@ -115,8 +115,8 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
-        *hall_routes.routes(services, lines, await read_levels()),
-        *window_routes.routes(services, lines),
+        *hall_routes.routes(services, lines, levels),
+        *window_routes.routes(services, lines, levels),
         *signing_routes.routes(means, services.record_resource),
         *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, wording_of),
