@@ -211,6 +211,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "queue.claim": Permission("take the next in line", _staff("officer", tree=False, system=False)),
         "hall.serve": Permission("sit at a window and call people", _staff("agent", tree=False, system=False)),
         "hall.watch": Permission("see lines and windows of a hall", _staff("agent", "supervisor", named=False)),
+        "hall.ratings": Permission("read what people said of a service", _staff("supervisor", named=False)),
         "admin.people": Permission("manage staff and their roles", _staff("admin", named=False)),
     }
 )

@@ -19,13 +19,14 @@ from helpdesk import call_routes, calling, directory, store, view
 from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, is_open, next_opening
-from helpdesk.live import Lines, Watch, stream
+from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
 from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
 from helpdesk.store import Slip
 from office import register
 from office.notices import short_time
 from office.person import distance_m, normalise_phone
 from office.register import Office
+from office.routes import OfficeCard
 from office.secret import hash_token
 from office.services import Services
 from office.session import Refused
@@ -83,6 +84,16 @@ class HallDesk:
         self.levels = levels_for(levels, "hall")
 
     # --- guides ---
+
+    async def home(self, call: Call) -> OfficeCard:
+        """Whose hall this is, before anybody has said what they need."""
+        async with self.services.db.read() as conn:
+            offices = await register.list_offices(conn)
+        # The office above all others: whoever answers there knows the rest.
+        first = next((one for one in offices if one.parent is None), None)
+        if first is None:
+            raise Problem("S404")
+        return OfficeCard(name=first.name, gloss=first.gloss, phone=first.phone)
 
     async def search(self, call: Call) -> list[Any]:
         async with self.services.db.read() as conn:
@@ -292,7 +303,7 @@ class HallDesk:
         return await self._wall(await self._wall_lines(call))
 
     async def wall_live(self, call: Call) -> web.StreamResponse:
-        lines, watch = await self._wall_lines(call), Watch()
+        lines, watch = await self._wall_lines(call), Watch(round_s=WALL_ROUND_S)
 
         async def look() -> bytes:
             return msgspec.json.encode(await self._wall(lines))
@@ -328,6 +339,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
     ticket = "/api/hall/tickets/{token}"
     where = (Asked("lat", "Where the asker is, WGS84 degrees"), Asked("lon", "Where the asker is, WGS84 degrees"))
     return [
+        Route("GET", "/api/hall", desk.home, "public", "Whose hall this is", response=OfficeCard, rate=_LOOKS),
         Route(
             "GET",
             "/api/hall/guides",

@@ -334,3 +334,11 @@ async def left_over(conn: AsyncConnection, today: str) -> list[str]:
 async def get_rating(conn: AsyncConnection, ticket: str) -> Rating | None:
     row = (await conn.execute(select(ratings).where(ratings.c.ticket == ticket))).first()
     return Rating(**row._mapping) if row else None
+
+
+async def rated_since(conn: AsyncConnection, offices: Sequence[str], since: datetime) -> list[tuple[Slip, Rating]]:
+    """What people said of the services of these offices."""
+    found = select(ratings).join(tickets).where(ratings.c.at >= since, tickets.c.office.in_(offices))
+    given = [Rating(**row._mapping) for row in await conn.execute(found)]
+    slips = await get_slips(conn, [rating.ticket for rating in given])
+    return [(slips[rating.ticket], rating) for rating in given]

@@ -12,9 +12,11 @@ from helpdesk.directory import Window
 from helpdesk.guide import Guide, Paper
 from helpdesk.line import ALARM, LineNow
 from helpdesk.queue import BACK_IN_TIME, TRANSITIONS, Act, Priority, State
-from helpdesk.store import Slip
+from helpdesk.rating import LOW, Level
+from helpdesk.store import Rating, Slip
 from office.person import mask_name, mask_phone
 from office.queue import Queue
+from office.register import Office
 from office.routes import Named, OfficeCard
 
 ON_THE_WALL = 6
@@ -67,13 +69,15 @@ class WindowCard(Struct, frozen=True, kw_only=True):
 
 class TicketPage(Struct, frozen=True, kw_only=True):
     """A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);
-    `video`: they asked for help by video and do not come."""
+    `video`: they asked for help by video and do not come; `phone`: where messages go, masked."""
 
     label: str
     state: State
     day: str
     office: OfficeCard
     matter: Named
+    line: Named
+    phone: str
     wait: Queue | None
     window: WindowCard | None
     calls: int
@@ -148,7 +152,9 @@ class AgentDesk(Struct, frozen=True, kw_only=True):
 
 
 class LineRow(Named, frozen=True, kw_only=True):
-    """A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm."""
+    """A line on the supervisor's page. `alarm`: somebody waits longer than `alarm_minutes`; `open_window`: the closed
+    window that would help then.
+    """
 
     id: str
     office: str
@@ -158,7 +164,35 @@ class LineRow(Named, frozen=True, kw_only=True):
     windows_open: int
     windows: int
     alarm: bool
+    alarm_minutes: int
     open_window: WindowCard | None
+
+
+class RatingRow(Struct, frozen=True, kw_only=True):
+    """A low rating as a supervisor reads it; whose it is stays at the window. `reasons` in words."""
+
+    ticket: str
+    label: str
+    office: str
+    matter: Named
+    at: datetime
+    level: int
+    reasons: list[Named]
+    words: str
+    call_back: bool
+
+
+class LevelCount(Named, frozen=True, kw_only=True):
+    level: int
+    count: int
+
+
+class RatingsPage(Struct, frozen=True, kw_only=True):
+    """What people said of services since then: how many of each level, best first, and the low ones, newest first."""
+
+    since: datetime
+    levels: list[LevelCount]
+    low: list[RatingRow]
 
 
 def window_card(window: Window) -> WindowCard:
@@ -199,6 +233,8 @@ def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> T
         day=ticket.day,
         office=office_card(now),
         matter=matter_of(guide, slip.guide),
+        line=Named(name=now.line.name, gloss=now.line.gloss),
+        phone=mask_phone(slip.phone) if slip.phone else "",
         wait=now.wait_of(ticket.id) if state == "queued" else None,
         window=window_card(window) if window and state in ("called", "serving", "transferred", "parked") else None,
         calls=seen.calls if seen else 0,
@@ -274,5 +310,43 @@ def line_row(now: LineNow, at: datetime) -> LineRow:
         windows_open=now.windows_open,
         windows=len(own),
         alarm=alarm,
+        alarm_minutes=int(ALARM.total_seconds() // 60),
         open_window=window_card(closed) if alarm and closed else None,
+    )
+
+
+def ratings_page(
+    rated: Sequence[tuple[Slip, Rating]],
+    levels: Sequence[Level],
+    offices: Mapping[str, Office],
+    guides: Mapping[str, Guide],
+    since: datetime,
+) -> RatingsPage:
+    words = {each.code: Named(name=each.label, gloss=each.gloss) for level in levels for each in level.reasons}
+    low = sorted((one for one in rated if one[1].level <= LOW), key=lambda one: one[1].at, reverse=True)
+    return RatingsPage(
+        since=since,
+        levels=[
+            LevelCount(
+                level=each.level,
+                name=each.label,
+                gloss=each.gloss,
+                count=sum(rating.level == each.level for _, rating in rated),
+            )
+            for each in levels
+        ],
+        low=[
+            RatingRow(
+                ticket=slip.ticket.id,
+                label=slip.label,
+                office=offices[slip.ticket.office].short,
+                matter=matter_of(guides.get(slip.guide), slip.guide),
+                at=rating.at,
+                level=rating.level,
+                reasons=[words.get(code, Named(name=code, gloss=code)) for code in rating.reasons],
+                words=rating.words,
+                call_back=rating.call_back,
+            )
+            for slip, rating in low
+        ],
     )

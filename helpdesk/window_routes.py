@@ -21,6 +21,7 @@ from helpdesk.directory import Window
 from helpdesk.live import Lines, Watch, stream
 from helpdesk.presses import Presses
 from helpdesk.queue import State
+from helpdesk.rating import RATE_WITHIN, Level
 from helpdesk.store import Slip
 from office import register
 from office.routes import Named
@@ -60,9 +61,10 @@ class Moved(Struct, frozen=True, kw_only=True):
 class WindowDesk:
     """Handlers of the routes of staff on one node."""
 
-    def __init__(self, services: Services, lines: Lines) -> None:
+    def __init__(self, services: Services, lines: Lines, levels: list[Level]) -> None:
         self.services = services
         self.lines = lines
+        self.levels = levels
         self.presses = Presses(services.db, services.clock)
         self.calls = CallDesk(services)
 
@@ -255,6 +257,15 @@ class WindowDesk:
         rows = [view.line_row(now, at) for line in lines if (now := await self.lines.now(line)) is not None]
         return sorted(rows, key=lambda row: (not row.alarm, row.longest_since or at, row.id))
 
+    async def ratings(self, call: Call) -> view.RatingsPage:
+        since = self.services.clock.now() - RATE_WITHIN
+        async with self.services.db.read() as conn:
+            every = await register.list_offices(conn)
+            offices = {one.code: one for one in every if covers(call.actor.office, one.code)}
+            rated = await store.rated_since(conn, list(offices), since)
+            guides = await directory.get_guides(conn, {slip.guide for slip, _ in rated})
+        return view.ratings_page(rated, self.levels, offices, guides, since)
+
 
 def _moved(slip: Slip) -> Moved:
     return Moved(ticket=slip.ticket.id, label=slip.label, state=slip.ticket.state)
@@ -278,8 +289,8 @@ def _standing(windows: dict[str, Window], lines: Sequence[directory.Line]) -> vi
     )
 
 
-def routes(services: Services, lines: Lines) -> list[Route]:
-    desk, serve = WindowDesk(services, lines), "hall.serve"
+def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
+    desk, serve = WindowDesk(services, lines, levels), "hall.serve"
 
     def at_window(
         what: str, handler: Handler, summary: str, permission: str = serve, request: type[Struct] | None = None
@@ -316,5 +327,13 @@ def routes(services: Services, lines: Lines) -> list[Route]:
         ),
         Route(
             "GET", "/api/hall/lines", desk.overview, "hall.watch", "Lines, waits, alarms", response=list[view.LineRow]
+        ),
+        Route(
+            "GET",
+            "/api/hall/ratings",
+            desk.ratings,
+            "hall.ratings",
+            "What people said of the last seven days' services",
+            response=view.RatingsPage,
         ),
     ]

@@ -114,7 +114,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         subject_of=subject_of,
     )
     announce_lines(db, parts.bus)
-    lines = Lines(db, parts.bus)
+    lines, levels = Lines(db, parts.bus), await read_levels()
     photos = Photos(db, clock, parts.objects, keys.within)
     routes = [
         *login_routes.routes(login, db, secure=secure),
@@ -122,8 +122,8 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
-        *hall_routes.routes(services, lines, await read_levels()),
-        *window_routes.routes(services, lines),
+        *hall_routes.routes(services, lines, levels),
+        *window_routes.routes(services, lines, levels),
         *signing_routes.routes(means, services.record_resource),
         *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, words),

@@ -93,10 +93,8 @@ async def counter(sqlite_database: Database, clock: ManualClock, bus: Bus, serve
     announce(hall.db, bus)
     lines = Lines(hall.db, bus)
     await lines.start()
-    routes = [
-        *hall_routes.routes(services, lines, await read_levels()),
-        *window_routes.routes(services, lines),
-    ]
+    levels = await read_levels()
+    routes = [*hall_routes.routes(services, lines, levels), *window_routes.routes(services, lines, levels)]
     served = await serve(build_app(routes, actors=actors, clock=clock))
     running = Counter(hall, served)
     yield running
@@ -279,6 +277,45 @@ async def test_the_supervisor_s_page_says_which_window_would_help(counter: Count
     counter.hall.clock.advance(25 * 60)
     first = (await counter.as_(BOSS, "GET", "/api/hall/lines"))[0]
     assert (first["id"], first["alarm"], first["open_window"]["number"]) == ("990101-S", True, "S02")
+
+
+async def test_a_supervisor_reads_what_people_said_and_an_agent_does_not(counter: Counter) -> None:
+    await counter.sit(LIU, S1)
+    for given in ({"level": 5}, {"level": 1, "reasons": ["115"], "words": "  叫了两遍  ", "call_back": True}):
+        taken = await counter.take(name="刘桂兰", phone="13800005678")
+        ticket = (await counter.next(LIU, S1))["ticket"]
+        await counter.act(LIU, ticket, "serve")
+        await counter.act(LIU, ticket, "finish")
+        await counter.served.post(f"/api/hall/tickets/{taken['token']}/rating", given)
+    await counter.as_(LIU, "GET", "/api/hall/ratings", status=403)
+    said = await counter.as_(BOSS, "GET", "/api/hall/ratings")
+    assert [(each["level"], each["count"]) for each in said["levels"]] == [(5, 1), (4, 0), (3, 0), (2, 0), (1, 1)]
+    (low,) = said["low"]
+    assert (low["label"], low["words"], low["call_back"]) == ("S002", "叫了两遍", True)
+    assert [each["name"] for each in low["reasons"]] == ["服务态度差效率低"]
+    assert "刘" not in str(said) and "5678" not in str(said)
+    counter.hall.clock.advance(8 * 24 * 3600)
+    assert (await counter.as_(BOSS, "GET", "/api/hall/ratings"))["low"] == [], "those of the last seven days"
+
+
+async def test_a_wall_without_news_hears_that_its_line_lives(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hall_routes, "WALL_ROUND_S", 0.05)
+    async with counter.served.session.get(f"/api/hall/walls/{DISTRICT}/live") as response:
+        stream = events(response)
+        first = await until(stream, lambda it: True)
+        counter.hall.clock.advance(5)
+        assert (await until(stream, lambda it: it["at"] != first["at"]))["calls"] == []
+
+
+async def test_a_number_without_news_hears_so_in_words_that_a_page_can_hear(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hall_routes, "Watch", lambda ticket: Watch(ticket, 0.05))
+    token = (await counter.take())["token"]
+    async with counter.served.session.get(f"/api/hall/tickets/{token}/live") as response:
+        async with asyncio.timeout(10):
+            assert (await response.content.readuntil(b"\n\n")).startswith(b"data: {")
+            assert await response.content.readuntil(b"\n\n") == b"event: here\ndata:-\n\n"
 
 
 async def test_a_page_that_looks_ends_when_the_node_stops(counter: Counter, bus: Bus) -> None:

@@ -7,7 +7,8 @@ import { openMedia, Publisher, Subscriber, type Facing } from '../shared/media'
 import type { Command } from '../shared/protocol'
 import type { ReadRevision } from '../shared/sign'
 import { RecordSocket, Refusal } from '../shared/socket'
-import { problemText, stateText } from '../shared/states/text'
+import { spoken as spokenRequest, type Spoken } from '../shared/spoken'
+import { problemText } from '../shared/states/text'
 
 import { useLiveStrip, type LiveStrip } from './call/live_strip'
 import { createPhotoQueue, type PhotoQueue } from './call/photo_queue'
@@ -41,17 +42,11 @@ function deviceId(): string {
   return made
 }
 
-export interface Spoken {
-  code: string
-  text: string
-}
+export type { Spoken }
 
-/** The sentence of whatever went wrong, for the person. */
+/** The sentence of whatever went wrong, in a request or in the call. */
 export function spoken(error: unknown): Spoken {
-  if (error instanceof ApiProblem) return { code: error.code, text: error.detail }
-  if (error instanceof Refusal) return { code: error.code, text: error.text }
-  if (error instanceof Unreachable) return { code: '', text: stateText('offline') }
-  return { code: '', text: stateText('reconnecting') }
+  return error instanceof Refusal ? { code: error.code, text: error.text } : spokenRequest(error)
 }
 
 export function createSession(token: string) {

@@ -442,7 +442,14 @@ export interface Level {
   reasons: RatingReason[]
 }
 
-/** A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm. */
+export interface LevelCount {
+  name: string
+  gloss: string
+  level: number
+  count: number
+}
+
+/** A line on the supervisor's page. `alarm`: somebody waits longer than `alarm_minutes`; `open_window`: the closed     window that would help then. */
 export interface LineRow {
   name: string
   gloss: string
@@ -454,6 +461,7 @@ export interface LineRow {
   windows_open: number
   windows: number
   alarm: boolean
+  alarm_minutes: number
   open_window: WindowCard | null
 }
 
@@ -786,6 +794,26 @@ export interface RatingRequest {
   call_back: boolean
 }
 
+/** A low rating as a supervisor reads it; whose it is stays at the window. `reasons` in words. */
+export interface RatingRow {
+  ticket: string
+  label: string
+  office: string
+  matter: Named
+  at: string
+  level: number
+  reasons: Named[]
+  words: string
+  call_back: boolean
+}
+
+/** What people said of services since then: how many of each level, best first, and the low ones, newest first. */
+export interface RatingsPage {
+  since: string
+  levels: LevelCount[]
+  low: RatingRow[]
+}
+
 /** Why; `code` is stable. */
 export interface Reason {
   code: string
@@ -1062,13 +1090,15 @@ export interface Taken {
   ticket: TicketPage
 }
 
-/** A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);     `video`: they asked for help by video and do not come. */
+/** A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);     `video`: they asked for help by video and do not come; `phone`: where messages go, masked. */
 export interface TicketPage {
   label: string
   state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
   day: string
   office: OfficeCard
   matter: Named
+  line: Named
+  phone: string
   wait: Queue | null
   window: WindowCard | null
   calls: number

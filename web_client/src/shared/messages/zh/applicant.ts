@@ -1,14 +1,5 @@
 export default {
   title: '远程视频勘验',
-  // header and foot
-  'head.large': '大字',
-  'head.lang': 'EN',
-  'head.text': '字号',
-  'text.1': '标准',
-  'text.2': '大',
-  'text.3': '特大',
-  'text.4': '超大',
-  'foot.help': '需要帮助？{phone}',
   back: '上一步',
   step: '第{n}步，共4步',
   next: '下一步',
