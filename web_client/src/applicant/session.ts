@@ -4,7 +4,7 @@ import { computed, inject, provide, ref, shallowRef, watch, type InjectionKey } 
 import { api, ApiProblem, at, Unreachable, type Landing } from '../shared/api'
 import { lang } from '../shared/i18n'
 import { openMedia, Publisher, Subscriber, type Facing } from '../shared/media'
-import type { Command } from '../shared/protocol'
+import type { Command, EitherView } from '../shared/protocol'
 import type { ReadRevision } from '../shared/sign'
 import { RecordSocket, Refusal } from '../shared/socket'
 import { spoken as spokenRequest, type Spoken } from '../shared/spoken'
@@ -14,6 +14,7 @@ import { useLiveStrip, type LiveStrip } from './call/live_strip'
 import { createPhotoQueue, type PhotoQueue } from './call/photo_queue'
 import { appWithoutVideo, readBrowser } from './check/browser'
 import { pageOf, reduce, START, type Action, type Flow } from './flow'
+import { service } from './text'
 
 const memory = {
   read(key: string): string | null {
@@ -58,7 +59,7 @@ export function createSession(token: string) {
   const browser = readBrowser(navigator.userAgent)
   const deaf = appWithoutVideo(browser)
 
-  const socket = shallowRef<RecordSocket | null>(null)
+  const socket = shallowRef<RecordSocket<EitherView> | null>(null)
   const publisher = shallowRef<Publisher | null>(null)
   const subscriber = shallowRef<Subscriber | null>(null)
   const photos = shallowRef<PhotoQueue | null>(null)
@@ -80,6 +81,7 @@ export function createSession(token: string) {
   async function load(): Promise<void> {
     try {
       const found = await api.get<Landing>(at`/api/invitations/${token}`)
+      service.value = found.kind === 'help' ? 'help' : 'inspection'
       dispatch({ type: 'landed', landing: found })
       standing.value = memory.read(`yk.standing.${found.record}`) === 'yes'
       if (found.joined && !socket.value) {
@@ -120,7 +122,7 @@ export function createSession(token: string) {
   function connect({ record, role }: Landing): void {
     if (role === 'witness') return // reads and signs, and is not in the call
     socket.value?.close()
-    const line = new RecordSocket(record)
+    const line = new RecordSocket<EitherView>(record)
     socket.value = line
     publisher.value = new Publisher(line, 'applicant')
     subscriber.value = new Subscriber(line)
@@ -171,9 +173,14 @@ export function createSession(token: string) {
 
   // ------------------------------------------------------------------------------------------ camera and call
 
+  /** An inspection looks at the place, help begins face to face. */
+  function firstLens(): Facing {
+    return service.value === 'help' ? 'user' : 'environment'
+  }
+
   async function openCamera() {
     if (camera.value) for (const track of camera.value.getTracks()) track.stop()
-    const opened = await openMedia({ profile: 'applicant', facing: 'environment' })
+    const opened = await openMedia({ profile: 'applicant', facing: firstLens() })
     camera.value = opened.stream
     facing.value = opened.facing
     return opened
@@ -183,7 +190,7 @@ export function createSession(token: string) {
   async function enterCall(): Promise<void> {
     const live = camera.value?.getVideoTracks()[0]?.readyState === 'live'
     if (!live) await openCamera()
-    if (camera.value) publisher.value?.start(camera.value)
+    if (camera.value) publisher.value?.start(camera.value, facing.value)
     subscriber.value?.start()
     dispatch({ type: 'enter' })
   }
