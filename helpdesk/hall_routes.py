@@ -15,7 +15,8 @@ from foundation.errors import Problem
 from foundation.http import Asked, Call, Route, answer
 from foundation.ids import new_token
 from foundation.rates import Rate
-from helpdesk import calling, directory, store, view
+from helpdesk import call_routes, calling, directory, store, view
+from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, is_open, next_opening
 from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
@@ -45,13 +46,15 @@ _LOOKS = Rate(120, 60)
 
 
 class TakeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks."""
+    """`priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks. `video`:
+    helped by video now, without a visit."""
 
     office: Annotated[str, Meta(min_length=1, max_length=20)]
     guide: Annotated[str, Meta(min_length=1, max_length=60)]
     name: Annotated[str, Meta(max_length=80)] = ""
     phone: Annotated[str, Meta(max_length=40)] = ""
     priority: bool = False
+    video: bool = False
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -152,7 +155,7 @@ class HallDesk:
             line = await directory.line_for(conn, body.office, body.guide)
             if office is None or guide is None or line is None:
                 raise Problem("Q10")
-            self._require_open(office, now, call.lang)
+            await self._require_taken(conn, office, line, body.video, now, call.lang)
             taken = await calling.take(
                 conn,
                 line,
@@ -163,6 +166,7 @@ class HallDesk:
                 lang=call.lang,
                 holder=holder,
                 now=now,
+                video=body.video,
             )
             if isinstance(taken, Refused):
                 raise Problem(taken.code, **taken.params)
@@ -178,6 +182,20 @@ class HallDesk:
             path="/",
         )
         return response
+
+    async def _require_taken(
+        self, conn: AsyncConnection, office: Office, line: Line, video: bool, now: datetime, lang: str
+    ) -> None:
+        """Help by video is there whenever somebody sits at a window of the line, whatever the doors' hours."""
+        if video and any(
+            window.line == line.id and window.agent is not None
+            for window in await directory.list_windows(conn, [office.code])
+        ):
+            return
+        if video and not gives_numbers(office.hours, now):
+            opens = next_opening(office.hours, now)
+            raise Problem("Q16", opens=short_time(opens, lang) if opens else "—")
+        self._require_open(office, now, lang)
 
     def _require_open(self, office: Office, now: datetime, lang: str) -> None:
         if not gives_numbers(office.hours, now):
@@ -356,6 +374,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
         ),
         Route("GET", ticket, desk.ticket, "public", "A number's page", response=view.TicketPage),
         Route("GET", f"{ticket}/live", desk.live, "public", "The same, whenever it changes", gives=events),
+        *call_routes.citizen_routes(services),
         Route("POST", f"{ticket}/acts", desk.act, "public", "What its holder does", HolderAct, view.TicketPage),
         Route("POST", f"{ticket}/rating", desk.rate, "public", "Rate the service", RatingRequest, view.TicketPage),
         Route("GET", "/api/hall/rating", desk.scale, "public", "Levels and reasons", response=list[Level]),

@@ -40,6 +40,8 @@ class Slip(Struct, frozen=True, kw_only=True):
     told_near_at: datetime | None = None
     ended_at: datetime | None = None
     moves: int = 0
+    video: bool = False
+    record: str | None = None
 
     @property
     def label(self) -> str:
@@ -161,6 +163,17 @@ async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, a
     await conn.execute(insert(moves), _noted(first, actor, act, at))
     changed(conn, first.ticket.queue)
     return first
+
+
+async def set_record(conn: AsyncConnection, ticket: Ticket, record: str) -> None:
+    """This number's help service, from now on and over all hand-overs."""
+    await conn.execute(update(tickets).where(tickets.c.id == ticket.id).values(record=record))
+    changed(conn, ticket.queue)
+
+
+async def slip_of_record(conn: AsyncConnection, record: str) -> Slip | None:
+    row = (await conn.execute(_ANY.where(tickets.c.record == record))).first()
+    return _slip(row) if row else None
 
 
 async def move(

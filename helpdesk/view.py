@@ -24,6 +24,9 @@ ON_THE_WALL = 6
 
 NEXT_ON_THE_WALL = 4
 
+CALLABLE: frozenset[State] = frozenset({"queued", "called", "serving", "parked", "transferred"})
+"""States of a number whose holder may open the page of its video call."""
+
 CITIZENS: tuple[Act, ...] = ("arrive", "step_away", "come_back", "abandon")
 
 
@@ -66,7 +69,8 @@ class WindowCard(Struct, frozen=True, kw_only=True):
 
 
 class TicketPage(Struct, frozen=True, kw_only=True):
-    """A number as its holder's phone shows it; `can`: what they may do now; `phone`: where messages go, masked."""
+    """A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);
+    `video`: they asked for help by video and do not come; `phone`: where messages go, masked."""
 
     label: str
     state: State
@@ -83,6 +87,7 @@ class TicketPage(Struct, frozen=True, kw_only=True):
     next_until: datetime | None
     can: list[str]
     rated: bool
+    video: bool
 
 
 class WallCall(Struct, frozen=True, kw_only=True):
@@ -107,7 +112,7 @@ class Wall(Struct, frozen=True, kw_only=True):
 
 
 class SlipRow(Struct, frozen=True, kw_only=True):
-    """A number as agents see it; the name is whole at the window that serves it."""
+    """A number as agents see it; the name is whole at the window that serves it. `record`: its help service."""
 
     ticket: str
     label: str
@@ -122,6 +127,8 @@ class SlipRow(Struct, frozen=True, kw_only=True):
     away_until: datetime | None
     window: str
     held_until: datetime | None
+    video: bool
+    record: str | None
 
 
 class HallLine(Named, frozen=True, kw_only=True):
@@ -235,8 +242,9 @@ def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> T
         slot=ticket.slot,
         away_until=seen.away_until if seen and state == "queued" else None,
         next_until=missed_at + BACK_IN_TIME if missed_at else None,
-        can=[act for act in CITIZENS if (state, act) in TRANSITIONS],
+        can=[*(act for act in CITIZENS if (state, act) in TRANSITIONS), *(["call"] if state in CALLABLE else [])],
         rated=rated,
+        video=slip.video,
     )
 
 
@@ -282,6 +290,8 @@ def slip_row(slip: Slip, guides: Mapping[str, Guide], windows: Mapping[str, Wind
         away_until=ticket.away_until,
         window=window.number if window else "",
         held_until=ticket.held_until,
+        video=slip.video,
+        record=slip.record,
     )
 
 

@@ -14,7 +14,9 @@ from foundation.access import Actor, Resource, covers
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route
 from helpdesk import calling, directory, store, view
+from helpdesk.call_routes import CallDesk, CallTaken, Ending, Passing, give_back
 from helpdesk.calling import Press
+from helpdesk.commands import GiveBack
 from helpdesk.directory import Window
 from helpdesk.live import Lines, Watch, stream
 from helpdesk.presses import Presses
@@ -36,13 +38,16 @@ class AwayRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class AgentAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`to`: the window a number is handed over to, or the line it is forwarded to."""
+    """`to`: the window a number is handed over to, or the line it is forwarded to; `passing` goes with a hand-over,
+    `ending` with the end of a call."""
 
     do: Literal[
         "call", "recall", "serve", "miss", "park", "resume", "release", "forward", "hand_over", "accept", "decline",
         "finish",
     ]  # fmt: skip
     to: Annotated[str, Meta(max_length=40)] | None = None
+    passing: Passing = Passing()
+    ending: Ending = Ending()
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -61,6 +66,7 @@ class WindowDesk:
         self.lines = lines
         self.levels = levels
         self.presses = Presses(services.db, services.clock)
+        self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:
         async with self.services.db.read() as conn:
@@ -156,6 +162,8 @@ class WindowDesk:
             if seen is None or (seen.agent != call.actor.id and "supervisor" not in call.actor.roles):
                 raise Problem("Q09")
             kept = await calling.leave_window(conn, window, str(call.actor), now)
+            for slip in kept:
+                await give_back(conn, self.services.within, slip, GiveBack(cause="closed"))
             labels = [slip.label for slip in kept]
             await self._note(conn, call.actor, "window.close", f"window:{window}", {"numbers": labels})
         return await self._desk(call.actor)
@@ -180,6 +188,8 @@ class WindowDesk:
     async def act(self, call: Call) -> Moved:
         body: AgentAct = call.body
         ticket, now = call.path["ticket"], self.services.clock.now()
+        if body.do == "finish":
+            await self._end_call(ticket, body.ending, call.actor)
         async with self.services.db.begin() as conn:
             mine = await self._mine(conn, call.actor)
             if body.do == "forward":
@@ -189,10 +199,29 @@ class WindowDesk:
             done = await calling.act(conn, ticket, body.do, str(call.actor), now, window=mine.id, to=body.to)
             if isinstance(done, Refused):
                 raise Problem(done.code, **done.params)
+            await self._follow(conn, done, mine, body, call.actor)
             if body.do == "miss":
                 # The one act that costs somebody their turn.
                 await self._note(conn, call.actor, "ticket.missed", f"ticket:{ticket}", {"number": done.label})
         return _moved(done)
+
+    async def _end_call(self, ticket: str, ending: Ending, agent: Actor) -> None:
+        """First the record, then the number: an end that was cut off between the two is repeated by pressing again."""
+        async with self.services.db.read() as conn:
+            mine = await self._mine(conn, agent)
+            slip = await store.get_slip(conn, ticket)
+        if slip is not None and slip.ticket.state == "serving" and slip.ticket.window == mine.id:
+            await self.calls.service.finish(slip, ending, agent)
+
+    async def _follow(self, conn: AsyncConnection, slip: Slip, mine: Window, body: AgentAct, agent: Actor) -> None:
+        """What an act on the number means for its help service, in the same transaction."""
+        match body.do:
+            case "accept" | "resume" | "serve":
+                await self.calls.service.take_over(conn, slip, mine, agent)
+            case "hand_over":
+                await self.calls.service.offer(conn, slip, body.to or "", body.passing, agent)
+            case "decline":
+                await give_back(conn, self.services.within, slip, GiveBack(cause="declined"))
 
     async def _mine(self, conn: AsyncConnection, actor: Actor) -> Window:
         mine = await directory.window_of(conn, actor.id)
@@ -285,6 +314,15 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
             "What an agent does with a number",
             AgentAct,
             Moved,
+            resource=desk.ticket_resource,
+        ),
+        Route(
+            "POST",
+            "/api/tickets/{ticket}/call",
+            desk.calls.lead,
+            serve,
+            "Lead the video call of a number at one's window",
+            response=CallTaken,
             resource=desk.ticket_resource,
         ),
         Route(

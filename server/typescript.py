@@ -26,9 +26,10 @@ PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean":
 def structs() -> list[Any]:
     """Every type that crosses HTTP: what routes take and give, and the view that the WebSocket carries."""
     from foundation.jobs import Job
-    from helpdesk import hall_routes, window_routes
+    from helpdesk import call_routes, hall_routes, window_routes
     from helpdesk import view as hall
     from helpdesk.rating import Level
+    from helpdesk.service_view import ServiceView
     from inspection import opening, photo_routes, witnesses
     from inspection import routes as inspection
     from inspection.view import View
@@ -39,7 +40,7 @@ def structs() -> list[Any]:
     from signing import routes as signing
     from signing.verdict import PdfVerdict
 
-    named = [View, Job, Timeline, PdfVerdict, Level]
+    named = [View, ServiceView, Job, Timeline, PdfVerdict, Level]
     for module in (
         login,
         office,
@@ -51,6 +52,7 @@ def structs() -> list[Any]:
         recordings,
         hall,
         hall_routes,
+        call_routes,
         window_routes,
     ):
         own = [value for value in vars(module).values() if isinstance(value, type)]

@@ -14,7 +14,7 @@ from signing import store
 from signing.appearance import seal_appearance
 from signing.keys import RootAway
 from signing.means import Means, SigningEvent, off_loop
-from signing.report import ROLE_WORDS, from_json
+from signing.report import ROLE_WORDS, SERVICE_WORDS, Report, from_json
 from signing.signature import add_revocation, archive_stamp, field_box, sign_with
 from signing.signers import KeyUnusable
 from signing.store import Revision, SignatureRow
@@ -52,7 +52,7 @@ async def seal(means: Means, record: str) -> Revision:
     key = await means.record_key(record)
     report = from_json(await means.objects.get(base.report_object, key))
     pdf = await means.objects.get(base.object, key)
-    pdf = await _sealed(means, pdf, report.office.code, report.office.name, seal_reason(rows))
+    pdf = await _sealed(means, pdf, report, seal_reason(rows))
     name = f"records/{record}/report/{new_id('rev')}.pdf"
     stored = await means.objects.put(name, pdf, key)
     revision = msgspec.structs.replace(
@@ -74,7 +74,8 @@ async def seal(means: Means, record: str) -> Revision:
     return revision
 
 
-async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str) -> bytes:
+async def _sealed(means: Means, pdf: bytes, report: Report, reason: str) -> bytes:
+    code, office = report.office.code, report.office.name
     try:
         key = means.seals.get(code) or await means.keys.seal(code, office)
     except RootAway as error:
@@ -82,7 +83,9 @@ async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str)
         raise Problem("G13") from error
     now = means.clock.now()
     look = await asyncio.to_thread(
-        lambda: seal_appearance(means.fonts, field_box(pdf, SEAL_FIELD), office=office, at=now)
+        lambda: seal_appearance(
+            means.fonts, field_box(pdf, SEAL_FIELD), office=office, use=SERVICE_WORDS[report.kind][0], at=now
+        )
     )
     try:
         signed = await off_loop(
