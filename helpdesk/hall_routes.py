@@ -132,6 +132,7 @@ class HallDesk:
             phone=office.phone,
             address=office.address,
             line=standing.line.name,
+            line_gloss=standing.line.gloss,
             open=is_open(office.hours, now),
             gives_numbers=gives_numbers(office.hours, now),
             opens=next_opening(office.hours, now),

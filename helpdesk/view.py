@@ -43,6 +43,7 @@ class PlaceCard(OfficeCard, frozen=True, kw_only=True):
     office: str
     address: str
     line: str
+    line_gloss: str
     open: bool
     gives_numbers: bool
     opens: datetime | None

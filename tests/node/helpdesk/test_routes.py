@@ -8,20 +8,16 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation import access, audit
 from foundation.access import Actor
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from foundation.db import Database
-from foundation.http import build_app
-from helpdesk import hall_routes, window_routes
-from helpdesk.demo import read_levels
-from helpdesk.live import Lines, Watch, announce
-from office.services import Services
+from helpdesk import hall_routes
+from helpdesk.live import Lines, Watch
 from tests.support.hall import PENSION, Hall, open_hall
+from tests.support.hall_site import HallSite, hall_site
 from tests.support.http import Serve, Served
 from tests.support.people import DISTRICT, STREET, staff
 
@@ -34,18 +30,24 @@ S1, S2, T1 = "990101-S01", "990101-S02", "990101-T01"
 
 @dataclass
 class Counter:
-    """The running hall. `actor` is who the next request is from."""
+    """The running hall, and what people do there over its routes."""
 
-    hall: Hall
-    served: Served
-    actor: Actor = access.ANONYMOUS
+    site: HallSite
+
+    @property
+    def hall(self) -> Hall:
+        return self.site.hall
+
+    @property
+    def served(self) -> Served:
+        return self.site.served
 
     async def as_(self, actor: Actor, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        self.actor = actor
+        self.site.actor = actor
         try:
             return await self.served.json(method, path, body, status=status)
         finally:
-            self.actor = access.ANONYMOUS
+            self.site.actor = access.ANONYMOUS
 
     async def take(self, status: int = 201, **more: Any) -> Any:
         """From a browser of its own, unless it is given one."""
@@ -74,31 +76,8 @@ class Counter:
 
 @pytest.fixture
 async def counter(sqlite_database: Database, clock: ManualClock, bus: Bus, serve: Serve) -> AsyncIterator[Counter]:
-    hall = await open_hall(sqlite_database, clock)
-
-    async def no_key(conn: AsyncConnection, record: str) -> bytes:
-        raise LookupError(record)
-
-    async def nobody(*_: object) -> None:
-        raise LookupError("no records here")
-
-    services = Services(
-        db=hall.db, clock=clock, base_url="https://demo.test", secure=False, record_key=no_key, dispatch=nobody,
-        displaced=nobody,
-    )  # fmt: skip
-
-    async def actors(_request: web.Request) -> Actor:
-        return running.actor
-
-    announce(hall.db, bus)
-    lines = Lines(hall.db, bus)
-    await lines.start()
-    levels = await read_levels()
-    routes = [*hall_routes.routes(services, lines, levels), *window_routes.routes(services, lines, levels)]
-    served = await serve(build_app(routes, actors=actors, clock=clock))
-    running = Counter(hall, served)
-    yield running
-    await lines.stop()
+    async with hall_site(await open_hall(sqlite_database, clock), bus, serve) as site:
+        yield Counter(site)
 
 
 async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
@@ -166,9 +145,9 @@ async def test_the_wall_names_nobody_and_follows_the_calls(counter: Counter) -> 
 
 async def test_an_agent_s_desk_hears_of_whoever_comes(counter: Counter) -> None:
     await counter.sit(LIU, S1)
-    counter.actor = LIU
+    counter.site.actor = LIU
     async with counter.served.session.get("/api/desk/hall/live") as response:
-        counter.actor = access.ANONYMOUS
+        counter.site.actor = access.ANONYMOUS
         stream = events(response)
         await until(stream, lambda it: it["waiting"] == [])
         await counter.take(name="刘桂兰", phone="13800005678", priority=True)

@@ -726,6 +726,7 @@ export interface PlaceCard {
   office: string
   address: string
   line: string
+  line_gloss: string
   open: boolean
   gives_numbers: boolean
   opens: string | null
