@@ -34,13 +34,14 @@ def structs() -> list[Any]:
     from inspection import routes as inspection
     from inspection.view import View
     from office import routes as office
+    from office.view import SessionView
     from recordings import routes as recordings
     from recordings.timeline import Timeline
     from server.login import routes as login
     from signing import routes as signing
     from signing.verdict import PdfVerdict
 
-    named = [View, ServiceView, Job, Timeline, PdfVerdict, Level]
+    named = [View, ServiceView, SessionView, Job, Timeline, PdfVerdict, Level]
     for module in (
         login,
         office,

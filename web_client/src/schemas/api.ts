@@ -967,6 +967,36 @@ export interface ServiceView {
   result_note: string
 }
 
+/** `kind`: inspection or help. */
+export interface SessionView {
+  kind: string
+  record: string
+  case_number: string
+  phase: string
+  you: string
+  matter: MatterView
+  business_name: string
+  scheduled_at: string
+  office: OfficeView
+  now: string
+  people: PersonView[]
+  call: string | null
+  call_started_at: string | null
+  recording: boolean
+  requests: RequestView[]
+  messages: MessageView[]
+  consent: ConsentView | null
+  device: DeviceView | null
+  wait_message: MessageView | null
+  interruptions: InterruptionView[]
+  quality: FindingView[]
+  mask: Record<string, boolean>
+  result: string | null
+  signers: SignerView[]
+  sheet_ready: boolean
+  queue: Queue | null
+}
+
 /** The frozen report as it is in the PDF, and who has signed. */
 export interface Sheet {
   report: Report

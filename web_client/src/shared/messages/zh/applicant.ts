@@ -205,6 +205,9 @@ export default {
   'sheet.go_on_site': '转现场勘验',
   'sheet.fail': '不通过',
   'sheet.suspend': '中止',
+  'sheet.done': '已办结',
+  'sheet.referred': '转到别处继续办',
+  'sheet.unfinished': '未办结',
   'sheet.finding.conforms': '符合',
   'sheet.finding.fails': '不符合',
   'sheet.finding.na': '不适用',
@@ -260,6 +263,12 @@ export default {
   'done.save': '保存勘验单',
   'done.others': '其他人签名、盖章后，本页的勘验单会更新。',
   'done.strip': '录音录像',
+  // a help service
+  'help.number': '请从您的号码页点“进入视频”。',
+  'help.moved': '正在转到{window}窗口，请稍等，不用重新取号。',
+  'help.taken': '已转到{window}窗口，{name}继续帮您。',
+  'help.card': '已完成{done}步，共{all}步',
+  'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
   'problem.service': '暂时打不开',
