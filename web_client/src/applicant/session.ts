@@ -2,6 +2,7 @@
 import { computed, inject, provide, ref, shallowRef, watch, type InjectionKey } from 'vue'
 
 import { api, ApiProblem, at, Unreachable, type Landing } from '../shared/api'
+import { deviceId, memory } from '../shared/device'
 import { lang } from '../shared/i18n'
 import { openMedia, Publisher, Subscriber, type Facing } from '../shared/media'
 import type { Command, EitherView } from '../shared/protocol'
@@ -15,33 +16,6 @@ import { createPhotoQueue, type PhotoQueue } from './call/photo_queue'
 import { appWithoutVideo, readBrowser } from './check/browser'
 import { pageOf, reduce, START, type Action, type Flow } from './flow'
 import { service } from './text'
-
-const memory = {
-  read(key: string): string | null {
-    try {
-      return localStorage.getItem(key)
-    } catch {
-      return null // private mode: nothing is remembered, everything still works
-    }
-  },
-  write(key: string, value: string | null): void {
-    try {
-      if (value === null) localStorage.removeItem(key)
-      else localStorage.setItem(key, value)
-    } catch {
-      // as above
-    }
-  },
-}
-
-function deviceId(): string {
-  const known = memory.read('yk.device')
-  if (known) return known
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  const made = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
-  memory.write('yk.device', made)
-  return made
-}
 
 export type { Spoken }
 

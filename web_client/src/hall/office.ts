@@ -1,8 +1,9 @@
 /** Whose hall the open page belongs to: of the number or the matter that is shown, else the office above all. */
 import { ref, shallowRef } from 'vue'
 
-import type { GuideCard, GuidePage, Level, OfficeCard, RatingRequest, Taken, TakeRequest, TicketPage } from '../schemas/api'
+import type { CallOpened, GuideCard, GuidePage, Level, OfficeCard, RatingRequest, Taken, TakeRequest, TicketPage } from '../schemas/api'
 import { api, at } from '../shared/api'
+import { deviceId } from '../shared/device'
 
 export const office = shallowRef<OfficeCard | null>(null)
 /** The bar on top: the page's own requests, and what its live line says. */
@@ -17,6 +18,8 @@ export const hall = {
   take: (wanted: TakeRequest) => api.post<Taken>('/api/hall/tickets', wanted),
   ticketPath: (token: string) => at`/api/hall/tickets/${token}`,
   act: (token: string, what: string) => api.post<TicketPage>(at`/api/hall/tickets/${token}/acts`, { do: what }),
+  /** The page of the number's video call, opened on this device. */
+  call: (token: string) => api.post<CallOpened>(at`/api/hall/tickets/${token}/call`, { device: deviceId() }),
   levels: () => api.get<Level[]>('/api/hall/rating'),
   rate: (token: string, given: RatingRequest) => api.post<TicketPage>(at`/api/hall/tickets/${token}/rating`, given),
 }

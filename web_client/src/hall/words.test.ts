@@ -6,7 +6,7 @@ import { lang } from '../shared/i18n'
 import { current } from './mine'
 import { lack } from './number/rating'
 import { parse, paths } from './paths'
-import { acts, best, placeOpen, placeWait, standing, tab } from './words'
+import { acts, actWord, best, bestVideo, placeOpen, placeWait, standing, tab } from './words'
 
 const NOW = Date.parse('2025-11-24T06:30:00Z')
 const WINDOW = { id: 'w', number: 'S01', name: '社保窗', open: true, away: false }
@@ -15,7 +15,7 @@ const OFFICE = { name: '松汀区政务服务中心', gloss: 'Songting', phone: 
 function number(state: TicketPage['state'], more: Partial<TicketPage> = {}): TicketPage {
   return {
     label: 'S003', state, day: '2025-11-24', office: OFFICE, matter: { name: '养老金', gloss: 'Pension' }, line: { name: '社保医保', gloss: 'Social' },
-    phone: '', wait: null, window: null, calls: 0, slot: null, away_until: null, next_until: null, can: [], rated: false, ...more,
+    phone: '', video: false, wait: null, window: null, calls: 0, slot: null, away_until: null, next_until: null, can: [], rated: false, ...more,
   }
 }
 const wait = (ahead: number, low: number | null, high: number | null) => ({ ahead, minutes_low: low, minutes_high: high, officer_on_duty: low !== null })
@@ -56,6 +56,17 @@ test('who stepped away can come back, and giving up is never the main button', (
   expect(acts(number('confirmed', { can: ['arrive', 'abandon'] })).main).toBe('arrive')
 })
 
+test('who asked for video is called into it, and who is in the hall may go on by it', () => {
+  const can = ['abandon', 'call']
+  const called = number('called', { video: true, window: WINDOW, can })
+  expect([standing(called, NOW).head, acts(called).main]).toEqual(['轮到您了，请进视频', 'call'])
+  const waiting = number('queued', { video: true, wait: wait(2, 5, 10), can: [...can, 'step_away'] })
+  expect(acts(waiting)).toEqual({ main: null, others: ['call', 'step_away', 'abandon'] })
+  expect([standing(waiting, NOW).near, actWord('call', 'queued', true)]).toEqual([false, '先打开视频页面'])
+  expect(acts(number('queued', { can })).others).toEqual(['abandon'])
+  expect(acts(number('serving', { can: ['call'] }))).toEqual({ main: null, others: ['call'] })
+})
+
 test('every state has a sentence in both languages', () => {
   const states: TicketPage['state'][] = ['reserved', 'confirmed', 'queued', 'called', 'serving', 'parked', 'transferred', 'missed', 'finished', 'abandoned']
   for (const language of ['zh', 'en'] as const) {
@@ -74,6 +85,8 @@ test('the place to go to is the first that gives numbers', () => {
   })
   const places = [place('near', { opens: '2025-11-25T01:00:00Z' }), place('far', { open: true, gives_numbers: true, wait: wait(3, 10, 20) })]
   expect([best(places)?.office, best(places.slice(0, 1))?.office, best([])]).toEqual(['far', 'near', null])
+  const staffed = place('staffed', { wait: wait(1, 5, 10) })
+  expect([bestVideo([...places, staffed])?.office, bestVideo(places)?.office, bestVideo([]) ?? null]).toEqual(['staffed', 'far', null])
   expect(placeOpen(places[0]!)).toBe('现在不取号，11月25日（星期二）09:00开门')
   expect([placeWait(places[1]!), placeWait(places[0]!)]).toEqual(['3人在等，新取的号约等10～20分钟', ''])
 })
@@ -81,7 +94,8 @@ test('the place to go to is the first that gives numbers', () => {
 test('paths lead to where they were made for', () => {
   expect(parse(paths.find('换 证?'))).toEqual({ page: 'find', words: '换 证?' })
   expect(parse(paths.guide('pension-claim'))).toEqual({ page: 'guide', guide: 'pension-claim' })
-  expect(parse(paths.take('pension-claim', '990101'))).toEqual({ page: 'take', guide: 'pension-claim', office: '990101' })
+  expect(parse(paths.take('pension-claim', '990101'))).toEqual({ page: 'take', guide: 'pension-claim', office: '990101', video: false })
+  expect(parse(paths.take('a', 'b', true))).toEqual({ page: 'take', guide: 'a', office: 'b', video: true })
   expect(parse(paths.number('a_b-C'))).toEqual({ page: 'number', token: 'a_b-C' })
   expect(parse('/hall/guides/pension-claim/take')).toEqual({ page: 'guide', guide: 'pension-claim' })
 })
