@@ -44,7 +44,8 @@ SYSTEM = Actor("system", id="system", name="system")
 
 @dataclass(frozen=True)
 class Resource:
-    """A thing acted on: its office's code, the record it belongs to, the ids of the staff named on it."""
+    """A thing acted on: its kind (a record of the help service is `help`), its office's code, the record it belongs to,
+    the ids of the staff named on it."""
 
     kind: str
     id: str
@@ -155,6 +156,15 @@ def _named_only(*roles: str, guests: frozenset[str] = frozenset()) -> Rule:
     return rule
 
 
+def _by_service(inspection: Rule, help: Rule) -> Rule:
+    """Records of the help service (`Resource.kind` help) are its agents', all others the officers'."""
+
+    def rule(actor: Actor, resource: Resource | None) -> str:
+        return (help if resource is not None and resource.kind == "help" else inspection)(actor, resource)
+
+    return rule
+
+
 _PRESENT = frozenset({"applicant", "agent", "witness", "expert", "colleague"})
 _SIGNERS = frozenset({"applicant", "agent", "witness", "expert", "colleague"})
 
@@ -164,19 +174,44 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "self": Permission("one's own account, jobs and settings", _oneself),
         "case.read": Permission("see a case", _staff("officer", "supervisor", "auditor")),
         "case.write": Permission("make and change a case", _staff("officer", "supervisor")),
-        "record.read": Permission("see a record's state", _staff("officer", "supervisor", "auditor", guests=_PRESENT)),
-        "record.attend": Permission(
-            "take part in a live session", _staff("officer", tree=False, guests=_PRESENT, system=False)
+        "record.read": Permission(
+            "see a record's state",
+            _by_service(
+                _staff("officer", "supervisor", "auditor", guests=_PRESENT),
+                _staff("agent", "supervisor", "auditor", guests=_PRESENT),
+            ),
         ),
-        "record.conclude": Permission("close an inspection with a result", _named_only("officer")),
-        "record.replay": Permission("watch a recording", _staff("officer", "supervisor", "auditor")),
-        "record.export": Permission("take a record's package away", _staff("officer", "supervisor", "auditor")),
-        "sheet.read": Permission("read the sheet", _staff("officer", "supervisor", "auditor", guests=_SIGNERS)),
+        "record.attend": Permission(
+            "take part in a live session",
+            _by_service(
+                _staff("officer", tree=False, guests=_PRESENT, system=False),
+                _staff("agent", tree=False, guests=_PRESENT, system=False),
+            ),
+        ),
+        "record.conclude": Permission(
+            "close a session with a result", _by_service(_named_only("officer"), _named_only("agent"))
+        ),
+        "record.replay": Permission(
+            "watch a recording",
+            _by_service(_staff("officer", "supervisor", "auditor"), _staff("supervisor", "auditor")),
+        ),
+        "record.export": Permission(
+            "take a record's package away",
+            _by_service(_staff("officer", "supervisor", "auditor"), _staff("supervisor", "auditor")),
+        ),
+        "sheet.read": Permission(
+            "read the sheet",
+            _by_service(
+                _staff("officer", "supervisor", "auditor", guests=_SIGNERS),
+                _staff("agent", "supervisor", "auditor", guests=_SIGNERS),
+            ),
+        ),
         "sheet.sign": Permission("sign the sheet, or refuse to", _named_only("officer", guests=_SIGNERS)),
         "audit.search": Permission("search records and who viewed them", _staff("auditor", "supervisor", named=False)),
         "queue.claim": Permission("take the next in line", _staff("officer", tree=False, system=False)),
         "hall.serve": Permission("sit at a window and call people", _staff("agent", tree=False, system=False)),
         "hall.watch": Permission("see lines and windows of a hall", _staff("agent", "supervisor", named=False)),
+        "hall.ratings": Permission("read what people said of a service", _staff("supervisor", named=False)),
         "admin.people": Permission("manage staff and their roles", _staff("admin", named=False)),
     }
 )

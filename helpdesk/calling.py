@@ -48,8 +48,10 @@ async def take(
     lang: str,
     holder: str,
     now: datetime,
+    video: bool = False,
 ) -> tuple[Slip, str] | Refused:
-    """A number for this matter, and the token of its page. `holder`: what the browser keeps (a secret).
+    """A number for this matter, and the token of its page. `holder`: what the browser keeps (a secret); `video`: its
+    holder is helped by video and does not come.
 
     Refused: Q01 the browser or the telephone has enough numbers.
     """
@@ -67,7 +69,7 @@ async def take(
         queue=line.id,
         day=day,
         number=number,
-        minutes=guide.typical_minutes.window,
+        minutes=guide.typical_minutes.video if video else guide.typical_minutes.window,
         state="queued",
         priority=priority,
         rank=first_rank(priority, now),
@@ -86,6 +88,7 @@ async def take(
         taken_at=now,
         # Who takes a number so late is told on the spot.
         told_near_at=now if near else None,
+        video=video,
     )
     return await store.insert_slip(conn, slip, "take", "citizen", now), token
 

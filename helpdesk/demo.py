@@ -1,16 +1,30 @@
-"""The demonstration's halls: guides, lines and windows of the invented city (office/demo_data)."""
+"""The demonstration's halls: guides, lines and windows of the invented city (office/demo_data), and the district's hall
+at work: two agents at their windows, and people who wait for one of them."""
 
 import asyncio
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from helpdesk import directory
+from foundation.ids import new_token
+from helpdesk import calling, directory
 from helpdesk.directory import Line, Window
 from helpdesk.guide import Guide, load_guides
+from helpdesk.queue import Priority
 from helpdesk.rating import Level, load_levels
-from office.demo import DATA, offices_document
+from office.demo import DATA, DISTRICT, offices_document
+
+SEATS: Mapping[str, str] = {"zhangmin": f"{DISTRICT}-S01", "wuyue": f"{DISTRICT}-T01"}
+"""Account and window. Social insurance has nobody waiting, so whoever tries the demonstration is called at once."""
+
+_WAITING: tuple[tuple[str, str, Priority], ...] = (
+    ("tax-registration", "郑永强", "ordinary"),
+    ("iit-settlement", "冯雪", "ordinary"),
+    ("iit-settlement", "卫国安", "priority"),
+)
 
 
 @cache
@@ -71,3 +85,17 @@ async def add_demo_halls(conn: AsyncConnection, guides: list[Guide], halls: list
         await directory.add_line(conn, line)
         for window in windows:
             await directory.add_window(conn, window)
+
+
+async def open_demo_hall(conn: AsyncConnection, guides: list[Guide], agents: Mapping[str, str], now: datetime) -> None:
+    """Seat the agents (staff ids by account) and let people take numbers, as the hall's own rules have it."""
+    for account, window in SEATS.items():
+        await directory.sit_down(conn, window, agents[account], now)
+    known = {guide.slug: guide for guide in guides}
+    for slug, name, priority in _WAITING:
+        line = await directory.line_for(conn, DISTRICT, slug)
+        if line is None:
+            raise LookupError(slug)
+        await calling.take(
+            conn, line, known[slug], priority=priority, name=name, phone=None, lang="zh", holder=new_token(), now=now
+        )

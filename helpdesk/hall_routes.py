@@ -15,16 +15,18 @@ from foundation.errors import Problem
 from foundation.http import Asked, Call, Route, answer
 from foundation.ids import new_token
 from foundation.rates import Rate
-from helpdesk import calling, directory, store, view
+from helpdesk import call_routes, calling, directory, store, view
+from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, is_open, next_opening
-from helpdesk.live import Lines, Watch, stream
+from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
 from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
 from helpdesk.store import Slip
 from office import register
 from office.notices import short_time
 from office.person import distance_m, normalise_phone
 from office.register import Office
+from office.routes import OfficeCard
 from office.secret import hash_token
 from office.services import Services
 from office.session import Refused
@@ -44,13 +46,15 @@ _LOOKS = Rate(120, 60)
 
 
 class TakeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks."""
+    """`priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks. `video`:
+    helped by video now, without a visit."""
 
     office: Annotated[str, Meta(min_length=1, max_length=20)]
     guide: Annotated[str, Meta(min_length=1, max_length=60)]
     name: Annotated[str, Meta(max_length=80)] = ""
     phone: Annotated[str, Meta(max_length=40)] = ""
     priority: bool = False
+    video: bool = False
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -80,6 +84,16 @@ class HallDesk:
         self.levels = levels_for(levels, "hall")
 
     # --- guides ---
+
+    async def home(self, call: Call) -> OfficeCard:
+        """Whose hall this is, before anybody has said what they need."""
+        async with self.services.db.read() as conn:
+            offices = await register.list_offices(conn)
+        # The office above all others: whoever answers there knows the rest.
+        first = next((one for one in offices if one.parent is None), None)
+        if first is None:
+            raise Problem("S404")
+        return OfficeCard(name=first.name, gloss=first.gloss, phone=first.phone)
 
     async def search(self, call: Call) -> list[Any]:
         async with self.services.db.read() as conn:
@@ -118,6 +132,7 @@ class HallDesk:
             phone=office.phone,
             address=office.address,
             line=standing.line.name,
+            line_gloss=standing.line.gloss,
             open=is_open(office.hours, now),
             gives_numbers=gives_numbers(office.hours, now),
             opens=next_opening(office.hours, now),
@@ -140,7 +155,7 @@ class HallDesk:
             line = await directory.line_for(conn, body.office, body.guide)
             if office is None or guide is None or line is None:
                 raise Problem("Q10")
-            self._require_open(office, now, call.lang)
+            await self._require_taken(conn, office, line, body.video, now, call.lang)
             taken = await calling.take(
                 conn,
                 line,
@@ -151,6 +166,7 @@ class HallDesk:
                 lang=call.lang,
                 holder=holder,
                 now=now,
+                video=body.video,
             )
             if isinstance(taken, Refused):
                 raise Problem(taken.code, **taken.params)
@@ -166,6 +182,20 @@ class HallDesk:
             path="/",
         )
         return response
+
+    async def _require_taken(
+        self, conn: AsyncConnection, office: Office, line: Line, video: bool, now: datetime, lang: str
+    ) -> None:
+        """Help by video is there whenever somebody sits at a window of the line, whatever the doors' hours."""
+        if video and any(
+            window.line == line.id and window.agent is not None
+            for window in await directory.list_windows(conn, [office.code])
+        ):
+            return
+        if video and not gives_numbers(office.hours, now):
+            opens = next_opening(office.hours, now)
+            raise Problem("Q16", opens=short_time(opens, lang) if opens else "—")
+        self._require_open(office, now, lang)
 
     def _require_open(self, office: Office, now: datetime, lang: str) -> None:
         if not gives_numbers(office.hours, now):
@@ -274,7 +304,7 @@ class HallDesk:
         return await self._wall(await self._wall_lines(call))
 
     async def wall_live(self, call: Call) -> web.StreamResponse:
-        lines, watch = await self._wall_lines(call), Watch()
+        lines, watch = await self._wall_lines(call), Watch(round_s=WALL_ROUND_S)
 
         async def look() -> bytes:
             return msgspec.json.encode(await self._wall(lines))
@@ -310,6 +340,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
     ticket = "/api/hall/tickets/{token}"
     where = (Asked("lat", "Where the asker is, WGS84 degrees"), Asked("lon", "Where the asker is, WGS84 degrees"))
     return [
+        Route("GET", "/api/hall", desk.home, "public", "Whose hall this is", response=OfficeCard, rate=_LOOKS),
         Route(
             "GET",
             "/api/hall/guides",
@@ -343,6 +374,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
         ),
         Route("GET", ticket, desk.ticket, "public", "A number's page", response=view.TicketPage),
         Route("GET", f"{ticket}/live", desk.live, "public", "The same, whenever it changes", gives=events),
+        *call_routes.citizen_routes(services),
         Route("POST", f"{ticket}/acts", desk.act, "public", "What its holder does", HolderAct, view.TicketPage),
         Route("POST", f"{ticket}/rating", desk.rate, "public", "Rate the service", RatingRequest, view.TicketPage),
         Route("GET", "/api/hall/rating", desk.scale, "public", "Levels and reasons", response=list[Level]),

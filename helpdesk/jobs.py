@@ -8,16 +8,23 @@ from foundation import jobs
 from foundation.clock import Clock
 from foundation.db import Database
 from helpdesk import calling, store
+from helpdesk.call_routes import give_back
+from helpdesk.commands import GiveBack
 from helpdesk.hours import day_of
+from office.services import Within
 
 
-def handlers(db: Database, clock: Clock) -> dict[str, Callable[[jobs.Job, jobs.Progress], Awaitable[dict[str, Any]]]]:
+def handlers(
+    db: Database, clock: Clock, within: Within
+) -> dict[str, Callable[[jobs.Job, jobs.Progress], Awaitable[dict[str, Any]]]]:
     """Both may run again after a crash half-way: what is done is in another state by then."""
 
     async def expire(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:
         until = datetime.fromisoformat(job.payload["until"])
         async with db.begin() as conn:
             ended = await calling.expire(conn, job.payload["ticket"], until, clock.now())
+            if ended is not None:
+                await give_back(conn, within, ended, GiveBack(cause="expired"))
         return {"ended": ended is not None}
 
     async def midnight(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:

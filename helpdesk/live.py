@@ -26,6 +26,11 @@ ROUND_S = 40.0
 minute after which proxies end it.
 """
 
+WALL_ROUND_S = 5.0
+"""A wall whose data are older than fifteen seconds says so (ux.md H3): one round may be lost."""
+
+STILL_HERE = b"event: here\ndata:-\n\n"
+
 _logger = log.get("hall")
 
 
@@ -44,10 +49,11 @@ def announce(db: Database, bus: Bus) -> None:
 
 
 class Watch:
-    """Somebody looking at one line, or at one number in it."""
+    """Somebody looking at one line, or at one number in it; they hear something every `round_s` in any case."""
 
-    def __init__(self, ticket: str | None = None) -> None:
+    def __init__(self, ticket: str | None = None, round_s: float = ROUND_S) -> None:
         self.ticket = ticket
+        self._round_s = round_s
         self._changed = asyncio.Event()
 
     def tell(self) -> None:
@@ -56,7 +62,7 @@ class Watch:
     async def wait(self) -> None:
         """Until the line changed since the last time, or a round is over."""
         try:
-            async with asyncio.timeout(ROUND_S):
+            async with asyncio.timeout(self._round_s):
                 await self._changed.wait()
         except TimeoutError:
             pass
@@ -164,8 +170,8 @@ async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awai
     try:
         while not lines.closed:
             body = await look()
-            # A comment shows a dead connection as well as news would.
-            await response.write(b"data: " + body + b"\n\n" if body != last else b":\n\n")
+            # No news is said by an event of its own: a page hears no comments, and from silence it knows a dead line.
+            await response.write(b"data: " + body + b"\n\n" if body != last else STILL_HERE)
             last = body
             await watch.wait()
     except ConnectionResetError:

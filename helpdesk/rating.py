@@ -17,6 +17,9 @@ from office.matter import LOADER
 RATE_WITHIN = timedelta(days=7)
 """After the service's end (rules.window_days_after_service)."""
 
+LOW = 2
+"""This level and worse is read one by one, and answered (bad_rating.levels)."""
+
 MOST_REASONS = 5
 MOST_WORDS = 300
 

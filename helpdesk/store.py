@@ -41,6 +41,8 @@ class Slip(Struct, frozen=True, kw_only=True):
     told_near_at: datetime | None = None
     ended_at: datetime | None = None
     moves: int = 0
+    video: bool = False
+    record: str | None = None
 
     @property
     def label(self) -> str:
@@ -168,6 +170,17 @@ async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, a
     await conn.execute(insert(moves), _noted(first, actor, act, at))
     changed(conn, first.ticket.queue)
     return first
+
+
+async def set_record(conn: AsyncConnection, ticket: Ticket, record: str) -> None:
+    """This number's help service, from now on and over all hand-overs."""
+    await conn.execute(update(tickets).where(tickets.c.id == ticket.id).values(record=record))
+    changed(conn, ticket.queue)
+
+
+async def slip_of_record(conn: AsyncConnection, record: str) -> Slip | None:
+    row = (await conn.execute(_ANY.where(tickets.c.record == record))).first()
+    return _slip(row) if row else None
 
 
 async def move(
@@ -323,3 +336,11 @@ async def left_over(conn: AsyncConnection, today: str) -> list[str]:
 async def get_rating(conn: AsyncConnection, ticket: str) -> Rating | None:
     row = (await conn.execute(select(ratings).where(ratings.c.ticket == ticket))).first()
     return Rating(**row._mapping) if row else None
+
+
+async def rated_since(conn: AsyncConnection, offices: Sequence[str], since: datetime) -> list[tuple[Slip, Rating]]:
+    """What people said of the services of these offices."""
+    found = select(ratings).join(tickets).where(ratings.c.at >= since, tickets.c.office.in_(offices))
+    given = [Rating(**row._mapping) for row in await conn.execute(found)]
+    slips = await get_slips(conn, [rating.ticket for rating in given])
+    return [(slips[rating.ticket], rating) for rating in given]

@@ -104,6 +104,9 @@ tickets = Table(
     Column("ended_at", UtcTime),
     # How many moves it has made: the next one's number.
     Column("moves", Integer, nullable=False),
+    # Asked for help by video, so nobody stands in the hall; the help service, once there is one.
+    Column("video", Boolean, nullable=False),
+    Column("record", String(40), unique=True),
     # Who is next in a line, and where somebody stands in it.
     Index(None, "queue", "state", "band", "rank", "came", "id"),
     Index(None, "window", "state"),

@@ -12,15 +12,20 @@ from helpdesk.directory import Window
 from helpdesk.guide import Guide, Paper
 from helpdesk.line import ALARM, LineNow
 from helpdesk.queue import BACK_IN_TIME, TRANSITIONS, Act, Priority, State
-from helpdesk.store import Slip
+from helpdesk.rating import LOW, Level
+from helpdesk.store import Rating, Slip
 from office.person import mask_name, mask_phone
 from office.queue import Queue
+from office.register import Office
 from office.routes import Named, OfficeCard
 
 ON_THE_WALL = 6
 """Rows of calls that are read from ten metres (ux.md H3)."""
 
 NEXT_ON_THE_WALL = 4
+
+CALLABLE: frozenset[State] = frozenset({"queued", "called", "serving", "parked", "transferred"})
+"""States of a number whose holder may open the page of its video call."""
 
 CITIZENS: tuple[Act, ...] = ("arrive", "step_away", "come_back", "abandon")
 
@@ -38,6 +43,7 @@ class PlaceCard(OfficeCard, frozen=True, kw_only=True):
     office: str
     address: str
     line: str
+    line_gloss: str
     open: bool
     gives_numbers: bool
     opens: datetime | None
@@ -63,13 +69,16 @@ class WindowCard(Struct, frozen=True, kw_only=True):
 
 
 class TicketPage(Struct, frozen=True, kw_only=True):
-    """A number as its holder's phone shows it; `can`: what they may do now."""
+    """A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);
+    `video`: they asked for help by video and do not come; `phone`: where messages go, masked."""
 
     label: str
     state: State
     day: str
     office: OfficeCard
     matter: Named
+    line: Named
+    phone: str
     wait: Queue | None
     window: WindowCard | None
     calls: int
@@ -78,6 +87,7 @@ class TicketPage(Struct, frozen=True, kw_only=True):
     next_until: datetime | None
     can: list[str]
     rated: bool
+    video: bool
 
 
 class WallCall(Struct, frozen=True, kw_only=True):
@@ -102,7 +112,7 @@ class Wall(Struct, frozen=True, kw_only=True):
 
 
 class SlipRow(Struct, frozen=True, kw_only=True):
-    """A number as agents see it; the name is whole at the window that serves it."""
+    """A number as agents see it; the name is whole at the window that serves it. `record`: its help service."""
 
     ticket: str
     label: str
@@ -117,6 +127,8 @@ class SlipRow(Struct, frozen=True, kw_only=True):
     away_until: datetime | None
     window: str
     held_until: datetime | None
+    video: bool
+    record: str | None
 
 
 class HallLine(Named, frozen=True, kw_only=True):
@@ -141,7 +153,9 @@ class AgentDesk(Struct, frozen=True, kw_only=True):
 
 
 class LineRow(Named, frozen=True, kw_only=True):
-    """A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm."""
+    """A line on the supervisor's page. `alarm`: somebody waits longer than `alarm_minutes`; `open_window`: the closed
+    window that would help then.
+    """
 
     id: str
     office: str
@@ -151,7 +165,35 @@ class LineRow(Named, frozen=True, kw_only=True):
     windows_open: int
     windows: int
     alarm: bool
+    alarm_minutes: int
     open_window: WindowCard | None
+
+
+class RatingRow(Struct, frozen=True, kw_only=True):
+    """A low rating as a supervisor reads it; whose it is stays at the window. `reasons` in words."""
+
+    ticket: str
+    label: str
+    office: str
+    matter: Named
+    at: datetime
+    level: int
+    reasons: list[Named]
+    words: str
+    call_back: bool
+
+
+class LevelCount(Named, frozen=True, kw_only=True):
+    level: int
+    count: int
+
+
+class RatingsPage(Struct, frozen=True, kw_only=True):
+    """What people said of services since then: how many of each level, best first, and the low ones, newest first."""
+
+    since: datetime
+    levels: list[LevelCount]
+    low: list[RatingRow]
 
 
 def window_card(window: Window) -> WindowCard:
@@ -192,14 +234,17 @@ def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> T
         day=ticket.day,
         office=office_card(now),
         matter=matter_of(guide, slip.guide),
+        line=Named(name=now.line.name, gloss=now.line.gloss),
+        phone=mask_phone(slip.phone) if slip.phone else "",
         wait=now.wait_of(ticket.id) if state == "queued" else None,
         window=window_card(window) if window and state in ("called", "serving", "transferred", "parked") else None,
         calls=seen.calls if seen else 0,
         slot=ticket.slot,
         away_until=seen.away_until if seen and state == "queued" else None,
         next_until=missed_at + BACK_IN_TIME if missed_at else None,
-        can=[act for act in CITIZENS if (state, act) in TRANSITIONS],
+        can=[*(act for act in CITIZENS if (state, act) in TRANSITIONS), *(["call"] if state in CALLABLE else [])],
         rated=rated,
+        video=slip.video,
     )
 
 
@@ -245,6 +290,8 @@ def slip_row(slip: Slip, guides: Mapping[str, Guide], windows: Mapping[str, Wind
         away_until=ticket.away_until,
         window=window.number if window else "",
         held_until=ticket.held_until,
+        video=slip.video,
+        record=slip.record,
     )
 
 
@@ -264,5 +311,43 @@ def line_row(now: LineNow, at: datetime) -> LineRow:
         windows_open=now.windows_open,
         windows=len(own),
         alarm=alarm,
+        alarm_minutes=int(ALARM.total_seconds() // 60),
         open_window=window_card(closed) if alarm and closed else None,
+    )
+
+
+def ratings_page(
+    rated: Sequence[tuple[Slip, Rating]],
+    levels: Sequence[Level],
+    offices: Mapping[str, Office],
+    guides: Mapping[str, Guide],
+    since: datetime,
+) -> RatingsPage:
+    words = {each.code: Named(name=each.label, gloss=each.gloss) for level in levels for each in level.reasons}
+    low = sorted((one for one in rated if one[1].level <= LOW), key=lambda one: one[1].at, reverse=True)
+    return RatingsPage(
+        since=since,
+        levels=[
+            LevelCount(
+                level=each.level,
+                name=each.label,
+                gloss=each.gloss,
+                count=sum(rating.level == each.level for _, rating in rated),
+            )
+            for each in levels
+        ],
+        low=[
+            RatingRow(
+                ticket=slip.ticket.id,
+                label=slip.label,
+                office=offices[slip.ticket.office].short,
+                matter=matter_of(guides.get(slip.guide), slip.guide),
+                at=rating.at,
+                level=rating.level,
+                reasons=[words.get(code, Named(name=code, gloss=code)) for code in rating.reasons],
+                words=rating.words,
+                call_back=rating.call_back,
+            )
+            for slip, rating in low
+        ],
     )

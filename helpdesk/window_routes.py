@@ -14,11 +14,14 @@ from foundation.access import Actor, Resource, covers
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route
 from helpdesk import calling, directory, store, view
+from helpdesk.call_routes import CallDesk, CallTaken, Ending, Passing, give_back
 from helpdesk.calling import Press
+from helpdesk.commands import GiveBack
 from helpdesk.directory import Window
 from helpdesk.live import Lines, Watch, stream
 from helpdesk.presses import Presses
 from helpdesk.queue import State
+from helpdesk.rating import RATE_WITHIN, Level
 from helpdesk.store import Slip
 from office import register
 from office.routes import Named
@@ -35,13 +38,16 @@ class AwayRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class AgentAct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`to`: the window a number is handed over to, or the line it is forwarded to."""
+    """`to`: the window a number is handed over to, or the line it is forwarded to; `passing` goes with a hand-over,
+    `ending` with the end of a call."""
 
     do: Literal[
         "call", "recall", "serve", "miss", "park", "resume", "release", "forward", "hand_over", "accept", "decline",
         "finish",
     ]  # fmt: skip
     to: Annotated[str, Meta(max_length=40)] | None = None
+    passing: Passing = Passing()
+    ending: Ending = Ending()
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -55,10 +61,12 @@ class Moved(Struct, frozen=True, kw_only=True):
 class WindowDesk:
     """Handlers of the routes of staff on one node."""
 
-    def __init__(self, services: Services, lines: Lines) -> None:
+    def __init__(self, services: Services, lines: Lines, levels: list[Level]) -> None:
         self.services = services
         self.lines = lines
+        self.levels = levels
         self.presses = Presses(services.db, services.clock)
+        self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:
         async with self.services.db.read() as conn:
@@ -154,6 +162,8 @@ class WindowDesk:
             if seen is None or (seen.agent != call.actor.id and "supervisor" not in call.actor.roles):
                 raise Problem("Q09")
             kept = await calling.leave_window(conn, window, str(call.actor), now)
+            for slip in kept:
+                await give_back(conn, self.services.within, slip, GiveBack(cause="closed"))
             labels = [slip.label for slip in kept]
             await self._note(conn, call.actor, "window.close", f"window:{window}", {"numbers": labels})
         return await self._desk(call.actor)
@@ -178,6 +188,8 @@ class WindowDesk:
     async def act(self, call: Call) -> Moved:
         body: AgentAct = call.body
         ticket, now = call.path["ticket"], self.services.clock.now()
+        if body.do == "finish":
+            await self._end_call(ticket, body.ending, call.actor)
         async with self.services.db.begin() as conn:
             mine = await self._mine(conn, call.actor)
             if body.do == "forward":
@@ -187,10 +199,29 @@ class WindowDesk:
             done = await calling.act(conn, ticket, body.do, str(call.actor), now, window=mine.id, to=body.to)
             if isinstance(done, Refused):
                 raise Problem(done.code, **done.params)
+            await self._follow(conn, done, mine, body, call.actor)
             if body.do == "miss":
                 # The one act that costs somebody their turn.
                 await self._note(conn, call.actor, "ticket.missed", f"ticket:{ticket}", {"number": done.label})
         return _moved(done)
+
+    async def _end_call(self, ticket: str, ending: Ending, agent: Actor) -> None:
+        """First the record, then the number: an end that was cut off between the two is repeated by pressing again."""
+        async with self.services.db.read() as conn:
+            mine = await self._mine(conn, agent)
+            slip = await store.get_slip(conn, ticket)
+        if slip is not None and slip.ticket.state == "serving" and slip.ticket.window == mine.id:
+            await self.calls.service.finish(slip, ending, agent)
+
+    async def _follow(self, conn: AsyncConnection, slip: Slip, mine: Window, body: AgentAct, agent: Actor) -> None:
+        """What an act on the number means for its help service, in the same transaction."""
+        match body.do:
+            case "accept" | "resume" | "serve":
+                await self.calls.service.take_over(conn, slip, mine, agent)
+            case "hand_over":
+                await self.calls.service.offer(conn, slip, body.to or "", body.passing, agent)
+            case "decline":
+                await give_back(conn, self.services.within, slip, GiveBack(cause="declined"))
 
     async def _mine(self, conn: AsyncConnection, actor: Actor) -> Window:
         mine = await directory.window_of(conn, actor.id)
@@ -226,6 +257,15 @@ class WindowDesk:
         rows = [view.line_row(now, at) for line in lines if (now := await self.lines.now(line)) is not None]
         return sorted(rows, key=lambda row: (not row.alarm, row.longest_since or at, row.id))
 
+    async def ratings(self, call: Call) -> view.RatingsPage:
+        since = self.services.clock.now() - RATE_WITHIN
+        async with self.services.db.read() as conn:
+            every = await register.list_offices(conn)
+            offices = {one.code: one for one in every if covers(call.actor.office, one.code)}
+            rated = await store.rated_since(conn, list(offices), since)
+            guides = await directory.get_guides(conn, {slip.guide for slip, _ in rated})
+        return view.ratings_page(rated, self.levels, offices, guides, since)
+
 
 def _moved(slip: Slip) -> Moved:
     return Moved(ticket=slip.ticket.id, label=slip.label, state=slip.ticket.state)
@@ -249,8 +289,8 @@ def _standing(windows: dict[str, Window], lines: Sequence[directory.Line]) -> vi
     )
 
 
-def routes(services: Services, lines: Lines) -> list[Route]:
-    desk, serve = WindowDesk(services, lines), "hall.serve"
+def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
+    desk, serve = WindowDesk(services, lines, levels), "hall.serve"
 
     def at_window(
         what: str, handler: Handler, summary: str, permission: str = serve, request: type[Struct] | None = None
@@ -277,6 +317,23 @@ def routes(services: Services, lines: Lines) -> list[Route]:
             resource=desk.ticket_resource,
         ),
         Route(
+            "POST",
+            "/api/tickets/{ticket}/call",
+            desk.calls.lead,
+            serve,
+            "Lead the video call of a number at one's window",
+            response=CallTaken,
+            resource=desk.ticket_resource,
+        ),
+        Route(
             "GET", "/api/hall/lines", desk.overview, "hall.watch", "Lines, waits, alarms", response=list[view.LineRow]
+        ),
+        Route(
+            "GET",
+            "/api/hall/ratings",
+            desk.ratings,
+            "hall.ratings",
+            "What people said of the last seven days' services",
+            response=view.RatingsPage,
         ),
     ]

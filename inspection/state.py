@@ -13,7 +13,7 @@ from office import fold
 from office.condition import Literal_
 from office.events import Event, StoredEvent
 from office.matter import Matter
-from office.state import Gap, SessionState
+from office.state import Gap, OfficeFacts, SessionState
 
 STEPS = ("identity", "show_credentials", "tell_rights", "consent_to_recording", "walk_round", "read_back")
 """Steps that are events of their own; `sign` and `close` of a matter's list are told by signatures and result."""
@@ -29,13 +29,6 @@ STEP_WORDS: Mapping[str, tuple[str, str]] = {
 
 CONCLUDING_STEPS = frozenset({"identity", "show_credentials", "tell_rights"})
 """Without these no result concludes: 行政许可法 §34 and 上海市行政许可办理规定 §10 (亮证、告知)."""
-
-
-class OfficeFacts(Struct, frozen=True, kw_only=True):
-    code: str
-    name: str
-    gloss: str
-    phone: str
 
 
 class InspectionFacts(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from inspection.state import InspectionFacts, InspectionState, OfficeFacts, evolve, initial
+from inspection.state import InspectionFacts, InspectionState, evolve, initial
 from office import store
+from office.state import OfficeFacts
 
 
 async def load_facts(conn: AsyncConnection, record: str) -> InspectionFacts:

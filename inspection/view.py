@@ -6,32 +6,9 @@ The shape is the protocol's.
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from office.queue import Queue
-
-
-class NamedView(Struct, frozen=True, kw_only=True):
-    name: str
-    gloss: str
-
-
-class MatterView(NamedView, frozen=True, kw_only=True):
-    slug: str
-
-
-class OfficeView(NamedView, frozen=True, kw_only=True):
-    phone: str
-
-
-class PersonView(Struct, frozen=True, kw_only=True):
-    leg: str
-    name: str
-    role: str
-    online: bool
-    muted_audio: bool
-    muted_video: bool
-    since: datetime | None
+from office.view import SessionView
 
 
 class StepView(Struct, frozen=True, kw_only=True):
@@ -132,25 +109,6 @@ class ChecklistView(Struct, frozen=True, kw_only=True):
     suggested: str | None
 
 
-class RequestView(Struct, frozen=True, kw_only=True):
-    id: str
-    kind: str
-    text: str
-    value: str | float | bool | None
-    by: str
-    at: datetime
-    state: str
-    item: str | None = None
-    reason: str = ""
-
-
-class MessageView(Struct, frozen=True, kw_only=True):
-    from_: str = field(name="from")
-    role: str
-    text: str
-    at: datetime
-
-
 class PhotoView(Struct, frozen=True, kw_only=True):
     id: str
     item: str | None
@@ -169,28 +127,6 @@ class PlaceView(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class ConsentView(Struct, frozen=True, kw_only=True):
-    version: str
-    at: datetime
-
-
-class InterruptionView(Struct, frozen=True, kw_only=True):
-    from_: datetime = field(name="from")
-    to: datetime | None
-    cause: str
-    leg: str
-
-
-class FindingView(Struct, frozen=True, kw_only=True):
-    """What is wrong now with a leg's picture (covered, dark, fast, blurred, still), or with the line on which it sends
-    or receives (weak)."""
-
-    leg: str
-    about: str
-    finding: str
-    since: datetime
-
-
 class ReasonView(Struct, frozen=True, kw_only=True):
     """Why no concluding result yet; `params` let a client say it in its own words."""
 
@@ -207,55 +143,13 @@ class ObjectionView(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class SignerView(Struct, frozen=True, kw_only=True):
-    role: str
-    name: str
-    state: str
-    at: datetime | None
-
-
-class DeviceView(Struct, frozen=True, kw_only=True):
-    camera: bool
-    microphone: bool
-    kbps_up: float | None
-    loss_percent: float | None
-    battery: float | None
-    browser: str
-    at: datetime
-
-
-class View(Struct, frozen=True, kw_only=True):
-    record: str
-    case_number: str
-    phase: str
-    you: str
-    matter: MatterView
-    business_name: str
-    office: OfficeView
-    scheduled_at: datetime
-    now: datetime
-    people: tuple[PersonView, ...]
-    call: str | None
-    call_started_at: datetime | None
-    recording: bool
+class View(SessionView, frozen=True, kw_only=True):
     steps: Mapping[str, StepView]
     checklist: ChecklistView
-    requests: tuple[RequestView, ...]
-    messages: tuple[MessageView, ...]
     photos: tuple[PhotoView, ...]
     place: PlaceView | None
-    consent: ConsentView | None
-    device: DeviceView | None
-    wait_message: MessageView | None
-    interruptions: tuple[InterruptionView, ...]
-    quality: tuple[FindingView, ...]
-    mask: Mapping[str, bool]
     may_close: bool
     close_reasons: tuple[ReasonView, ...]
-    result: str | None
     result_note: str
     rectify_by: date | None
-    signers: tuple[SignerView, ...]
-    sheet_ready: bool
     objections: tuple[ObjectionView, ...]
-    queue: Queue | None

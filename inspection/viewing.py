@@ -12,41 +12,22 @@ from inspection.view import (
     BasisView,
     ChecklistView,
     ConflictView,
-    ConsentView,
-    DeviceView,
-    FindingView,
-    InterruptionView,
     ItemView,
-    MatterView,
     MediaView,
-    MessageView,
     ObjectionView,
-    OfficeView,
     OptionView,
-    PersonView,
     PhotoView,
     PlaceView,
     ReasonView,
-    RequestView,
     SectionView,
-    SignerView,
     StepView,
     View,
 )
 from inspection.wording import should_be
 from office.matter import Answer
-from office.person import mask_name
 from office.queue import Queue
 from office.session import OFFICERS, Party
-from office.state import Message
-
-
-def _unrecorded(state: InspectionState, party: Party) -> bool:
-    """Whether somebody's picture and sound are not being written down; an applicant is told of their own."""
-    session = state.session
-    if party.role not in OFFICERS:
-        return session.applicant_leg() in session.unrecorded
-    return any(person.online and person.leg in session.unrecorded for person in session.people.values())
+from office.viewing import session_view
 
 
 def view(state: InspectionState, party: Party, now: datetime, queue: Queue | None = None) -> View:
@@ -56,64 +37,16 @@ def view(state: InspectionState, party: Party, now: datetime, queue: Queue | Non
     reasons = close_reasons(state, found) if officer else ()
     in_call = session.phase in ("live", "interrupted")
     return View(
-        record=facts.record,
-        case_number=facts.case_number,
-        phase=session.phase,
-        you=party.role,
-        matter=MatterView(slug=facts.matter.slug, name=facts.matter.name, gloss=facts.matter.gloss),
-        business_name=facts.business_name,
-        office=OfficeView(name=facts.office.name, gloss=facts.office.gloss, phone=facts.office.phone),
-        scheduled_at=facts.scheduled_at,
-        now=now,
-        people=_people(state, party),
-        call=session.call,
-        call_started_at=session.call_started_at,
-        recording=session.call is not None and not _unrecorded(state, party),
+        **session_view("inspection", session, facts, facts.matter, party, now, queue),
         steps=_steps(state),
         checklist=_checklist(state, found, officer),
-        requests=_requests(state),
-        messages=tuple(_message(message) for message in session.messages),
         photos=_photos(state),
         place=_place(state),
-        consent=ConsentView(version=session.consent.version, at=session.consent.at) if session.consent else None,
-        device=_device(state),
-        wait_message=_message(session.wait_message) if session.wait_message else None,
-        interruptions=tuple(
-            InterruptionView(from_=gap.start, to=gap.end, cause=gap.cause, leg=gap.leg) for gap in session.gaps
-        ),
-        quality=_quality(state, party),
-        mask={person.leg: person.leg in session.masks for person in session.people.values()},
         may_close=officer and in_call and not reasons,
         close_reasons=tuple(_reason(reason) for reason in reasons) if in_call else (),
-        result=session.result,
         result_note=state.result_note,
         rectify_by=state.rectify_by,
-        signers=tuple(
-            SignerView(role=signer.role, name=signer.name, state=signer.state, at=signer.at)
-            for signer in session.signers
-        ),
-        sheet_ready=session.report_sha256 is not None,
         objections=tuple(ObjectionView(item=each.item, text=each.text, at=each.at) for each in state.objections),
-        queue=queue if party.role == "applicant" else None,
-    )
-
-
-def _people(state: InspectionState, party: Party) -> tuple[PersonView, ...]:
-    officer = party.role in OFFICERS
-    return tuple(
-        PersonView(
-            leg=person.leg,
-            # Officers are known by name to everybody; of the others only officers need more than the surname.
-            name=person.name if officer or person.role in OFFICERS or person.id == party.id else mask_name(person.name),
-            role=person.role,
-            online=person.online,
-            muted_audio=person.muted_audio,
-            muted_video=person.muted_video,
-            since=person.since,
-        )
-        for person in state.session.people.values()
-        # Of two browsers that stood for the applicant only the present one is a tile.
-        if person.role != "applicant" or person.leg == state.session.applicant_leg()
     )
 
 
@@ -215,27 +148,6 @@ def _answer(answer: Answer, facts: Facts) -> AnswerView:
     )
 
 
-def _requests(state: InspectionState) -> tuple[RequestView, ...]:
-    return tuple(
-        RequestView(
-            id=each.id,
-            kind=each.kind,
-            text=each.text,
-            value=each.value,
-            by=each.by,
-            at=each.at,
-            state=each.state,
-            item=each.item,
-            reason=each.reason,
-        )
-        for each in state.session.requests.values()
-    )
-
-
-def _message(message: Message) -> MessageView:
-    return MessageView(from_=message.name, role=message.role, text=message.text, at=message.at)
-
-
 def _photos(state: InspectionState) -> tuple[PhotoView, ...]:
     return tuple(
         PhotoView(
@@ -257,32 +169,6 @@ def _place(state: InspectionState) -> PlaceView | None:
         return None
     return PlaceView(
         lat=place.lat, lon=place.lon, accuracy_m=place.accuracy_m, distance_m=place.distance_m, at=place.at
-    )
-
-
-def _quality(state: InspectionState, party: Party) -> tuple[FindingView, ...]:
-    """Officers see everybody's, others their own."""
-    person = state.session.people.get(party.id)
-    own = person.leg if person is not None else None
-    return tuple(
-        FindingView(leg=each.leg, about=each.about, finding=each.finding, since=each.since)
-        for each in state.session.findings
-        if each.finding != "good" and (party.role in OFFICERS or each.leg == own)
-    )
-
-
-def _device(state: InspectionState) -> DeviceView | None:
-    device = state.session.device
-    if device is None:
-        return None
-    return DeviceView(
-        camera=device.camera,
-        microphone=device.microphone,
-        kbps_up=device.kbps_up,
-        loss_percent=device.loss_percent,
-        battery=device.battery,
-        browser=device.browser,
-        at=device.at,
     )
 
 

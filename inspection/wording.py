@@ -22,6 +22,15 @@ VERDICT_WORDS: dict[str, Pair] = {
 }
 
 
+RESULTS: Mapping[str, Pair] = {
+    "pass": ("通过", "pass"),
+    "rectify_and_reinspect": ("整改后复验", "rectify and re-inspect"),
+    "go_on_site": ("改为现场勘验", "go on site"),
+    "fail": ("不通过", "fail"),
+    "suspend": ("中止", "suspended"),
+}
+
+
 def number_text(value: float, decimals: int | None = None) -> str:
     """A measure without needless digits: 12, 12.5; with `decimals` exactly so many."""
     if decimals is not None:
@@ -67,6 +76,14 @@ class ChecklistWords(Struct, frozen=True):
 
     facts: InspectionFacts
     numbers: Mapping[str, int]
+
+    @property
+    def roles(self) -> Mapping[str, Pair]:
+        return {}
+
+    @property
+    def results(self) -> Mapping[str, Pair]:
+        return RESULTS
 
     def item(self, item: str) -> Pair:
         """`7 冷藏柜温度`, `7 Cold storage temperature`; a number only where the item applies."""

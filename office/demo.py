@@ -23,6 +23,8 @@ _TEAM = (
     ("liming", "李明", ("officer",)),
     ("zhoulan", "周岚", ("officer",)),
     ("chenyu", "陈宇", ("officer",)),
+    ("zhangmin", "张敏", ("agent",)),
+    ("wuyue", "吴悦", ("agent",)),
     ("hejing", "何静", ("auditor",)),
     ("sunwei", "孙伟", ("supervisor", "officer")),
     ("guanli", "管理员", ("admin",)),

@@ -140,6 +140,17 @@ async def join(
     return Joined(cookie, displaced=invitation.session_hash is not None)
 
 
+async def admit(conn: AsyncConnection, invitation: Invitation, device: str, now: datetime) -> Joined:
+    """A cookie for a browser that proved otherwise who it is; the one before loses its own."""
+    cookie = new_token()
+    await conn.execute(
+        update(invitations)
+        .where(invitations.c.id == invitation.id)
+        .values(session_hash=hash_token(cookie), device=device[:120], joined_at=now)
+    )
+    return Joined(cookie, displaced=invitation.session_hash is not None)
+
+
 async def guest_of(conn: AsyncConnection, cookie: str, now: datetime) -> Actor | None:
     """Who holds this cookie; None if it was displaced, or the link was replaced or expired."""
     row = (await conn.execute(select(invitations).where(invitations.c.session_hash == hash_token(cookie)))).first()

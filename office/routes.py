@@ -80,9 +80,10 @@ class ConsentCard(Struct, frozen=True, kw_only=True):
 
 class Landing(Struct, frozen=True, kw_only=True):
     """What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:
-    there is one to read."""
+    there is one to read; `kind`: inspection or help."""
 
     record: str
+    kind: str
     role: str
     office: OfficeCard
     matter: Named
@@ -117,6 +118,21 @@ async def guest_actor(services: Services, request: web.Request) -> Actor | None:
         return None
     async with services.db.read() as conn:
         return await invitations.guest_of(conn, cookie, services.clock.now())
+
+
+def give_seat(
+    response: web.StreamResponse, invitation: Invitation, joined: invitations.Joined, now: datetime, *, secure: bool
+) -> None:
+    """The cookie by which this browser is the invitation's guest from now on."""
+    response.set_cookie(
+        GUEST_COOKIE,
+        joined.cookie,
+        max_age=int((invitation.expires_at - now).total_seconds()),
+        httponly=True,
+        samesite="Lax",
+        secure=secure,
+        path="/",
+    )
 
 
 def matter_card(version: int, matter: Matter) -> MatterCard:
@@ -215,8 +231,8 @@ def _link_routes(services: Services) -> list[Route]:
         async with db.read() as conn:
             invitation, record, office = await held(conn, call.path["token"])
             case = await store.get_case(conn, record.case)
-            matter = await store.get_matter(conn, case.matter, record.matter_version) if case else None
-        if case is None or matter is None:
+            subject = await services.subject_of(conn, record, case) if case else None
+        if case is None or subject is None:
             raise Problem("L02")
         joined = invitation.session_hash is not None
         cookie = call.request.cookies.get(GUEST_COOKIE)
@@ -225,15 +241,16 @@ def _link_routes(services: Services) -> list[Route]:
             record=record.id,
             role=invitation.role,
             office=OfficeCard(name=office.name, gloss=office.gloss, phone=office.phone),
-            matter=Named(name=matter.name, gloss=matter.gloss),
+            kind=record.kind,
+            matter=Named(name=subject.name, gloss=subject.gloss),
             business_name=case.business_name,
             scheduled_at=record.scheduled_at,
-            minutes=matter.procedure.typical_minutes,
+            minutes=subject.minutes,
             state=link_state(record, joined and not mine, clock.now()),
             joined=mine,
             phone_masked=mask_phone(invitation.phone),
             sheet=record.coverage is not None,
-            documents=documents_of(matter),
+            documents=[Named(name=name, gloss=gloss) for name, gloss in subject.documents],
             consent=consent_card(office.phone, call.lang),
         )
 
@@ -294,16 +311,7 @@ def _link_routes(services: Services) -> list[Route]:
         if result.displaced:
             await services.displaced(record.id, invitation.id)
         response = answer(JoinedRecord(record=record.id))
-        seconds = int((invitation.expires_at - now).total_seconds())
-        response.set_cookie(
-            GUEST_COOKIE,
-            result.cookie,
-            max_age=seconds,
-            httponly=True,
-            samesite="Lax",
-            secure=services.secure,
-            path="/",
-        )
+        give_seat(response, invitation, result, now, secure=services.secure)
         return response
 
     link = "/api/invitations/{token}"

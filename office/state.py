@@ -10,6 +10,15 @@ from office.findings import Findings
 from office.session import OFFICERS, Phase
 
 
+class OfficeFacts(Struct, frozen=True, kw_only=True):
+    """The office of a record, as known before the session."""
+
+    code: str
+    name: str
+    gloss: str
+    phone: str
+
+
 class Officer(Struct, frozen=True):
     """`office`: the name of their own office, where it is not the record's."""
 

@@ -73,6 +73,11 @@ class Record(Struct, frozen=True, kw_only=True):
     coverage: float | None
     sealed: bool
 
+    @property
+    def resource(self) -> str:
+        """Its kind as access decides on it (foundation.access.Resource)."""
+        return "record" if self.kind == "inspection" else self.kind
+
 
 class Claim(Struct, frozen=True):
     """Who leads the record after a claim; `won` if that is the claimant."""
@@ -235,13 +240,14 @@ async def records_of(conn: AsyncConnection, case: str) -> list[Record]:
 async def list_records(
     conn: AsyncConnection, offices: Sequence[str], start: datetime, end: datetime, named: str = ""
 ) -> list[tuple[Record, Case, Person]]:
-    """Records of these offices, or with this officer, scheduled in [start, end), by time, with cases and applicants."""
+    """Inspections of these offices, or with this officer, scheduled in [start, end), by time; cases, applicants."""
     joined = records.join(cases, records.c.case == cases.c.id).join(people, cases.c.person == people.c.id)
     found = (
         select(*_RECORD, *_CASE, *_PERSON)
         .select_from(joined)
         .where(
             records.c.office.in_(offices) | (records.c.lead == named) | (records.c.assist == named),
+            records.c.kind == "inspection",
             records.c.scheduled_at >= start,
             records.c.scheduled_at < end,
         )
@@ -259,10 +265,10 @@ async def list_records(
 
 
 async def waiting(conn: AsyncConnection, office: str) -> list[Record]:
-    """Who waits at this office, longest first."""
+    """Who waits for an inspection at this office, longest first."""
     found = (
         select(*_RECORD)
-        .where(records.c.office == office, records.c.phase == "waiting")
+        .where(records.c.office == office, records.c.kind == "inspection", records.c.phase == "waiting")
         .order_by(records.c.waiting_since, records.c.id)
     )
     return [_record(row) for row in await conn.execute(found)]
@@ -299,7 +305,12 @@ async def claim_next(conn: AsyncConnection, office: str, staff: str, at: datetim
     mine: ColumnElement[bool] = records.c.lead == staff
     next_one = (
         select(records.c.id)
-        .where(records.c.office == office, records.c.phase == "waiting", or_(records.c.lead.is_(None), mine))
+        .where(
+            records.c.office == office,
+            records.c.kind == "inspection",
+            records.c.phase == "waiting",
+            or_(records.c.lead.is_(None), mine),
+        )
         .order_by(records.c.lead.is_(None), records.c.waiting_since, records.c.id)
         .limit(1)
         # Simultaneous claimants each take another row instead of queueing for the same.

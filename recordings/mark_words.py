@@ -67,14 +67,6 @@ STEPS: dict[str, Pair] = {
     "read_back": ("核对记录", "Record read back"),
 }
 
-RESULTS: dict[str, Pair] = {
-    "pass": ("通过", "pass"),
-    "rectify_and_reinspect": ("整改后复验", "rectify and re-inspect"),
-    "go_on_site": ("改为现场勘验", "go on site"),
-    "fail": ("不通过", "fail"),
-    "suspend": ("中止", "suspended"),
-}
-
 # By subject and action of the tag. Unknown tags are shown by their own words: new code may write what old code reads.
 WORDS: dict[str, Pair] = {
     "consent:given": ("{who}同意录音录像", "{who} agreed to the recording"),
@@ -103,12 +95,17 @@ WORDS: dict[str, Pair] = {
     "photo:asked": ("{who}请拍照：{text}", "{who} asked for a photo: {text}"),
     "photo:taken": ("照片 {item}", "Photo {item}"),
     "photo:refused": ("{who}没有拍照：{text}", "{who} did not take the photo: {text}"),
-    "record:closed": ("勘验结果：{result}", "Result: {result}"),
+    "record:closed": ("结果：{result}", "Result: {result}"),
     "sheet:read": ("{who}阅读了勘验单", "{who} read the sheet"),
     "sheet:objected": ("{who}提出异议：{text}", "{who} objected: {text}"),
-    "report:built": ("勘验单已生成", "Sheet issued"),
+    "report:built": ("记录单已生成", "Sheet issued"),
     "signature:made": ("{who}签名：{name}", "{who} signed: {name}"),
     "signature:refused": ("{who}不签名：{text}", "{who} refused to sign: {text}"),
+    "service:offered": ("{who}转往{window}窗口：{text}", "{who} hands over to window {window}: {text}"),
+    "service:taken": ("{window}窗口接办：{name}", "Window {window} takes over: {name}"),
+    "service:returned": ("{window}窗口没有接，回到原窗口", "Window {window} did not take it; it stays where it was"),
+    "card:pushed": ("{who}发步骤卡：{text}", "{who} sent a step card: {text}"),
+    "card:ticked": ("{who}完成一步：{text}", "{who} did a step: {text}"),
     "recording:lost": ("录音录像中断：{cause}", "Recording interrupted: {cause}"),
     "recording:resumed": ("录音录像恢复", "Recording goes on"),
     "quality:changed": ("画面和网络：{finding}", "Picture and network: {finding}"),

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from helpdesk.tables import guides
 from office.tables import calls, cases, matters, offices, records, staff
 from recordings.store import recording_epochs, replay_views
 
@@ -76,6 +77,7 @@ async def find(conn: AsyncConnection, query: Query, office_codes: Sequence[str])
         records.join(cases, records.c.case == cases.c.id)
         .join(offices, records.c.office == offices.c.code)
         .outerjoin(matters, (matters.c.slug == cases.c.matter) & (matters.c.version == records.c.matter_version))
+        .outerjoin(guides, guides.c.slug == cases.c.matter)
         .outerjoin(staff, staff.c.id == records.c.lead)
     )
     started = select(func.min(calls.c.started_at)).where(calls.c.record == records.c.id).scalar_subquery()
@@ -87,8 +89,8 @@ async def find(conn: AsyncConnection, query: Query, office_codes: Sequence[str])
             records.c.case,
             cases.c.number,
             cases.c.matter,
-            func.coalesce(matters.c.name, cases.c.matter).label("matter_name"),
-            func.coalesce(matters.c.gloss, "").label("matter_gloss"),
+            func.coalesce(matters.c.name, guides.c.name, cases.c.matter).label("matter_name"),
+            func.coalesce(matters.c.gloss, guides.c.gloss, "").label("matter_gloss"),
             cases.c.business_name,
             records.c.office,
             offices.c.name.label("office_name"),

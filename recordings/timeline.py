@@ -9,7 +9,7 @@ import msgspec
 from office.events import StoredEvent
 from recordings.coverage import Segment
 from recordings.manifest import LegEntry, Manifest
-from recordings.mark_words import CAUSES, FINDINGS, RESULTS, ROLES, STEPS, WORDS, Pair
+from recordings.mark_words import CAUSES, FINDINGS, ROLES, STEPS, WORDS, Pair
 from recordings.stretches import QualityStretch, stretches
 
 Kind = Literal["answer", "photo", "step", "signature", "gap", "message", "call"]
@@ -17,6 +17,16 @@ Kind = Literal["answer", "photo", "step", "signature", "gap", "message", "call"]
 
 class Wording(Protocol):
     """How a kind of record names its items and answers; pairs are (Chinese, English)."""
+
+    @property
+    def roles(self) -> Mapping[str, Pair]:
+        """Of people, where they differ from `mark_words.ROLES`."""
+        ...
+
+    @property
+    def results(self) -> Mapping[str, Pair]:
+        """By the word of the event that closed the record."""
+        ...
 
     def item(self, item: str) -> Pair: ...
 
@@ -116,7 +126,10 @@ def timeline(
                 legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, ()))
     marks = [mark for event in events if (mark := _mark(event, origin, wording)) is not None]
     marks += [
-        _gap(leg, segment) for leg in manifest.legs for segment in leg.segments if segment.class_ == "interrupted"
+        _gap(leg, segment, wording)
+        for leg in manifest.legs
+        for segment in leg.segments
+        if segment.class_ == "interrupted"
     ]
     return Timeline(
         record=manifest.record,
@@ -186,24 +199,29 @@ def _mark(event: StoredEvent, origin: datetime, wording: Wording) -> MarkLine | 
     )
 
 
+# What somebody wrote, by whatever word the event keeps it.
+_WRITTEN = ("text", "note", "reason", "remark", "title")
+
+
 def words(event: StoredEvent, wording: Wording) -> Pair:
     """(Chinese, English) of one event."""
     source, _, what = event.tag.partition(":")
     body = event.body
-    who = ROLES.get(str(body.get("role") or source), ROLES["system"])
+    part = str(body.get("role") or source)
+    who = wording.roles.get(part) or ROLES.get(part, ROLES["system"])
     pair = WORDS.get(what)
     if pair is None:
         return f"{who[0]}：{what}", f"{who[1]}: {what}"
     item = wording.item(str(body.get("item") or ""))
     values = wording.answer(event)[1]
     step = STEPS.get(str(body.get("step")), (str(body.get("step", "")),) * 2)
-    result = RESULTS.get(str(body.get("result")), (str(body.get("result", "")),) * 2)
+    result = wording.results.get(str(body.get("result")), (str(body.get("result", "")),) * 2)
     cause = CAUSES.get(str(body.get("cause")), CAUSES["other"])
     finding = FINDINGS.get(str(body.get("finding")), ("", ""))
-    written = str(body.get("text") or body.get("note") or body.get("reason") or body.get("remark") or "")
+    written = next((str(body[word]) for word in _WRITTEN if body.get(word)), "")
     # A photograph is asked for by naming its item; the item says it in the reader's language.
     text = (written, written) if written else item
-    name = str(body.get("name") or "")
+    name, window = str(body.get("name") or ""), str(body.get("window") or "")
 
     def fields(lang: int) -> dict[str, str]:
         return {
@@ -216,15 +234,16 @@ def words(event: StoredEvent, wording: Wording) -> Pair:
             "finding": finding[lang],
             "text": text[lang],
             "name": name,
+            "window": window,
         }
 
     return pair[0].format(**fields(0)).rstrip("：: "), pair[1].format(**fields(1)).rstrip("：: ")
 
 
-def _gap(leg: LegEntry, segment: Segment) -> MarkLine:
+def _gap(leg: LegEntry, segment: Segment, wording: Wording) -> MarkLine:
     seconds = max(1, round((segment.to_ms - segment.from_ms) / 1000))
     cause = CAUSES.get(segment.cause, CAUSES["other"])
-    who = ROLES.get(leg.role, ROLES["system"])
+    who = wording.roles.get(leg.role) or ROLES.get(leg.role, ROLES["system"])
     return MarkLine(
         segment.from_ms,
         0,

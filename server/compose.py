@@ -131,10 +131,8 @@ def _photos(state: InspectionState, moment_ms: Callable[[datetime], int | None])
     )
 
 
-def _people(
-    state: InspectionState, events: Sequence[StoredEvent], signers: tuple[sheet.Signer, ...]
-) -> tuple[sheet.Person, ...]:
-    """Everybody who was in the session, in the order in which they first came."""
+def present(events: Sequence[StoredEvent]) -> list[tuple[str, datetime, datetime | None]]:
+    """Party, when they first came, when they left for good; in the order in which they came."""
     joined: dict[str, datetime] = {}
     left: dict[str, datetime] = {}
     for event in events:
@@ -143,10 +141,17 @@ def _people(
             left.pop(event.actor, None)
         elif event.tag.endswith(":person:left"):
             left[event.actor] = event.at
+    return [(party, at, left.get(party)) for party, at in sorted(joined.items(), key=lambda pair: pair[1])]
+
+
+def _people(
+    state: InspectionState, events: Sequence[StoredEvent], signers: tuple[sheet.Signer, ...]
+) -> tuple[sheet.Person, ...]:
+    """Everybody who was in the session, in the order in which they first came."""
     roles: dict[str, sheet.Role] = {signer.party: signer.role for signer in signers}
     identified = _identified(state)
     people = []
-    for party, at in sorted(joined.items(), key=lambda pair: pair[1]):
+    for party, at, left_at in present(events):
         person = state.session.people.get(party)
         if person is None:
             continue
@@ -163,7 +168,7 @@ def _people(
                 else "",
                 identified="内部账号登录" if official else identified if role == "applicant" else LINK_AND_CODE,
                 joined_at=at,
-                left_at=left.get(party),
+                left_at=left_at,
             )
         )
     return tuple(people)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 from foundation.errors import Problem
+from helpdesk.kind import HELP
+from helpdesk.kind import load_state as load_service
+from inspection.kind import INSPECTION
 from inspection.photos import Photos
 from inspection.state import InspectionState
 from inspection.store import load_state
@@ -21,6 +25,7 @@ from recordings.mark_words import CAUSES
 from recordings.store import RecordKeys
 from server.assembly import Parts
 from server.compose import compose
+from server.compose_service import compose_service
 from signing import report as sheet
 from signing.means import Composed, ReportComposer
 
@@ -38,29 +43,34 @@ def composer(parts: Parts) -> ReportComposer:
 
     async def gather(record: str) -> Composed:
         async with parts.db.read() as conn:
-            state = await load_state(conn, record)
+            known = await office.get_record(conn, record)
+            helps = known is not None and known.kind == HELP.name
+            state = await load_service(conn, record) if helps else await load_state(conn, record)
             events = await office.events(conn, record)
         cut = state.session.concluded_at
         if cut is None:
             raise Problem("G07")
         await _until_packaged(parts, record, cut)
         manifest, row = await seal.cut(parts.db, record, parts.clock, at=cut)
-        report = compose(
+        heads = sheet.Heads(
+            record_seq=events[-1].seq,
+            record_head=events[-1].hash,
+            manifest_head=manifest.head,
+            manifest_sha256=row.sha256,
+        )
+        make: Any = compose_service if helps else compose
+        report = make(
             state,
             events,
             _coverage(manifest),
-            sheet.Heads(
-                record_seq=events[-1].seq,
-                record_head=events[-1].hash,
-                manifest_head=manifest.head,
-                manifest_sha256=row.sha256,
-            ),
+            heads,
             moment_ms=manifest.moment_ms,
             issued_at=cut,
             time_service="external" if parts.settings.tsa_urls else "internal",
             verify_url=f"{parts.settings.base_url.rstrip('/')}/verify?record={record}",
         )
-        return Composed(report, await _thumbnails(photos, state), row.body.encode())
+        pictures = await _thumbnails(photos, state) if isinstance(state, InspectionState) else {}
+        return Composed(report, pictures, row.body.encode())
 
     return gather
 
@@ -74,6 +84,9 @@ def drafter(parts: Parts) -> ReportComposer:
     async def gather(record: str) -> Composed:
         now = parts.clock.now()
         async with parts.db.read() as conn:
+            known = await office.get_record(conn, record)
+            if known is None or known.kind != INSPECTION.name:
+                raise Problem("G07")
             state = await load_state(conn, record)
             events = await office.events(conn, record)
             manifest = await seal.manifest_of(conn, record, now)

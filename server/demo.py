@@ -9,13 +9,13 @@ from foundation.clock import SystemClock
 from foundation.db import Database
 from foundation.keyring import load_keyring
 from foundation.settings import Settings
-from helpdesk.demo import add_demo_halls, read_guides, read_halls
+from helpdesk.demo import add_demo_halls, open_demo_hall, read_guides, read_halls
 from inspection.demo import load_demonstration
 from recordings.store import RecordKeys
 from server.login import store
 from server.login.sessions import hash_password
 
-POSTS = {"officer": "勘验人员", "auditor": "稽查", "supervisor": "值班长", "admin": "管理员"}
+POSTS = {"officer": "勘验人员", "agent": "帮办员", "auditor": "稽查", "supervisor": "值班长", "admin": "管理员"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ async def ensure_demonstration(settings: Settings) -> Demonstration | None:
         guides, halls = await read_guides(), await read_halls()
         async with db.begin() as conn:
             await add_demo_halls(conn, guides, halls)
+            agents = {account.account: account.staff for account in made.accounts if "agent" in account.roles}
+            await open_demo_hall(conn, guides, agents, clock.now())
             for account in made.accounts:
                 await store.set_password(conn, account.account, account.staff, hashes[account.account])
     finally:

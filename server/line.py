@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from foundation.clock import Clock
 from foundation.db import Database
+from helpdesk import store as hall
+from helpdesk.kind import HELP
+from helpdesk.line import read_line as hall_line
+from helpdesk.queue import wait
 from office import store as office
 from office.queue import Queue, estimate
 from server.login import store as login
@@ -22,7 +28,11 @@ def read_line(db: Database, clock: Clock) -> Callable[[str], Awaitable[Queue | N
     async def read(record: str) -> Queue | None:
         async with db.read() as conn:
             row = await office.get_record(conn, record)
-            if row is None or row.phase != "waiting":
+            if row is None or row.phase not in ("invited", "waiting"):
+                return None
+            if row.kind == HELP.name:
+                return await _by_number(conn, record)
+            if row.phase != "waiting":
                 return None
             before = [one for one in await office.waiting(conn, row.office) if one.id != record]
             busy = await office.busy_staff(conn, row.office)
@@ -37,3 +47,12 @@ def read_line(db: Database, clock: Clock) -> Callable[[str], Awaitable[Queue | N
         return estimate(ahead, minutes, len(officers), soonest)
 
     return read
+
+
+async def _by_number(conn: AsyncConnection, record: str) -> Queue | None:
+    """The place of a help service is its number's."""
+    slip = await hall.slip_of_record(conn, record)
+    line = await hall_line(conn, slip.ticket.queue) if slip else None
+    if slip is None or line is None:
+        return None
+    return line.wait_of(slip.ticket.id) if slip.ticket.state == "queued" else wait(0, 0.0, 1, 1)

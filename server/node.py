@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.access import Actor
 from foundation.errors import Problem
@@ -24,28 +25,29 @@ from helpdesk.live import Lines
 from helpdesk.live import announce as announce_lines
 from inspection import photo_routes, witnesses
 from inspection import routes as inspection_routes
-from inspection.kind import INSPECTION
 from inspection.photos import Photos
-from inspection.wording import ChecklistWords, checklist_words
 from office import invitations
 from office import routes as office_routes
 from office.commands import Command
 from office.services import Services
+from office.session import Party
 from recordings import routes as recordings_routes
 from recordings.store import RecordKeys
+from recordings.timeline import Wording
 from server import VERSION, draft, pages
 from server.assembly import Parts
 from server.composer import drafter
 from server.effects import effects
+from server.kinds import KINDS, subject_of, wording_of
 from server.line import read_line
 from server.login import routes as login_routes
 from server.login.sessions import Login
 from server.means import signing_means
+from server.records import act_within
 from signaling.ice import Relays
 from signaling.node import SignalingNode, Timing
 from signing import routes as signing_routes
 
-KINDS = {"inspection": INSPECTION}
 WEB_CLIENT = Path(__file__).resolve().parent.parent / "web_client" / "dist"
 
 
@@ -90,9 +92,12 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
     async def displaced(record: str, _invitation: str) -> None:
         await signaling.announce(record)
 
-    async def wording_of(record: str) -> ChecklistWords:
+    async def within(conn: AsyncConnection, record: str, command: Command, party: Party) -> None:
+        await act_within(conn, KINDS, record, command, party, on_effect, clock.now())
+
+    async def words(record: str) -> Wording:
         async with db.read() as conn:
-            return checklist_words(await INSPECTION.load(conn, record))
+            return await wording_of(conn, record)
 
     keys = RecordKeys(db, parts.keyring, clock)
     means = await signing_means(parts, KINDS, on_effect)
@@ -105,9 +110,11 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         dispatch=dispatch,
         displaced=displaced,
         printable=means.fonts.missing_glyphs,
+        within=within,
+        subject_of=subject_of,
     )
     announce_lines(db, parts.bus)
-    lines = Lines(db, parts.bus)
+    lines, levels = Lines(db, parts.bus), await read_levels()
     photos = Photos(db, clock, parts.objects, keys.within)
     routes = [
         *login_routes.routes(login, db, secure=secure),
@@ -115,11 +122,11 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
-        *hall_routes.routes(services, lines, await read_levels()),
-        *window_routes.routes(services, lines),
+        *hall_routes.routes(services, lines, levels),
+        *window_routes.routes(services, lines, levels),
         *signing_routes.routes(means, services.record_resource),
         *draft.routes(means, drafter(parts), services.record_resource),
-        *recordings_routes.routes(means, services.record_resource, wording_of),
+        *recordings_routes.routes(means, services.record_resource, words),
         *job_routes(db),
         *signaling.routes(),
         *(await asyncio.to_thread(pages.routes, dist) if dist else []),

@@ -21,6 +21,10 @@ PAGES = {
     "/i/{token}": "applicant.html",
     "/audit": "audit.html",
     "/audit/{rest:.*}": "audit.html",
+    # The citizen's side of the hall: what they need, a guide, a number.
+    "/hall": "hall.html",
+    "/hall/{rest:.*}": "hall.html",
+    "/n/{token}": "hall.html",
     # Where the code on a printed sheet leads.
     "/verify": "verify.html",
 }

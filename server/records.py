@@ -47,7 +47,7 @@ async def open_room(parts: Parts, kinds: Kinds, record: str, on_effect: OnEffect
         if row is None or row.kind not in kinds:
             raise Problem("S404")
         facts = await kinds[row.kind].load(conn, record)
-    resource = Resource("record", record, office=row.office, record=record)
+    resource = Resource(row.resource, record, office=row.office, record=record)
     room = Room(record, kinds[row.kind], facts, resource, parts.db, parts.clock, on_effect)
     await room.refresh()
     return room

@@ -114,7 +114,12 @@ def write_private(path: Path, text: str) -> None:
 def welcome(settings: Settings, demonstration: Demonstration | None, *, lan: bool) -> None:
     """Where to go, with which account, and a code for the phone."""
     address = settings.base_url.rstrip("/")
-    lines = ["", "远勘已启动 / Yuankan is running", "", f"  勘验人员、稽查 / officers, auditors   {address}/"]
+    lines = [
+        "",
+        "远勘已启动 / Yuankan is running",
+        "",
+        f"  工作人员 / staff   {address}/",
+    ]
     if demonstration is not None and demonstration.passwords:
         lines += ["", "  演示账号（密码只显示这一次） / demonstration accounts (shown this once)"]
         lines += [f"    {one.account:<12} {one.password}   {one.name} {one.post}" for one in demonstration.passwords]

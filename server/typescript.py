@@ -26,13 +26,15 @@ PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean":
 def structs() -> list[Any]:
     """Every type that crosses HTTP: what routes take and give, and the view that the WebSocket carries."""
     from foundation.jobs import Job
-    from helpdesk import hall_routes, window_routes
+    from helpdesk import call_routes, hall_routes, window_routes
     from helpdesk import view as hall
     from helpdesk.rating import Level
+    from helpdesk.service_view import ServiceView
     from inspection import opening, photo_routes, witnesses
     from inspection import routes as inspection
     from inspection.view import View
     from office import routes as office
+    from office.view import SessionView
     from recordings import routes as recordings
     from recordings.timeline import Timeline
     from server.login import routes as login
@@ -40,7 +42,7 @@ def structs() -> list[Any]:
     from signing import verifier_routes
     from signing.verdict import PdfVerdict
 
-    named = [View, Job, Timeline, PdfVerdict, Level]
+    named = [View, ServiceView, SessionView, Job, Timeline, PdfVerdict, Level]
     for module in (
         login,
         office,
@@ -53,6 +55,7 @@ def structs() -> list[Any]:
         recordings,
         hall,
         hall_routes,
+        call_routes,
         window_routes,
     ):
         own = [value for value in vars(module).values() if isinstance(value, type)]

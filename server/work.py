@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from foundation.jobs import Handler, Job, Progress
 from helpdesk import jobs as hall
 from helpdesk.live import announce as announce_lines
 from office import notices
-from office.commands import RecordSealed
+from office.commands import Command, RecordSealed
+from office.session import Party
 from recordings import jobs as recordings
 from recordings.seal import CUT_JOB, NotPackaged
 from recordings.store import RecordKeys
@@ -17,8 +20,8 @@ from server import records
 from server.assembly import Parts
 from server.composer import composer
 from server.effects import effects, seal_recording
+from server.kinds import KINDS
 from server.means import signing_means
-from server.node import KINDS
 from signing import jobs as signing
 
 
@@ -30,6 +33,9 @@ async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
     on_effect = effects(parts.clock)
     means = await signing_means(parts, KINDS, on_effect)
     of_recordings = recordings.handlers(means, parts.settings.data_dir / "work")
+
+    async def within(conn: AsyncConnection, record: str, command: Command, party: Party) -> None:
+        await records.act_within(conn, KINDS, record, command, party, on_effect, parts.clock.now())
 
     async def cut(job: Job, progress: Progress) -> dict[str, Any]:
         """The manifest's cut and stamp; the final one ends the record, and the record says so."""
@@ -48,7 +54,7 @@ async def job_handlers(parts: Parts) -> Mapping[str, Handler]:
 
     return {
         **notices.handlers(parts.db, parts.clock, keys.within, notices.OutboxOnly()),
-        **hall.handlers(parts.db, parts.clock),
+        **hall.handlers(parts.db, parts.clock, within),
         **signing.handlers(means, composer(parts)),
         **of_recordings,
         CUT_JOB: cut,

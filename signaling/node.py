@@ -226,7 +226,7 @@ class SignalingNode:
                 raise Problem("S404")
             kind = self._kinds[row.kind]
             facts = await kind.load(conn, record)
-        resource = Resource("record", record, office=row.office, record=record)
+        resource = Resource(row.resource, record, office=row.office, record=record)
         room = Room(record, kind, facts, resource, self._db, self._clock, self._effect)
         await room.refresh()
         self._rooms.set(len(self._gatherings) + 1)

@@ -111,15 +111,15 @@ def person_appearance(
     return _page(fonts, size, compose)
 
 
-def seal_appearance(fonts: FontSet, size: tuple[float, float], *, office: str, at: datetime) -> bytes:
-    """A round red seal: the office's name along the ring, the use of the seal and the date across."""
+def seal_appearance(fonts: FontSet, size: tuple[float, float], *, office: str, use: str, at: datetime) -> bytes:
+    """A round red seal: the office's name along the ring, the `use` of the seal and the date across."""
     width, height = size
     radius = min(width, height) / 2 - 3
 
     def compose(ts: Typesetter) -> Callable[[Any], None]:
         letter = min(12.5, 1.75 * math.pi * radius * 0.62 / max(6, len(office)))
         ring = [ts.line(char, letter, bold=True, color=RED) for char in office]
-        middle = ts.line("远程视频勘验", 9.4, bold=True, color=RED)
+        middle = ts.line(use, 9.4, bold=True, color=RED)
         below = ts.line("专用章", 9.4, bold=True, color=RED)
         date = ts.line(clock(at)[:10], 6.8, color=INK)
 

@@ -7,10 +7,12 @@ import hashlib
 
 from sqlalchemy.exc import IntegrityError
 
+from foundation import jobs
 from foundation.errors import Problem
 from foundation.ids import new_id
 from signing import store
 from signing.archival import SYSTEM_FIELD
+from signing.ceremony import SEAL_JOB
 from signing.certificates import der
 from signing.means import Composed, Means, SigningEvent, off_loop
 from signing.pdf import build_pdf
@@ -73,6 +75,11 @@ async def issue(means: Means, composed: Composed) -> Revision:
                 raise Problem("G08")
             await store.add_revision(conn, revision)
             await store.replace_signers(conn, report.record, rows)
+            if not rows:
+                # Nobody signs: the office's seal is the next act and the last.
+                await jobs.enqueue(
+                    conn, SEAL_JOB, {"record": report.record}, now=now, key=f"{SEAL_JOB}:{report.record}"
+                )
             body = {"object": stored.name, "sha256": stored.sha256, "coverage": report.coverage.percent}
             await means.on_event(conn, report.record, SigningEvent("system:report:built", "system", body))
     except IntegrityError:

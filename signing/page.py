@@ -15,7 +15,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
-from signing.report import CLASS_WORDS, Coverage, Report, clock
+from signing.report import CLASS_WORDS, SHEET_WORDS, Coverage, Report, clock
 from signing.typeset import FAINT, GREY, INK, RED, RULE, Typesetter
 
 PAGE_WIDTH, PAGE_HEIGHT = A4
@@ -157,7 +157,7 @@ class Frame:
     def __init__(self, ts: Typesetter, report: Report) -> None:
         self.ts = ts
         self.number = ts.line(f"编号 {report.case_number}", 8.2)
-        self.running = ts.line(f"{report.office.name}  远程视频勘验单", 7.6, color=GREY)
+        self.running = ts.line(f"{report.office.name}  {SHEET_WORDS[report.kind][0]}", 7.6, color=GREY)
         self.case = ts.line(report.case_number, 7.6, color=GREY)
         head = f"{report.record}  事件链第{report.heads.record_seq}条 {report.heads.record_head[:16]}"
         self.foot = ts.line(head, 6.6, color=GREY)

@@ -12,7 +12,7 @@ from reportlab.platypus import Frame as TextFrame
 from signing.archival import finish
 from signing.fonts import FontSet
 from signing.page import BOTTOM, MARGIN, PAGE_HEIGHT, PAGE_WIDTH, TOP, WIDTH, FieldPlace, Frame, numbered_canvas
-from signing.report import Report, to_json
+from signing.report import SHEET_WORDS, Report, to_json
 from signing.sheet import story
 from signing.typeset import Typesetter
 
@@ -40,7 +40,7 @@ def build_pdf(report: Report, thumbnails: Mapping[str, bytes], manifest: bytes, 
     attachments = {"report.json": (to_json(report), "Source"), "manifest.json": (manifest, "Data")}
     return finish(
         out.getvalue(),
-        title=f"远程视频勘验单 {report.case_number}",
+        title=f"{SHEET_WORDS[report.kind][0]} {report.case_number}",
         author=report.office.name,
         at=report.issued_at,
         attachments=attachments,

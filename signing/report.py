@@ -15,7 +15,8 @@ import msgspec
 
 Finding = Literal["conforms", "fails", "na", "not_seen"]
 Provenance = Literal["live", "self_shot", "supplement"]
-ResultKey = Literal["pass", "rectify_and_reinspect", "go_on_site", "fail", "suspend"]
+ResultKey = Literal["pass", "rectify_and_reinspect", "go_on_site", "fail", "suspend", "done", "referred", "unfinished"]
+Kind = Literal["inspection", "help"]
 Role = Literal["system", "applicant", "lead", "assist", "expert", "witness", "seal"]
 
 BEIJING = timezone(timedelta(hours=8), "UTC+8")
@@ -49,6 +50,23 @@ RESULT_WORDS: dict[str, tuple[str, str]] = {
     "go_on_site": ("转现场勘验", "Go on site"),
     "fail": ("不通过", "Fail"),
     "suspend": ("中止", "Suspended"),
+    "done": ("已办结", "Done"),
+    "referred": ("转到别处继续办", "Goes on elsewhere"),
+    "unfinished": ("未办结", "Not finished"),
+}
+HELP_ROLE_WORDS: dict[str, tuple[str, str]] = {
+    **ROLE_WORDS,
+    "applicant": ("办事人", "Citizen"),
+    "lead": ("帮办员", "Agent"),
+    "expert": ("旁听人员", "Onlooker"),
+}
+SERVICE_WORDS: dict[Kind, tuple[str, str]] = {
+    "inspection": ("远程视频勘验", "Remote video inspection"),
+    "help": ("视频帮办", "Video help"),
+}
+SHEET_WORDS: dict[Kind, tuple[str, str]] = {
+    "inspection": ("远程视频勘验单", "Remote video inspection sheet"),
+    "help": ("视频帮办记录单", "Record of video help"),
 }
 CLASS_WORDS: dict[str, tuple[str, str]] = {
     "live": ("实况", "Live"),
@@ -212,16 +230,18 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole sheet. `verify_url` goes into the QR code; `authority` and `time_service` say which
-    kind of certificates sign it and whose time stamps prove when."""
+    """The whole sheet, an inspection's or a help service's (`number`: its ticket's). `verify_url` goes into the QR
+    code; `authority` and `time_service` say which kind of certificates sign it and whose time stamps prove when."""
 
     version: int = 1
+    kind: Kind = "inspection"
     record: str
     case: str
     case_number: str
     matter: str
     matter_gloss: str = ""
     permit: str = ""
+    number: str = ""
     office: Office
     business_name: str
     applicant_name: str
@@ -243,6 +263,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     authority: Literal["internal", "licensed"] = "internal"
     time_service: Literal["internal", "external"] = "internal"
     draft: bool = False
+
+    def role_words(self, role: Role) -> tuple[str, str]:
+        """What this part is called in a session of this kind."""
+        return (HELP_ROLE_WORDS if self.kind == "help" else ROLE_WORDS)[role]
 
     def items(self) -> list[Item]:
         return [item for section in self.sections for item in section.items]

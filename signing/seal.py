@@ -14,7 +14,7 @@ from signing import store
 from signing.appearance import seal_appearance
 from signing.keys import RootAway
 from signing.means import Means, SigningEvent, off_loop
-from signing.report import ROLE_WORDS, from_json
+from signing.report import ROLE_WORDS, SERVICE_WORDS, Report, from_json
 from signing.signature import add_revocation, archive_stamp, sign_with
 from signing.signers import KeyUnusable
 from signing.store import Revision, SignatureRow
@@ -52,7 +52,7 @@ async def seal(means: Means, record: str) -> Revision:
     key = await means.record_key(record)
     report = from_json(await means.objects.get(base.report_object, key))
     pdf = await means.objects.get(base.object, key)
-    pdf = await _sealed(means, pdf, report.office.code, report.office.name, seal_reason(rows))
+    pdf = await _sealed(means, pdf, report, seal_reason(rows))
     name = f"records/{record}/report/{new_id('rev')}.pdf"
     stored = await means.objects.put(name, pdf, key)
     revision = msgspec.structs.replace(
@@ -74,13 +74,15 @@ async def seal(means: Means, record: str) -> Revision:
     return revision
 
 
-async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str) -> bytes:
+async def _sealed(means: Means, pdf: bytes, report: Report, reason: str) -> bytes:
+    code, office = report.office.code, report.office.name
     try:
         key = means.seals.get(code) or await means.keys.seal(code, office)
     except RootAway as error:
         _logger.warning("a new office's seal needs the root: ./run authority renew FILE", office=code)
         raise Problem("G13") from error
     now = means.clock.now()
+    use = SERVICE_WORDS[report.kind][0]
     try:
         signed = await off_loop(
             sign_with,
@@ -93,7 +95,7 @@ async def _sealed(means: Means, pdf: bytes, code: str, office: str, reason: str)
             role="seal",
             reason=reason,
             now=now,
-            appearance=lambda size: seal_appearance(means.fonts, size, office=office, at=now),
+            appearance=lambda size: seal_appearance(means.fonts, size, office=office, use=use, at=now),
         )
     except KeyUnusable as error:
         _logger.warning("the seal's key does not sign", office=code, why=str(error))

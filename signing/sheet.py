@@ -1,4 +1,5 @@
-"""The form of the inspection sheet: what stands where on the paper, as flowables, section by section.
+"""The form of the sheets, of an inspection and of a help service: what stands where on the paper, as flowables,
+section by section.
 
 The order is that of the officers' paper forms: who and where, who took part, what was done when, what was found, the
 photos, the state of the recording, the result, the applicant's words, the signatures. Chinese first, a small English
@@ -8,6 +9,7 @@ gloss where it helps.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from reportlab.lib.colors import white
@@ -18,7 +20,7 @@ from signing.form import RULED, Annex, heading, listing, section, shortened
 from signing.page import WIDTH, SignatureBox
 from signing.report import (
     RESULT_WORDS,
-    ROLE_WORDS,
+    SHEET_WORDS,
     Person,
     Report,
     clock,
@@ -32,30 +34,38 @@ from signing.typeset import FAINT, GREY, INK, RED, RULE, Typesetter
 def story(ts: Typesetter, report: Report, thumbnails: Mapping[str, bytes]) -> list[Any]:
     """The whole sheet. `thumbnails`: JPEG or PNG bytes by photo id; a photo without one is listed without a picture."""
     annex = Annex()
+    if report.kind == "help":
+        return [
+            *_title(ts, report),
+            *_service_basics(ts, report),
+            *_people(ts, report),
+            *_steps(ts, report, annex, "帮办过程", "What was done"),
+            *recording(ts, report, "四"),
+            *_result(ts, report, "五", "帮办结果"),
+            *_annexed(ts, annex),
+            *_signatures(ts, report, "六", "盖章", "Seal"),
+        ]
     return [
         *_title(ts, report),
         *_basics(ts, report),
         *_people(ts, report),
-        *_steps(ts, report, annex),
+        *_steps(ts, report, annex, "勘验过程", "Procedure"),
         *items(ts, report, annex),
         *photos(ts, report, thumbnails),
-        *recording(ts, report),
-        *_result(ts, report),
+        *recording(ts, report, "六"),
+        *_result(ts, report, "七", "勘验结果"),
         *_objections(ts, report, annex),
         *_annexed(ts, annex),
-        *_signatures(ts, report),
+        *_signatures(ts, report, "九", "签名与盖章", "Signatures and seal"),
     ]
 
 
 def _title(ts: Typesetter, report: Report) -> list[Any]:
-    gloss = (
-        f"Remote video inspection sheet · {report.office.gloss}"
-        if report.office.gloss
-        else "Remote video inspection sheet"
-    )
+    title, english = SHEET_WORDS[report.kind]
+    gloss = f"{english} · {report.office.gloss}" if report.office.gloss else english
     return [
         ts.par(report.office.name, 12.5, bold=True, align="center", after=1),
-        ts.par("远程视频勘验单", 23, bold=True, align="center", leading=31),
+        ts.par(title, 23, bold=True, align="center", leading=31),
         ts.par(gloss, 8, align="center", color=GREY, latin=True, after=5),
     ]
 
@@ -70,18 +80,8 @@ def _basics(ts: Typesetter, report: Report) -> list[Any]:
             measured += f"；距登记地址{_distance(place.distance_m)}"
         if place.at is not None:
             measured += f"（{clock(place.at, day=False)}）"
-    length_s = (report.ended_at - report.started_at).total_seconds() if report.started_at and report.ended_at else None
-    when = f"{clock(report.started_at)} 至 {clock(report.ended_at, day=False)}" + (
-        f"，{length(length_s)}" if length_s else ""
-    )
-    matter = report.matter + (f"\n{report.matter_gloss}" if report.matter_gloss else "")
-
-    def label(zh: str, en: str) -> list[Any]:
-        return [ts.par(zh, 8.6, bold=True, leading=11), ts.par(en, 6, color=GREY, leading=7.5, latin=True)]
-
-    def value(text: str) -> Any:
-        return ts.par(text, 9, leading=13)
-
+    when, matter = _when(report), _matter(report)
+    label, value = partial(_label, ts), partial(_value, ts)
     rows = [
         [label("办件编号", "Case"), value(report.case_number), label("案卷记录", "Record"), value(report.record)],
         [label("办理事项", "Matter"), value(matter), label("许可证件", "Permit"), value(report.permit or "—")],
@@ -110,6 +110,46 @@ def _basics(ts: Typesetter, report: Report) -> list[Any]:
     return section(heading(ts, "一", "基本情况", "Case, place and time"), table)
 
 
+def _service_basics(ts: Typesetter, report: Report) -> list[Any]:
+    label, value = partial(_label, ts), partial(_value, ts)
+    by = value("实时视频 / Live video")
+    rows = [
+        [label("办件编号", "Case"), value(report.case_number), label("案卷记录", "Record"), value(report.record)],
+        [label("办理事项", "Matter"), value(_matter(report)), label("排队号", "Number"), value(report.number)],
+        [label("办事人", "Citizen"), value(report.applicant_name), label("帮办方式", "By"), by],
+        [label("帮办时间", "Time (UTC+8)"), value(_when(report)), "", ""],
+    ]
+    table = Table(
+        rows,
+        colWidths=[24 * mm, 72 * mm, 22 * mm, WIDTH - 118 * mm],
+        style=[
+            *RULED,
+            ("SPAN", (1, 3), (3, 3)),
+            ("BACKGROUND", (0, 0), (0, -1), FAINT),
+            ("BACKGROUND", (2, 0), (2, 2), FAINT),
+        ],
+    )
+    return section(heading(ts, "一", "基本情况", "Case and time"), table)
+
+
+def _label(ts: Typesetter, zh: str, en: str) -> list[Any]:
+    return [ts.par(zh, 8.6, bold=True, leading=11), ts.par(en, 6, color=GREY, leading=7.5, latin=True)]
+
+
+def _value(ts: Typesetter, text: str) -> Any:
+    return ts.par(text, 9, leading=13)
+
+
+def _when(report: Report) -> str:
+    length_s = (report.ended_at - report.started_at).total_seconds() if report.started_at and report.ended_at else None
+    taken = f"，{length(length_s)}" if length_s else ""
+    return f"{clock(report.started_at)} 至 {clock(report.ended_at, day=False)}{taken}"
+
+
+def _matter(report: Report) -> str:
+    return report.matter + (f"\n{report.matter_gloss}" if report.matter_gloss else "")
+
+
 def _distance(metres: float) -> str:
     return f"{metres / 1000:.1f}公里" if metres >= 1000 else f"{metres:.0f}米"
 
@@ -124,7 +164,7 @@ def _people(ts: Typesetter, report: Report) -> list[Any]:
     rows = [
         [
             ts.par(person.name, 9, bold=True),
-            ts.par(ROLE_WORDS[person.role][0], 8.6),
+            ts.par(report.role_words(person.role)[0], 8.6),
             ts.par(person.organisation or "—", 8.2),
             ts.par(person.identified or "—", 8.2),
             ts.par(_present(person), 8.2, align="center"),
@@ -144,7 +184,7 @@ def _people(ts: Typesetter, report: Report) -> list[Any]:
     )
 
 
-def _steps(ts: Typesetter, report: Report, annex: Annex) -> list[Any]:
+def _steps(ts: Typesetter, report: Report, annex: Annex, zh: str, en: str) -> list[Any]:
     rows = []
     for number, step in enumerate(report.steps, start=1):
         how = (
@@ -170,12 +210,12 @@ def _steps(ts: Typesetter, report: Report, annex: Annex) -> list[Any]:
         )
     heads = [("序号", "No."), ("步骤", "Step"), ("方式与说明", "How"), ("执行人", "By"), ("时间", "Time")]
     return section(
-        heading(ts, "三", "勘验过程", "Procedure"),
+        heading(ts, "三", zh, en),
         listing(ts, heads, rows, [11 * mm, 52 * mm, 60 * mm, 23 * mm, WIDTH - 146 * mm]),
     )
 
 
-def _result(ts: Typesetter, report: Report) -> list[Any]:
+def _result(ts: Typesetter, report: Report, number: str, title: str) -> list[Any]:
     result = report.result
     zh, en = ("未作结论", "Not decided") if report.draft else RESULT_WORDS[result.key]
     color = RED if result.key == "fail" else INK
@@ -203,7 +243,7 @@ def _result(ts: Typesetter, report: Report) -> list[Any]:
             ("BACKGROUND", (0, 0), (-1, -1), white),
         ],
     )
-    return [KeepTogether([heading(ts, "七", "勘验结果", "Result"), table])]
+    return [KeepTogether([heading(ts, number, title, "Result"), table])]
 
 
 def _objections(ts: Typesetter, report: Report, annex: Annex) -> list[Any]:
@@ -231,20 +271,22 @@ def _annexed(ts: Typesetter, annex: Annex) -> list[Any]:
     return [heading(ts, "附", "附注", "Notes in full"), *parts]
 
 
-def _signatures(ts: Typesetter, report: Report) -> list[Any]:
+_SIGNED_BY_ALL = "各方在自己的设备上用只由本人持有的密钥签名；签名表示已阅读本单，不等于同意全部内容，异议已原样写入。"
+_SEALED_ALONE = "本单由系统按通话记录生成，办事人和帮办员不需要签名，由机关盖章。"
+
+
+def _signatures(ts: Typesetter, report: Report, number: str, zh: str, en: str) -> list[Any]:
+    who = _SIGNED_BY_ALL if report.signers else _SEALED_ALONE
     kind = "本单位内部证书" if report.authority == "internal" else "依法设立的电子认证服务机构的证书"
     clocks = "本单位的时间戳服务" if report.time_service == "internal" else "外部时间戳服务"
-    statement = (
-        "各方在自己的设备上用只由本人持有的密钥签名；签名表示已阅读本单，不等于同意全部内容，异议已原样写入。"
-        f"签名证书为{kind}，每个签名附{clocks}的时间证明。机关印章最后加盖，归档时间戳结束本文件。"
-    )
+    statement = f"{who}签名证书为{kind}，每个签名附{clocks}的时间证明。机关印章最后加盖，归档时间戳结束本文件。"
     half = WIDTH / 2
     boxes: list[Any] = [
         SignatureBox(
             ts,
             signer.field,
-            f"{ROLE_WORDS[signer.role][0]}  {signer.name}",
-            ROLE_WORDS[signer.role][1],
+            f"{report.role_words(signer.role)[0]}  {signer.name}",
+            report.role_words(signer.role)[1],
             signer.organisation,
             half,
             31 * mm,
@@ -265,8 +307,4 @@ def _signatures(ts: Typesetter, report: Report) -> list[Any]:
             *[(f"{side}PADDING", (0, 0), (-1, -1), 0) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")],
         ],
     )
-    return [
-        KeepTogether(
-            [heading(ts, "九", "签名与盖章", "Signatures and seal"), ts.par(statement, 8, color=GREY, after=4), table]
-        )
-    ]
+    return [KeepTogether([heading(ts, number, zh, en), ts.par(statement, 8, color=GREY, after=4), table])]

@@ -131,7 +131,7 @@ def photos(ts: Typesetter, report: Report, thumbnails: Mapping[str, bytes]) -> l
     return [CondPageBreak(85 * mm), title, table]
 
 
-def recording(ts: Typesetter, report: Report) -> list[Any]:
+def recording(ts: Typesetter, report: Report, number: str) -> list[Any]:
     cover, heads = report.coverage, report.heads
     sums = "，".join(
         f"{CLASS_WORDS[key][0]}{length(cover.seconds[key])}" for key in CLASS_WORDS if cover.seconds.get(key)
@@ -153,7 +153,7 @@ def recording(ts: Typesetter, report: Report) -> list[Any]:
     parts: list[Any] = [
         KeepTogether(
             [
-                heading(ts, "六", "录音录像", "Recording up to the cut"),
+                heading(ts, number, "录音录像", "Recording up to the cut"),
                 Strip(ts, cover),
                 Spacer(0, 3),
                 table,

@@ -5,10 +5,10 @@ import { defineConfig } from 'vitest/config'
 
 const page = (name: string): string => fileURLToPath(new URL(`${name}.html`, import.meta.url))
 
-// Four pages, each with its own entry, so that a phone never loads the desk.
+// Pages, each with its own entry, so that a phone never loads the desk.
 export default defineConfig({
   plugins: [vue()],
-  // Everything is served from the root; the node answers /i/<token>, /desk/…, /audit/… with the page of that name.
+  // Everything is served from the root; the node answers /i/<token>, /hall/…, /desk/… with the page of that name.
   base: '/',
   build: {
     rollupOptions: {
@@ -17,6 +17,7 @@ export default defineConfig({
         applicant: page('applicant'),
         audit: page('audit'),
         verify: page('verify'),
+        hall: page('hall'),
       },
     },
     // WebViews of phones that are five years old (WeChat's XWEB on Chrome 73 and later, iOS 14).

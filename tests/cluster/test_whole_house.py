@@ -20,8 +20,8 @@ from foundation.settings import Settings
 from inspection.procedure import initial
 from recordings.verify import verify_package
 from server.effects import effects
+from server.kinds import KINDS
 from server.means import signing_means
-from server.node import KINDS
 from signaling import messages as m
 from signing.ceremony import Ready
 from signing.code import BY_CODE

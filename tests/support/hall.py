@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from foundation.clock import ManualClock
 from foundation.db import Database
 from foundation.ids import new_token
@@ -11,8 +13,9 @@ from helpdesk.guide import Guide
 from helpdesk.queue import Act, Priority
 from helpdesk.store import Slip
 from office import register
+from office.commands import Command
 from office.demo import read_offices
-from office.session import Refused
+from office.session import Party, Refused
 
 SOCIAL = "990101-S"
 TAX = "990101-T"
@@ -73,6 +76,11 @@ class Hall:
             assert isinstance(done, Slip), (what, done)
             slip = done
         return slip
+
+
+async def no_record(_conn: AsyncConnection, record: str, _command: Command, _party: Party) -> None:
+    """For halls whose numbers have no help service: nothing is put to a record."""
+    raise LookupError(record)
 
 
 async def open_hall(db: Database, clock: ManualClock) -> Hall:

@@ -41,7 +41,7 @@ class Serving:
     @property
     def address(self) -> str:
         """Where officers go."""
-        found = re.search(r"officers, auditors +(\S+)/$", self.said, re.MULTILINE)
+        found = re.search(r"/ staff +(\S+)/$", self.said, re.MULTILINE)
         assert found, self.said
         return found[1]
 

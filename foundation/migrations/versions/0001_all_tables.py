@@ -506,8 +506,11 @@ def upgrade() -> None:
     sa.Column('told_near_at', foundation.db.UtcTime(), nullable=True),
     sa.Column('ended_at', foundation.db.UtcTime(), nullable=True),
     sa.Column('moves', sa.Integer(), nullable=False),
+    sa.Column('video', sa.Boolean(), nullable=False),
+    sa.Column('record', sa.String(length=40), nullable=True),
     sa.ForeignKeyConstraint(['queue'], ['lines.id'], name=op.f('fk_tickets_queue')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tickets')),
+    sa.UniqueConstraint('record', name=op.f('uq_tickets_record')),
     sa.UniqueConstraint('token_hash', name=op.f('uq_tickets_token_hash'))
     )
     with op.batch_alter_table('tickets', schema=None) as batch_op:

@@ -17,7 +17,7 @@ from helpdesk.store import Slip
 from helpdesk.tables import moves
 from office import notices
 from office.session import Refused
-from tests.support.hall import SOCIAL, TAX, Hall
+from tests.support.hall import SOCIAL, TAX, Hall, no_record
 
 W1, W2, TAX_WINDOW = "990101-S01", "990101-S02", "990101-T01"
 
@@ -35,7 +35,7 @@ async def history(hall: Hall, slip: Slip) -> list[str]:
 
 async def run_due(hall: Hall, bus: Bus | None = None) -> None:
     """Every job of the hall that is due by the clock."""
-    runner = jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock))
+    runner = jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, no_record))
     task = asyncio.create_task(runner.run())
     for _ in range(200):
         await asyncio.sleep(0.02)

@@ -4,10 +4,12 @@ import pytest
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
+from foundation.clock import ManualClock
 from foundation.db import Database
-from helpdesk import directory
+from helpdesk import directory, store
+from helpdesk.demo import open_demo_hall
 from helpdesk.tables import guides
-from tests.support.hall import Hall
+from tests.support.hall import SOCIAL, TAX, Hall
 
 ASKED = {
     "我想开个小店办执照": "individual-register",
@@ -74,3 +76,15 @@ async def test_the_demonstration_s_lines_lead_every_offered_matter_to_a_window(d
             for slug in line.guides:
                 there = await directory.line_for(conn, line.office, slug)
                 assert there is not None and slug in there.guides
+
+
+async def test_the_demonstrations_hall_is_at_work(hall: Hall, clock: ManualClock) -> None:
+    agents = {"zhangmin": "stf_zhang", "wuyue": "stf_wu"}
+    async with hall.db.begin() as conn:
+        await open_demo_hall(conn, list(hall.guides.values()), agents, clock.now())
+    async with hall.db.read() as conn:
+        seats = {account: await directory.window_of(conn, agent) for account, agent in agents.items()}
+        waiting = [one.name for one in await store.line_of(conn, TAX, 10)]
+        free = await store.line_of(conn, SOCIAL, 10)
+    assert [window.line for window in seats.values() if window] == [SOCIAL, TAX]
+    assert waiting[0] == "卫国安" and len(waiting) == 3 and not free

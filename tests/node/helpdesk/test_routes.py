@@ -8,20 +8,16 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation import access, audit
 from foundation.access import Actor
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from foundation.db import Database
-from foundation.http import build_app
-from helpdesk import hall_routes, window_routes
-from helpdesk.demo import read_levels
-from helpdesk.live import Lines, Watch, announce
-from office.services import Services
+from helpdesk import hall_routes
+from helpdesk.live import Lines, Watch
 from tests.support.hall import PENSION, Hall, open_hall
+from tests.support.hall_site import HallSite, hall_site
 from tests.support.http import Serve, Served
 from tests.support.people import DISTRICT, STREET, staff
 
@@ -34,18 +30,24 @@ S1, S2, T1 = "990101-S01", "990101-S02", "990101-T01"
 
 @dataclass
 class Counter:
-    """The running hall. `actor` is who the next request is from."""
+    """The running hall, and what people do there over its routes."""
 
-    hall: Hall
-    served: Served
-    actor: Actor = access.ANONYMOUS
+    site: HallSite
+
+    @property
+    def hall(self) -> Hall:
+        return self.site.hall
+
+    @property
+    def served(self) -> Served:
+        return self.site.served
 
     async def as_(self, actor: Actor, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        self.actor = actor
+        self.site.actor = actor
         try:
             return await self.served.json(method, path, body, status=status)
         finally:
-            self.actor = access.ANONYMOUS
+            self.site.actor = access.ANONYMOUS
 
     async def take(self, status: int = 201, **more: Any) -> Any:
         """From a browser of its own, unless it is given one."""
@@ -74,33 +76,8 @@ class Counter:
 
 @pytest.fixture
 async def counter(sqlite_database: Database, clock: ManualClock, bus: Bus, serve: Serve) -> AsyncIterator[Counter]:
-    hall = await open_hall(sqlite_database, clock)
-
-    async def no_key(conn: AsyncConnection, record: str) -> bytes:
-        raise LookupError(record)
-
-    async def nobody(*_: object) -> None:
-        raise LookupError("no records here")
-
-    services = Services(
-        db=hall.db, clock=clock, base_url="https://demo.test", secure=False, record_key=no_key, dispatch=nobody,
-        displaced=nobody,
-    )  # fmt: skip
-
-    async def actors(_request: web.Request) -> Actor:
-        return running.actor
-
-    announce(hall.db, bus)
-    lines = Lines(hall.db, bus)
-    await lines.start()
-    routes = [
-        *hall_routes.routes(services, lines, await read_levels()),
-        *window_routes.routes(services, lines),
-    ]
-    served = await serve(build_app(routes, actors=actors, clock=clock))
-    running = Counter(hall, served)
-    yield running
-    await lines.stop()
+    async with hall_site(await open_hall(sqlite_database, clock), bus, serve) as site:
+        yield Counter(site)
 
 
 async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
@@ -142,7 +119,7 @@ async def test_from_words_to_a_rating(counter: Counter) -> None:
         desk = await counter.desk(LIU)
         assert (desk["at"]["label"], desk["at"]["name"], desk["waiting"]) == ("S001", "刘桂兰", [])
         shown = await until(stream, lambda it: it["state"] == "called")
-        assert shown["window"]["number"] == "S01" and shown["can"] == ["abandon"]
+        assert shown["window"]["number"] == "S01" and shown["can"] == ["abandon", "call"]
         await counter.act(LIU, desk["at"]["ticket"], "serve")
         await counter.act(LIU, desk["at"]["ticket"], "finish")
         assert (await until(stream, lambda it: it["state"] == "finished"))["rated"] is False
@@ -168,9 +145,9 @@ async def test_the_wall_names_nobody_and_follows_the_calls(counter: Counter) -> 
 
 async def test_an_agent_s_desk_hears_of_whoever_comes(counter: Counter) -> None:
     await counter.sit(LIU, S1)
-    counter.actor = LIU
+    counter.site.actor = LIU
     async with counter.served.session.get("/api/desk/hall/live") as response:
-        counter.actor = access.ANONYMOUS
+        counter.site.actor = access.ANONYMOUS
         stream = events(response)
         await until(stream, lambda it: it["waiting"] == [])
         await counter.take(name="刘桂兰", phone="13800005678", priority=True)
@@ -279,6 +256,45 @@ async def test_the_supervisor_s_page_says_which_window_would_help(counter: Count
     counter.hall.clock.advance(25 * 60)
     first = (await counter.as_(BOSS, "GET", "/api/hall/lines"))[0]
     assert (first["id"], first["alarm"], first["open_window"]["number"]) == ("990101-S", True, "S02")
+
+
+async def test_a_supervisor_reads_what_people_said_and_an_agent_does_not(counter: Counter) -> None:
+    await counter.sit(LIU, S1)
+    for given in ({"level": 5}, {"level": 1, "reasons": ["115"], "words": "  叫了两遍  ", "call_back": True}):
+        taken = await counter.take(name="刘桂兰", phone="13800005678")
+        ticket = (await counter.next(LIU, S1))["ticket"]
+        await counter.act(LIU, ticket, "serve")
+        await counter.act(LIU, ticket, "finish")
+        await counter.served.post(f"/api/hall/tickets/{taken['token']}/rating", given)
+    await counter.as_(LIU, "GET", "/api/hall/ratings", status=403)
+    said = await counter.as_(BOSS, "GET", "/api/hall/ratings")
+    assert [(each["level"], each["count"]) for each in said["levels"]] == [(5, 1), (4, 0), (3, 0), (2, 0), (1, 1)]
+    (low,) = said["low"]
+    assert (low["label"], low["words"], low["call_back"]) == ("S002", "叫了两遍", True)
+    assert [each["name"] for each in low["reasons"]] == ["服务态度差效率低"]
+    assert "刘" not in str(said) and "5678" not in str(said)
+    counter.hall.clock.advance(8 * 24 * 3600)
+    assert (await counter.as_(BOSS, "GET", "/api/hall/ratings"))["low"] == [], "those of the last seven days"
+
+
+async def test_a_wall_without_news_hears_that_its_line_lives(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hall_routes, "WALL_ROUND_S", 0.05)
+    async with counter.served.session.get(f"/api/hall/walls/{DISTRICT}/live") as response:
+        stream = events(response)
+        first = await until(stream, lambda it: True)
+        counter.hall.clock.advance(5)
+        assert (await until(stream, lambda it: it["at"] != first["at"]))["calls"] == []
+
+
+async def test_a_number_without_news_hears_so_in_words_that_a_page_can_hear(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hall_routes, "Watch", lambda ticket: Watch(ticket, 0.05))
+    token = (await counter.take())["token"]
+    async with counter.served.session.get(f"/api/hall/tickets/{token}/live") as response:
+        async with asyncio.timeout(10):
+            assert (await response.content.readuntil(b"\n\n")).startswith(b"data: {")
+            assert await response.content.readuntil(b"\n\n") == b"event: here\ndata:-\n\n"
 
 
 async def test_a_page_that_looks_ends_when_the_node_stops(counter: Counter, bus: Bus) -> None:

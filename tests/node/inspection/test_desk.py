@@ -390,4 +390,4 @@ async def test_the_demonstration_is_loaded_once_and_invents_no_past(desk_on_both
             "street",
             "community",
         }
-    assert len({account.password for account in desk.demo.accounts}) == len(desk.demo.accounts) == 6
+    assert len({account.password for account in desk.demo.accounts}) == len(desk.demo.accounts) == 8

@@ -14,7 +14,18 @@ from server import pages
 from server.node import WEB_CLIENT
 from tests.support.http import Served
 
-ADDRESSES = ["/", "/desk", "/desk/cases/x", "/i/some-token", "/audit", "/audit/records/x", "/verify"]
+ADDRESSES = [
+    "/",
+    "/hall",
+    "/hall/guides/x",
+    "/n/some-token",
+    "/desk",
+    "/desk/cases/x",
+    "/i/some-token",
+    "/audit",
+    "/audit/records/x",
+    "/verify",
+]
 
 
 async def nobody(_request: web.Request) -> Actor:

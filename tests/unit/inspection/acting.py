@@ -1,7 +1,7 @@
-"""An inspection on paper: people act, events are sealed, the state is their fold."""
+"""An inspection on paper."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -9,13 +9,12 @@ from inspection.checklist import complete_facts
 from inspection.commands import AnswerSet, Close, StepMark
 from inspection.procedure import apply, evolve, initial
 from inspection.state import InspectionFacts, InspectionState, OfficeFacts
-from office.commands import CallStart, Command, ConsentGive, OfficerAssign, PersonJoin, PhotoTaken, WaitEnter
+from office.commands import CallStart, ConsentGive, OfficerAssign, PersonJoin, PhotoTaken, WaitEnter
 from office.demo import DATA
-from office.events import StoredEvent, seal
 from office.matter import Item, Matter, load_matter
-from office.session import SYSTEM, Outcome, Party, Refused
+from office.session import SYSTEM, Outcome, Party
+from tests.support.acting import START, Acting
 
-START = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 APPLICANT = Party(id="inv_zhang", name="张三丰", role="applicant", kind="guest")
 LEAD = Party(id="stf_li", name="李明", role="lead", kind="staff")
 ASSIST = Party(id="stf_zhou", name="周岚", role="assist", kind="staff")
@@ -45,43 +44,9 @@ def facts(slug: str = "hr-service", known: Mapping[str, Any] | None = None) -> I
     )
 
 
-class Session:
-    """Commands go in, the chain grows. `state` is always the fold of `chain`."""
-
+class Session(Acting[InspectionState]):
     def __init__(self, slug: str = "hr-service", known: Mapping[str, Any] | None = None) -> None:
-        self.state: InspectionState = initial(facts(slug, known))
-        self.chain: list[StoredEvent] = []
-        self.now = START
-
-    def act(self, party: Party, command: Command) -> Outcome | Refused:
-        self.now += timedelta(seconds=1)
-        outcome = apply(self.state, command, party, self.now)
-        if isinstance(outcome, Outcome):
-            for new in outcome.events:
-                prev = self.chain[-1] if self.chain else None
-                event = seal(self.state.facts.record, prev, new, self.now, f"{len(self.chain):032x}")
-                self.chain.append(event)
-                self.state = evolve(self.state, event)
-        return outcome
-
-    def done(self, party: Party, *commands: Command) -> Outcome:
-        """Act and expect it to be accepted."""
-        outcome: Outcome | Refused = Outcome()
-        for command in commands:
-            outcome = self.act(party, command)
-            assert isinstance(outcome, Outcome), f"{command}: {outcome}"
-        assert isinstance(outcome, Outcome)
-        return outcome
-
-    def refused(self, party: Party, command: Command) -> str:
-        """Act, expect a refusal and no change; gives its code."""
-        before, length = self.state, len(self.chain)
-        outcome = self.act(party, command)
-        assert isinstance(outcome, Refused), f"{command} was accepted"
-        assert (self.state, len(self.chain)) == (before, length)
-        plain = all(value is None or isinstance(value, str | int | float) for value in outcome.params.values())
-        assert plain, f"{outcome} does not fit into the message that tells it"
-        return outcome.code
+        super().__init__("rec_1", initial(facts(slug, known)), apply, evolve)
 
     def wait(self) -> None:
         self.done(SYSTEM, OfficerAssign(role="lead", staff=LEAD.id, name=LEAD.name))

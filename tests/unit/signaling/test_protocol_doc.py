@@ -2,17 +2,22 @@
 
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec import Struct
 
+import helpdesk.commands
+import helpdesk.service
+from helpdesk.service_view import ServiceView
 from inspection.commands import ClientCommand
 from inspection.procedure import RULES
 from inspection.view import View
-from office.session import SHARED_RULES, TRANSITIONS
+from office.commands import Command
+from office.session import SHARED_RULES, TRANSITIONS, Rule
+from office.view import SessionView
 from signaling import messages as m
 from signaling import presence, protocol, slots, websocket
 
@@ -104,12 +109,21 @@ def test_the_phases_are_those_of_every_session() -> None:
     assert table == dict(TRANSITIONS)
 
 
-def test_the_commands_are_those_of_an_inspection() -> None:
-    rules = {**SHARED_RULES, **RULES}
-    commands = typing.get_args(ClientCommand)
-    table = rows("## Commands of an inspection")
-    assert [names(row[0])[0] for row in table] == tags(commands)
-    for row, command in zip(table, commands, strict=True):
+@pytest.mark.parametrize(
+    ("heading", "commands", "own"),
+    [
+        ("## Commands of an inspection", ClientCommand, RULES),
+        ("## Commands of a help service", helpdesk.commands.OwnCommand, helpdesk.service.RULES),
+    ],
+)
+def test_the_commands_are_those_of_each_kind(
+    heading: str, commands: typing.Any, own: Mapping[type[Command], Rule]
+) -> None:
+    rules = {**SHARED_RULES, **own}
+    listed = typing.get_args(commands)
+    table = rows(heading)
+    assert [names(row[0])[0] for row in table] == tags(listed)
+    for row, command in zip(table, listed, strict=True):
         assert names(row[1]) == fields(command)
         optional = [field.encode_name for field in msgspec.structs.fields(command) if not field.required]
         assert re.findall(r"`([^`]+)`\?", row[1]) == optional
@@ -117,6 +131,11 @@ def test_the_commands_are_those_of_an_inspection() -> None:
         assert row[2] == ("everybody" if len(roles) == len(ROLES) else ", ".join(roles))
 
 
-def test_the_view_is_that_of_an_inspection() -> None:
-    line = next(line for line in DOC.splitlines() if line.startswith("Fields: "))
-    assert names(line) == fields(View)
+def line_of(start: str) -> str:
+    return next(line for line in DOC.splitlines() if line.startswith(start))
+
+
+def test_the_view_is_that_of_each_kind() -> None:
+    assert names(line_of("Fields of every kind: ")) == fields(SessionView)
+    assert names(line_of("An inspection's own: ")) == fields(View)[len(fields(SessionView)) :]
+    assert names(line_of("A help service's own: ")) == fields(ServiceView)[len(fields(SessionView)) :]

@@ -6,7 +6,7 @@
  *                              └ refuse → declined
  */
 import type { Landing } from '../shared/api'
-import type { View } from '../shared/protocol'
+import type { EitherView } from '../shared/protocol'
 import type { Signed } from '../shared/sign'
 import type { SocketState } from '../shared/socket'
 
@@ -38,7 +38,7 @@ export interface Flow {
   preparing: Preparing
   /** The second factor was given on this device. */
   joined: boolean
-  view: View | null
+  view: EitherView | null
   socket: SocketState
   /** 进入勘验 was tapped since this page was opened; a tap is what lets a browser play sound. */
   entered: boolean
@@ -54,7 +54,7 @@ export type Action =
   | { type: 'go'; to: Preparing }
   | { type: 'joined' }
   | { type: 'refusedJoin' }
-  | { type: 'view'; view: View | null }
+  | { type: 'view'; view: EitherView | null }
   | { type: 'socket'; state: SocketState }
   | { type: 'enter' }
   | { type: 'leave' }
@@ -108,7 +108,7 @@ export function reduce(flow: Flow, action: Action): Flow {
 }
 
 /** Who comes back to a record that already has their consent goes on with the phone check. */
-function preparingAfter(flow: Flow, view: View | null): Preparing {
+function preparingAfter(flow: Flow, view: EitherView | null): Preparing {
   // Arrived in the waiting room: from here on `check` means checking once more.
   if (view?.phase === 'waiting' && flow.view?.phase !== 'waiting') return 'steps'
   if (view?.phase === 'invited' && view.consent && ['landing', 'code', 'steps', 'consent'].includes(flow.preparing))
@@ -117,7 +117,7 @@ function preparingAfter(flow: Flow, view: View | null): Preparing {
   return flow.preparing
 }
 
-export function ownSignature(view: View): 'waiting' | 'signed' | 'refused' | null {
+export function ownSignature(view: EitherView): 'waiting' | 'signed' | 'refused' | null {
   return view.signers.find((signer) => signer.role === 'applicant')?.state ?? null
 }
 
@@ -135,6 +135,7 @@ export function pageOf(flow: Flow): Page {
     case 'closed':
       return 'done'
     case 'closing': {
+      if (view.kind === 'help') return 'done' // nobody signs
       const own = ownSignature(view)
       if (flow.signed || own === 'signed' || own === 'refused') return 'done'
       return flow.signing ? 'sign' : 'sheet'

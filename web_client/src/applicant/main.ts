@@ -1,6 +1,6 @@
 import '../shared/tokens.css'
 import '../shared/base.css'
-import './applicant.css'
+import '../shared/phone/phone.css'
 import { createApp } from 'vue'
 
 import App from './App.vue'

@@ -2,56 +2,26 @@
 import { computed, inject, provide, ref, shallowRef, watch, type InjectionKey } from 'vue'
 
 import { api, ApiProblem, at, Unreachable, type Landing } from '../shared/api'
+import { deviceId, memory } from '../shared/device'
 import { lang } from '../shared/i18n'
 import { openMedia, Publisher, Subscriber, type Facing } from '../shared/media'
-import type { Command } from '../shared/protocol'
+import type { Command, EitherView } from '../shared/protocol'
 import type { ReadRevision } from '../shared/sign'
 import { RecordSocket, Refusal } from '../shared/socket'
-import { problemText, stateText } from '../shared/states/text'
+import { spoken as spokenRequest, type Spoken } from '../shared/spoken'
+import { problemText } from '../shared/states/text'
 
 import { useLiveStrip, type LiveStrip } from './call/live_strip'
 import { createPhotoQueue, type PhotoQueue } from './call/photo_queue'
 import { appWithoutVideo, readBrowser } from './check/browser'
 import { pageOf, reduce, START, type Action, type Flow } from './flow'
+import { service } from './text'
 
-const memory = {
-  read(key: string): string | null {
-    try {
-      return localStorage.getItem(key)
-    } catch {
-      return null // private mode: nothing is remembered, everything still works
-    }
-  },
-  write(key: string, value: string | null): void {
-    try {
-      if (value === null) localStorage.removeItem(key)
-      else localStorage.setItem(key, value)
-    } catch {
-      // as above
-    }
-  },
-}
+export type { Spoken }
 
-function deviceId(): string {
-  const known = memory.read('yk.device')
-  if (known) return known
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  const made = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
-  memory.write('yk.device', made)
-  return made
-}
-
-export interface Spoken {
-  code: string
-  text: string
-}
-
-/** The sentence of whatever went wrong, for the person. */
+/** The sentence of whatever went wrong, in a request or in the call. */
 export function spoken(error: unknown): Spoken {
-  if (error instanceof ApiProblem) return { code: error.code, text: error.detail }
-  if (error instanceof Refusal) return { code: error.code, text: error.text }
-  if (error instanceof Unreachable) return { code: '', text: stateText('offline') }
-  return { code: '', text: stateText('reconnecting') }
+  return error instanceof Refusal ? { code: error.code, text: error.text } : spokenRequest(error)
 }
 
 export function createSession(token: string) {
@@ -63,7 +33,7 @@ export function createSession(token: string) {
   const browser = readBrowser(navigator.userAgent)
   const deaf = appWithoutVideo(browser)
 
-  const socket = shallowRef<RecordSocket | null>(null)
+  const socket = shallowRef<RecordSocket<EitherView> | null>(null)
   const publisher = shallowRef<Publisher | null>(null)
   const subscriber = shallowRef<Subscriber | null>(null)
   const photos = shallowRef<PhotoQueue | null>(null)
@@ -85,6 +55,7 @@ export function createSession(token: string) {
   async function load(): Promise<void> {
     try {
       const found = await api.get<Landing>(at`/api/invitations/${token}`)
+      service.value = found.kind === 'help' ? 'help' : 'inspection'
       dispatch({ type: 'landed', landing: found })
       standing.value = memory.read(`yk.standing.${found.record}`) === 'yes'
       if (found.joined && !socket.value) {
@@ -116,7 +87,7 @@ export function createSession(token: string) {
   function connect({ record, role }: Landing): void {
     if (role === 'witness') return // reads and signs, and is not in the call
     socket.value?.close()
-    const line = new RecordSocket(record)
+    const line = new RecordSocket<EitherView>(record)
     socket.value = line
     publisher.value = new Publisher(line, 'applicant')
     subscriber.value = new Subscriber(line)
@@ -167,9 +138,14 @@ export function createSession(token: string) {
 
   // ------------------------------------------------------------------------------------------ camera and call
 
+  /** An inspection looks at the place, help begins face to face. */
+  function firstLens(): Facing {
+    return service.value === 'help' ? 'user' : 'environment'
+  }
+
   async function openCamera() {
     if (camera.value) for (const track of camera.value.getTracks()) track.stop()
-    const opened = await openMedia({ profile: 'applicant', facing: 'environment' })
+    const opened = await openMedia({ profile: 'applicant', facing: firstLens() })
     camera.value = opened.stream
     facing.value = opened.facing
     return opened
@@ -179,7 +155,7 @@ export function createSession(token: string) {
   async function enterCall(): Promise<void> {
     const live = camera.value?.getVideoTracks()[0]?.readyState === 'live'
     if (!live) await openCamera()
-    if (camera.value) publisher.value?.start(camera.value)
+    if (camera.value) publisher.value?.start(camera.value, facing.value)
     subscriber.value?.start()
     dispatch({ type: 'enter' })
   }

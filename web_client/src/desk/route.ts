@@ -5,6 +5,7 @@ export type Route =
   | { page: 'day' }
   | { page: 'case'; id: string }
   | { page: 'live'; id: string }
+  | { page: 'window' }
   | { page: 'missing' }
 
 const path = ref(location.pathname)
@@ -18,6 +19,7 @@ export function parse(pathname: string): Route {
   if (parts.length === 0 || (parts.length === 1 && parts[0] === 'desk')) return { page: 'day' }
   if (parts[0] === 'desk' && parts[1] === 'cases' && parts[2] && parts.length === 3) return { page: 'case', id: parts[2] }
   if (parts[0] === 'desk' && parts[1] === 'records' && parts[2] && parts.length === 3) return { page: 'live', id: parts[2] }
+  if (parts[0] === 'desk' && parts[1] === 'window' && parts.length === 2) return { page: 'window' }
   return { page: 'missing' }
 }
 
@@ -32,6 +34,7 @@ export function go(to: string): void {
 
 export const paths = {
   day: '/desk',
+  window: '/desk/window',
   case: (id: string) => `/desk/cases/${id}`,
   live: (record: string) => `/desk/records/${record}`,
   replay: (record: string) => `/audit/records/${record}`,

@@ -38,6 +38,11 @@ export function inspects(person: Me): boolean {
   return person.roles.some((role) => role === 'officer' || role === 'supervisor' || role === 'admin')
 }
 
+/** Sits at a window of the hall. */
+export function serves(person: Me): boolean {
+  return person.roles.includes('agent')
+}
+
 export function audits(person: Me): boolean {
   return person.roles.some((role) => role === 'auditor' || role === 'supervisor' || role === 'admin')
 }

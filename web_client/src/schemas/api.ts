@@ -1,9 +1,11 @@
 // Written by `python -m server.typescript` from the server's structs; a test compares. Do not edit.
 
-/** `to`: the window a number is handed over to, or the line it is forwarded to. */
+/** `to`: the window a number is handed over to, or the line it is forwarded to; `passing` goes with a hand-over,     `ending` with the end of a call. */
 export interface AgentAct {
   do: "accept" | "call" | "decline" | "finish" | "forward" | "hand_over" | "miss" | "park" | "recall" | "release" | "resume" | "serve"
   to: string | null
+  passing: Passing
+  ending: Ending
 }
 
 /** `window` None: not sitting anywhere; `windows`: all of the hall, to sit down at or to hand over to. */
@@ -54,6 +56,29 @@ export interface BasisView {
   title: string
   clause: string
   verified: boolean
+}
+
+/** `path`: the page of the call on this server. */
+export interface CallOpened {
+  record: string
+  path: string
+}
+
+export interface CallRequest {
+  device: string
+}
+
+export interface CallTaken {
+  record: string
+}
+
+export interface CardView {
+  id: string
+  title: string
+  steps: string[]
+  done: number[]
+  by: string
+  at: string
 }
 
 export interface CaseDetail {
@@ -160,6 +185,11 @@ export interface DeviceView {
   battery: number | null
   browser: string
   at: string
+}
+
+export interface Ending {
+  result: "done" | "referred" | "unfinished"
+  note: string
 }
 
 /** One file to play: where it begins on the session clock, give or take `error_ms`. */
@@ -379,9 +409,10 @@ export interface JoinedRecord {
   record: string
 }
 
-/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:     there is one to read. */
+/** What a link shows before anybody joined. `state`: open, early, late, used (another device), finished; `sheet`:     there is one to read; `kind`: inspection or help. */
 export interface Landing {
   record: string
+  kind: string
   role: string
   office: OfficeCard
   matter: Named
@@ -416,7 +447,14 @@ export interface Level {
   reasons: RatingReason[]
 }
 
-/** A line on the supervisor's page. `open_window`: the closed window that would help, where there is an alarm. */
+export interface LevelCount {
+  name: string
+  gloss: string
+  level: number
+  count: number
+}
+
+/** A line on the supervisor's page. `alarm`: somebody waits longer than `alarm_minutes`; `open_window`: the closed     window that would help then. */
 export interface LineRow {
   name: string
   gloss: string
@@ -428,6 +466,7 @@ export interface LineRow {
   windows_open: number
   windows: number
   alarm: boolean
+  alarm_minutes: number
   open_window: WindowCard | null
 }
 
@@ -592,6 +631,29 @@ export interface Paper {
   when: string
 }
 
+export interface PaperView {
+  name: string
+  gloss: string
+  required: boolean
+}
+
+/** A hand-over; `note` and `papers` are for agents. */
+export interface PassageView {
+  window: string
+  by: string
+  note: string
+  papers: string[]
+  at: string
+  state: string
+  taken_by: string
+}
+
+/** What goes with a number to another window. */
+export interface Passing {
+  note: string
+  papers: string[]
+}
+
 /** The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole. */
 export interface PdfVerdict {
   state: "fail" | "pass" | "undecided"
@@ -669,6 +731,7 @@ export interface PlaceCard {
   office: string
   address: string
   line: string
+  line_gloss: string
   open: boolean
   gives_numbers: boolean
   opens: string | null
@@ -737,6 +800,26 @@ export interface RatingRequest {
   call_back: boolean
 }
 
+/** A low rating as a supervisor reads it; whose it is stays at the window. `reasons` in words. */
+export interface RatingRow {
+  ticket: string
+  label: string
+  office: string
+  matter: Named
+  at: string
+  level: number
+  reasons: Named[]
+  words: string
+  call_back: boolean
+}
+
+/** What people said of services since then: how many of each level, best first, and the low ones, newest first. */
+export interface RatingsPage {
+  since: string
+  levels: LevelCount[]
+  low: RatingRow[]
+}
+
 /** Why; `code` is stable. */
 export interface Reason {
   code: string
@@ -758,15 +841,17 @@ export interface Refusal {
   reason: string
 }
 
-/** The whole sheet. `verify_url` goes into the QR code; `authority` and `time_service` say which     kind of certificates sign it and whose time stamps prove when. */
+/** The whole sheet, an inspection's or a help service's (`number`: its ticket's). `verify_url` goes into the QR     code; `authority` and `time_service` say which kind of certificates sign it and whose time stamps prove when. */
 export interface Report {
   version: number
+  kind: "help" | "inspection"
   record: string
   case: string
   case_number: string
   matter: string
   matter_gloss: string
   permit: string
+  number: string
   office: Office
   business_name: string
   applicant_name: string
@@ -804,7 +889,7 @@ export interface RequestView {
 
 /** The conclusion, what follows from it, and until when. */
 export interface Result {
-  key: "fail" | "go_on_site" | "pass" | "rectify_and_reinspect" | "suspend"
+  key: "done" | "fail" | "go_on_site" | "pass" | "rectify_and_reinspect" | "referred" | "suspend" | "unfinished"
   consequence: string
   consequence_gloss: string
   note: string
@@ -849,6 +934,72 @@ export interface Segment {
   to_ms: number
   class: "frozen" | "interrupted" | "live" | "masked" | "muted" | "no_signal"
   cause: string
+}
+
+/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order. */
+export interface ServiceView {
+  kind: string
+  record: string
+  case_number: string
+  phase: string
+  you: string
+  matter: MatterView
+  business_name: string
+  scheduled_at: string
+  office: OfficeView
+  now: string
+  people: PersonView[]
+  call: string | null
+  call_started_at: string | null
+  recording: boolean
+  requests: RequestView[]
+  messages: MessageView[]
+  consent: ConsentView | null
+  device: DeviceView | null
+  wait_message: MessageView | null
+  interruptions: InterruptionView[]
+  quality: FindingView[]
+  mask: Record<string, boolean>
+  result: string | null
+  signers: SignerView[]
+  sheet_ready: boolean
+  queue: Queue | null
+  label: string
+  window: string
+  papers: PaperView[]
+  passages: PassageView[]
+  cards: CardView[]
+  result_note: string
+}
+
+/** `kind`: inspection or help. */
+export interface SessionView {
+  kind: string
+  record: string
+  case_number: string
+  phase: string
+  you: string
+  matter: MatterView
+  business_name: string
+  scheduled_at: string
+  office: OfficeView
+  now: string
+  people: PersonView[]
+  call: string | null
+  call_started_at: string | null
+  recording: boolean
+  requests: RequestView[]
+  messages: MessageView[]
+  consent: ConsentView | null
+  device: DeviceView | null
+  wait_message: MessageView | null
+  interruptions: InterruptionView[]
+  quality: FindingView[]
+  mask: Record<string, boolean>
+  result: string | null
+  signers: SignerView[]
+  sheet_ready: boolean
+  queue: Queue | null
 }
 
 /** The frozen report as it is in the PDF, and who has signed. */
@@ -926,7 +1077,7 @@ export interface SignerView {
   at: string | null
 }
 
-/** A number as agents see it; the name is whole at the window that serves it. */
+/** A number as agents see it; the name is whole at the window that serves it. `record`: its help service. */
 export interface SlipRow {
   ticket: string
   label: string
@@ -941,6 +1092,8 @@ export interface SlipRow {
   away_until: string | null
   window: string
   held_until: string | null
+  video: boolean
+  record: string | null
 }
 
 /** One step of the procedure (核验身份, 亮证, 告知 …) with its time. */
@@ -962,13 +1115,14 @@ export interface StepView {
   again: boolean
 }
 
-/** `priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks. */
+/** `priority`: the holder says that they are over 65, disabled, pregnant or serve; the window looks. `video`:     helped by video now, without a visit. */
 export interface TakeRequest {
   office: string
   guide: string
   name: string
   phone: string
   priority: boolean
+  video: boolean
 }
 
 /** `token` opens the number's page; it is told this once. */
@@ -977,13 +1131,15 @@ export interface Taken {
   ticket: TicketPage
 }
 
-/** A number as its holder's phone shows it; `can`: what they may do now. */
+/** A number as its holder's phone shows it; `can`: what they may do now (`call`: open the page of its video call);     `video`: they asked for help by video and do not come; `phone`: where messages go, masked. */
 export interface TicketPage {
   label: string
   state: "abandoned" | "called" | "confirmed" | "finished" | "missed" | "parked" | "queued" | "reserved" | "serving" | "transferred"
   day: string
   office: OfficeCard
   matter: Named
+  line: Named
+  phone: string
   wait: Queue | null
   window: WindowCard | null
   calls: number
@@ -992,6 +1148,7 @@ export interface TicketPage {
   next_until: string | null
   can: string[]
   rated: boolean
+  video: boolean
 }
 
 /** All that the replay page draws. Times in ms of the session clock; `start` is its zero. */
@@ -1006,40 +1163,41 @@ export interface Timeline {
 }
 
 export interface View {
+  kind: string
   record: string
   case_number: string
   phase: string
   you: string
   matter: MatterView
   business_name: string
-  office: OfficeView
   scheduled_at: string
+  office: OfficeView
   now: string
   people: PersonView[]
   call: string | null
   call_started_at: string | null
   recording: boolean
-  steps: Record<string, StepView>
-  checklist: ChecklistView
   requests: RequestView[]
   messages: MessageView[]
-  photos: PhotoView[]
-  place: PlaceView | null
   consent: ConsentView | null
   device: DeviceView | null
   wait_message: MessageView | null
   interruptions: InterruptionView[]
   quality: FindingView[]
   mask: Record<string, boolean>
-  may_close: boolean
-  close_reasons: ReasonView[]
   result: string | null
-  result_note: string
-  rectify_by: string | null
   signers: SignerView[]
   sheet_ready: boolean
-  objections: ObjectionView[]
   queue: Queue | null
+  steps: Record<string, StepView>
+  checklist: ChecklistView
+  photos: PhotoView[]
+  place: PlaceView | null
+  may_close: boolean
+  close_reasons: ReasonView[]
+  result_note: string
+  rectify_by: string | null
+  objections: ObjectionView[]
 }
 
 export interface ViewOpened {

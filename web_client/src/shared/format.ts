@@ -92,8 +92,13 @@ export function formatPercent(percent: number, digits = 1): string {
   return lang.value === 'zh' ? `${short}%` : `${short} %`
 }
 
-/** `5～10分钟`, `不到5分钟` / `5 to 10 minutes`, `under 5 minutes` */
+/** `5～10分钟`, `不到5分钟` / `5 to 10 minutes`, `under 5 minutes`; from two hours on in hours, the range no narrower. */
 export function formatMinutesRange(low: number, high: number): string {
+  if (low >= 120) {
+    const [from, to] = [Math.floor(low / 60), Math.ceil(high / 60)]
+    if (lang.value === 'zh') return from === to ? `${from}小时` : `${from}～${to}小时`
+    return from === to ? `${from} hours` : `${from} to ${to} hours`
+  }
   if (low === 0) return lang.value === 'zh' ? `不到${high}分钟` : `under ${high} minutes`
   if (lang.value === 'zh') return low === high ? `${low}分钟` : `${low}～${high}分钟`
   return low === high ? `${low} minutes` : `${low} to ${high} minutes`

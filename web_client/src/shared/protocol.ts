@@ -97,6 +97,8 @@ export type Command =
   | { do: 'sheet.object'; item: string | null; text: string }
   | { do: 'sheet.read' }
   | { do: 'call.end' }
+  | { do: 'card.push'; title: string; steps: string[] }
+  | { do: 'card.tick'; card: string; step: number; done: boolean }
 
 // ------------------------------------------------------------------------------------------------ server → client
 
@@ -121,19 +123,19 @@ export interface Slot {
   role: string
 }
 
-export interface WelcomeMessage {
+export interface WelcomeMessage<V = View> {
   type: 'welcome'
   version: number
   you: You
   resume: string
-  view: View
+  view: V
   seq: number
   ice_servers: IceServer[]
 }
 
-export type ServerMessage =
-  | WelcomeMessage
-  | { type: 'view'; view: View; seq: number }
+export type ServerMessage<V = View> =
+  | WelcomeMessage<V>
+  | { type: 'view'; view: V; seq: number }
   | { type: 'done'; id: string; result: Record<string, Scalar> }
   | { type: 'refused'; id: string | null; code: string; text: string; params: Record<string, Scalar> }
   | { type: 'published'; id: string; answer: string }
@@ -170,17 +172,28 @@ export type DeviceView = wire.DeviceView
 export type SignerView = With<wire.SignerView, { state: 'waiting' | 'signed' | 'refused' }>
 export type ObjectionView = wire.ObjectionView
 export type QueueView = wire.Queue
+interface Closer {
+  phase: Phase
+  people: PersonView[]
+  requests: RequestView[]
+  messages: MessageView[]
+  wait_message: MessageView | null
+  signers: SignerView[]
+}
+/** What every kind of session shows. */
+export type SessionView = With<wire.SessionView, Closer>
 export type View = With<
   wire.View,
-  {
-    phase: Phase
-    people: PersonView[]
+  Closer & {
     steps: Partial<Record<StepName, StepView>>
     checklist: ChecklistView
-    requests: RequestView[]
-    messages: MessageView[]
-    wait_message: MessageView | null
     result: ResultName | null
-    signers: SignerView[]
   }
 >
+export type CardView = wire.CardView
+export type PassageView = wire.PassageView
+/** A help service's. */
+export type ServiceView = With<wire.ServiceView, Closer>
+type Own<V> = Partial<Omit<V, keyof SessionView>>
+/** As a page that serves both kinds has it: what is one kind's own may be missing. */
+export type EitherView = SessionView & Own<View> & Own<ServiceView>

@@ -11,7 +11,7 @@
 import { shallowRef, type ShallowRef } from 'vue'
 
 import { CLOSE, PROTOCOL_VERSION } from './protocol'
-import type { ClientMessage, Command, Scalar, ServerMessage, View, WelcomeMessage, You } from './protocol'
+import type { ClientMessage, Command, Scalar, ServerMessage, SessionView, View, WelcomeMessage, You } from './protocol'
 
 export type SocketState =
   | 'idle'
@@ -66,9 +66,9 @@ const randomId = (): string => {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
 }
 
-export class RecordSocket {
+export class RecordSocket<V extends SessionView = View> {
   readonly state: ShallowRef<SocketState> = shallowRef('idle')
-  readonly view: ShallowRef<View | null> = shallowRef(null)
+  readonly view: ShallowRef<V | null> = shallowRef(null)
   readonly you: ShallowRef<You | null> = shallowRef(null)
   /** When the line broke, by this device's clock; null while it stands. */
   readonly lostSince: ShallowRef<number | null> = shallowRef(null)
@@ -177,7 +177,7 @@ export class RecordSocket {
       })
     }
     socket.onmessage = (event) => {
-      if (socket === this.socket && typeof event.data === 'string') this.receive(JSON.parse(event.data) as ServerMessage)
+      if (socket === this.socket && typeof event.data === 'string') this.receive(JSON.parse(event.data) as ServerMessage<V>)
     }
     socket.onclose = (event) => {
       if (socket === this.socket) this.lost(event.code)
@@ -260,7 +260,7 @@ export class RecordSocket {
 
   // ---------------------------------------------------------------------------------------------- messages
 
-  private receive(message: ServerMessage): void {
+  private receive(message: ServerMessage<V>): void {
     this.heardAt = Date.now()
     switch (message.type) {
       case 'welcome':
@@ -283,10 +283,10 @@ export class RecordSocket {
         this.ponged(message.t, message.now)
         break
     }
-    for (const listener of this.listeners.get(message.type) ?? []) listener(message)
+    for (const listener of this.listeners.get(message.type) ?? []) listener(message as ServerMessage)
   }
 
-  private welcomed(message: WelcomeMessage): void {
+  private welcomed(message: WelcomeMessage<V>): void {
     clearTimeout(this.welcomeTimer)
     sessionStorage.setItem(this.resumeKey, message.resume)
     this.iceServers = message.ice_servers.map((server) => ({

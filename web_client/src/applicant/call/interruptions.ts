@@ -2,7 +2,7 @@
 import { computed, onBeforeUnmount, onMounted, ref, watch } from 'vue'
 
 import { formatLength } from '../../shared/format'
-import { useNow } from '../parts/now'
+import { useNow } from '../../shared/phone/now'
 import type { Session } from '../session'
 import { t } from '../text'
 

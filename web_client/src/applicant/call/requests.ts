@@ -125,7 +125,7 @@ export function useRequests(session: Session, photos: PhotoQueue, video: () => H
   )
 
   function wording(request: RequestView): string {
-    if (request.kind === 'photo') return requestWords(session.view.value?.checklist.items ?? [], request) || t('photo.thing')
+    if (request.kind === 'photo') return requestWords(session.view.value?.checklist?.items ?? [], request) || t('photo.thing')
     if (request.text) return request.text
     if (request.kind === 'torch') return t(isOn(request.value) ? 'ask.torch' : 'ask.torch.off')
     if (request.kind === 'zoom') return t('ask.zoom', { factor: String(request.value ?? 2) })

@@ -4,6 +4,7 @@ import { computed, onBeforeUnmount, reactive, ref, shallowRef } from 'vue'
 import { DeviceProblem, levelOf, soundLevel, type DeviceCode, type Level } from '../../shared/media'
 import type { Place } from '../../shared/protocol'
 import type { Session } from '../session'
+import { service } from '../text'
 
 export type Mark = 'idle' | 'running' | 'ok' | 'warn' | 'bad'
 
@@ -162,7 +163,8 @@ export function usePhoneCheck(session: Session) {
     // The browser's questions come one after another; what asks nothing runs beside them.
     const quiet = Promise.all([checkNetwork(), checkBattery()])
     await checkCamera()
-    await checkPlace()
+    // Where somebody is helped from is nobody's business.
+    if (service.value === 'inspection') await checkPlace()
     await quiet
     await report()
     finished.value = true
@@ -186,7 +188,7 @@ export function usePhoneCheck(session: Session) {
     () =>
       marks.camera === 'ok' &&
       marks.microphone !== 'bad' &&
-      marks.place === 'ok' &&
+      (marks.place === 'ok' || service.value === 'help') &&
       far.value === null &&
       marks.network === 'ok' &&
       marks.battery !== 'warn',

@@ -41,7 +41,7 @@ export function useSheet(session: Session) {
   }
   // An objection lets the sheet be made anew: `sheet_ready` falls and rises again.
   watch(
-    () => [session.landing.value?.sheet, session.view.value?.sheet_ready, session.view.value?.objections.length, session.view.value?.signers.filter((s) => s.state !== 'waiting').length],
+    () => [session.landing.value?.sheet, session.view.value?.sheet_ready, session.view.value?.objections?.length, session.view.value?.signers.filter((s) => s.state !== 'waiting').length],
     () => void load(),
   )
   onBeforeUnmount(() => clearTimeout(timer))

@@ -10,6 +10,7 @@
  */
 import { shallowRef, watch, type ShallowRef } from 'vue'
 
+import type { SessionView } from '../protocol'
 import { LineLost, Refusal, type RecordSocket } from '../socket'
 
 export type LinkState = 'idle' | 'connecting' | 'up' | 'stalled'
@@ -47,7 +48,7 @@ export abstract class Link {
   private builtFor: string | null = null
   private undo: (() => void)[] = []
 
-  constructor(protected readonly socket: RecordSocket) {}
+  constructor(protected readonly socket: RecordSocket<SessionView>) {}
 
   /** Makes the description exchange on a fresh connection. */
   protected abstract negotiate(pc: RTCPeerConnection): Promise<void>

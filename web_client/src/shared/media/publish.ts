@@ -1,7 +1,7 @@
 /** What this device sends: one connection, one offer, sound and camera (and a screen, where a browser can share one). */
 import { shallowRef, type ShallowRef } from 'vue'
 
-import type { TrackKind } from '../protocol'
+import type { SessionView, TrackKind } from '../protocol'
 import type { RecordSocket } from '../socket'
 
 import { openMedia, type Facing, type Profile } from './devices'
@@ -26,7 +26,7 @@ export class Publisher extends Link {
   private lastStats: RTCStatsReport | null = null
 
   constructor(
-    socket: RecordSocket,
+    socket: RecordSocket<SessionView>,
     private readonly profile: Profile,
   ) {
     super(socket)
@@ -42,7 +42,8 @@ export class Publisher extends Link {
   }
 
   /** Publishes `stream` and keeps it published until `stop`. Muting before or during is kept over reconnects. */
-  start(stream: MediaStream): void {
+  start(stream: MediaStream, facing: Facing = this.facing.value): void {
+    this.facing.value = facing
     this.adopt(stream)
     clearInterval(this.qualityTimer)
     this.qualityTimer = setInterval(() => void this.measure(), 2000)

@@ -1,7 +1,7 @@
 /** What this device receives: the server offers all slots once; `slots` messages say who plays in which. */
 import { shallowRef, type ShallowRef } from 'vue'
 
-import type { ServerMessage, Slot } from '../protocol'
+import type { ServerMessage, SessionView, Slot } from '../protocol'
 import type { RecordSocket } from '../socket'
 
 import { Link } from './link'
@@ -30,7 +30,7 @@ export class Subscriber extends Link {
   private qualityTimer: ReturnType<typeof setInterval> | undefined
   private lastStats: RTCStatsReport | null = null
 
-  constructor(socket: RecordSocket) {
+  constructor(socket: RecordSocket<SessionView>) {
     super(socket)
   }
 

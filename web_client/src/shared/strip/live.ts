@@ -6,7 +6,7 @@
 import { computed, onBeforeUnmount, shallowRef, watch } from 'vue'
 
 import { toMs } from '../format'
-import type { View } from '../protocol'
+import type { SessionView } from '../protocol'
 
 import { grow, type StripClass, type StripSegment } from './segments'
 
@@ -41,7 +41,7 @@ export function classOf(seen: Seen): StripClass {
 }
 
 /** The interruptions of `leg` (null: of everybody) that the record knows of, in ms since the call's start. */
-export function gapsOf(view: View, leg: string | null, startMs: number, lengthMs: number): Gap[] {
+export function gapsOf(view: SessionView, leg: string | null, startMs: number, lengthMs: number): Gap[] {
   const within = (at: number): number => Math.max(0, Math.min(lengthMs, at))
   return view.interruptions
     .filter((gap) => leg === null || gap.leg === leg || !gap.leg)
@@ -66,7 +66,7 @@ export function told(segments: readonly StripSegment[], gaps: readonly Gap[]): S
 }
 
 export interface StripSource {
-  view: () => View | null
+  view: () => SessionView | null
   /** The applicant's leg. */
   leg: () => string | null
   /** The server's time in ms since the epoch. */

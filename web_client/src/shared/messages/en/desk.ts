@@ -3,6 +3,7 @@ export default {
   'product': 'Remote video inspection',
   'product.desk': 'Inspection desk',
   'nav.today': 'Day list',
+  'nav.window': 'Window',
   'nav.audit': 'Replay and audit',
   'nav.logout': 'Log out',
   'nav.keys': 'Keys',

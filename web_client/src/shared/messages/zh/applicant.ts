@@ -1,14 +1,5 @@
 export default {
   title: '远程视频勘验',
-  // header and foot
-  'head.large': '大字',
-  'head.lang': 'EN',
-  'head.text': '字号',
-  'text.1': '标准',
-  'text.2': '大',
-  'text.3': '特大',
-  'text.4': '超大',
-  'foot.help': '需要帮助？{phone}',
   back: '上一步',
   step: '第{n}步，共4步',
   next: '下一步',
@@ -214,6 +205,9 @@ export default {
   'sheet.go_on_site': '转现场勘验',
   'sheet.fail': '不通过',
   'sheet.suspend': '中止',
+  'sheet.done': '已办结',
+  'sheet.referred': '转到别处继续办',
+  'sheet.unfinished': '未办结',
   'sheet.finding.conforms': '符合',
   'sheet.finding.fails': '不符合',
   'sheet.finding.na': '不适用',
@@ -270,6 +264,12 @@ export default {
   'done.save': '保存勘验单',
   'done.others': '您的部分已办完，可以关掉本页。都签好、盖好后，用原链接能看到最后的勘验单。',
   'done.strip': '录音录像',
+  // a help service
+  'help.number': '请从您的号码页点“进入视频”。',
+  'help.moved': '正在转到{window}窗口，请稍等，不用重新取号。',
+  'help.taken': '已转到{window}窗口，{name}继续帮您。',
+  'help.card': '已完成{done}步，共{all}步',
+  'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
   'problem.service': '暂时打不开',

@@ -3,6 +3,7 @@ export default {
   'product': '远程视频勘验',
   'product.desk': '勘验工作台',
   'nav.today': '今日勘验',
+  'nav.window': '窗口',
   'nav.audit': '回放核查',
   'nav.logout': '退出',
   'nav.keys': '快捷键',

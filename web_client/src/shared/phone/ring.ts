@@ -3,6 +3,13 @@
 const RING_MS = 60_000
 const EVERY_MS = 2000
 
+/** Whether anybody has touched the page since it was opened: before that it may neither sound nor shake. Older browsers do not tell. */
+const touched = (): boolean | undefined => (navigator as { userActivation?: { hasBeenActive: boolean } }).userActivation?.hasBeenActive
+
+export function mayRing(): boolean {
+  return touched() ?? false
+}
+
 export function ring(): () => void {
   const Context = window.AudioContext ?? (window as { webkitAudioContext?: typeof AudioContext }).webkitAudioContext
   const context = Context ? new Context() : null
@@ -25,7 +32,7 @@ export function ring(): () => void {
       tone(context.currentTime, 880)
       tone(context.currentTime + 0.45, 1108)
     }
-    navigator.vibrate?.([400, 150, 400])
+    if (touched() !== false) navigator.vibrate?.([400, 150, 400])
   }
   once()
   const timer = setInterval(once, EVERY_MS)
@@ -33,7 +40,7 @@ export function ring(): () => void {
   function stop(): void {
     clearInterval(timer)
     clearTimeout(end)
-    navigator.vibrate?.(0)
+    if (touched() !== false) navigator.vibrate?.(0)
     void context?.close().catch(() => undefined)
   }
   return stop

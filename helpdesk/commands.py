@@ -1,0 +1,71 @@
+"""What may be asked of a help service besides the shared commands.
+
+The agent pushes step cards and the citizen ticks them. What concerns the number as well (another window, the end) is
+put by the server only, together with what it does to the ticket.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from office.commands import Command, Id, Line, SharedCommand, SystemCommand, Text
+
+Result = Literal["done", "referred", "unfinished"]
+"""The matter is done; somebody else goes on with it; it stays open."""
+
+CardStep = Annotated[str, Meta(min_length=1, max_length=120)]
+
+
+class CardPush(Command, frozen=True, kw_only=True, tag="card.push"):
+    """The agent gives the citizen a list of small steps."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=60)]
+    steps: Annotated[list[CardStep], Meta(min_length=1, max_length=12)]
+
+
+class CardTick(Command, frozen=True, kw_only=True, tag="card.tick"):
+    """The citizen has done step number `step` (from 0), or takes that back."""
+
+    card: Id
+    step: Annotated[int, Meta(ge=0, le=11)]
+    done: bool = True
+
+
+OwnCommand = CardPush | CardTick
+ClientCommand = SharedCommand | OwnCommand
+"""Decode a client's command with `msgspec.json.decode(data, type=ClientCommand)`."""
+
+
+# --- made by the server, never by a client ---------------------------------------------------------------------------
+
+
+class TakeOver(Command, frozen=True, kw_only=True, tag="service.take"):
+    """An agent leads the service from now on: the first, or the one at the window that it was handed over to."""
+
+    staff: Id
+    name: Line
+    window: Line
+
+
+class Offer(Command, frozen=True, kw_only=True, tag="service.offer"):
+    """It is offered to another window; `papers`: what was seen or is still missing, for whoever takes it."""
+
+    window: Line
+    note: Text = ""
+    papers: Annotated[tuple[Line, ...], Meta(max_length=20)] = ()
+
+
+class GiveBack(Command, frozen=True, kw_only=True, tag="service.return"):
+    """The offer is over and nobody took it."""
+
+    cause: Literal["expired", "declined", "closed"]
+
+
+class Finish(Command, frozen=True, kw_only=True, tag="service.finish"):
+    """The agent ends the service; the call ends with it."""
+
+    result: Result
+    note: Text = ""
+
+
+AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Finish | SystemCommand

@@ -1,0 +1,142 @@
+"""A help service (视频帮办): which command is accepted when, and what it comes to. Pure.
+
+Theory of operation. The shared table (office.session) moves the phases: the citizen consents and waits, the agent opens
+the call, and it runs until the agent finishes. This table adds what a help service has of its own:
+
+    leads     one agent at a time, whoever the number is with. `service.take` names them; the one before stays as an
+              onlooker until they leave, so nobody is left alone while the service goes from hand to hand
+    offers    at most one stands: offered ──take──► taken;  offered ──expired, declined, closed──► returned
+    cards     pushed by the agent, ticked by the citizen
+    finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
+
+The number (`helpdesk.queue`) and the record are two things: the number says whose turn it is, the record what happened.
+What moves both is one transaction of the server. Citizens have the session's part `applicant`.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from helpdesk.commands import CardPush, CardTick, Finish, GiveBack, Offer, TakeOver
+from helpdesk.state import ServiceState, evolve, initial
+from office import conduct
+from office.commands import Command, ConsentRefuse, OfficerAssign
+from office.conduct import fields, say
+from office.session import (
+    APPLICANT,
+    IN_CALL,
+    LEAD,
+    NOTHING,
+    RUNNING,
+    BuildReport,
+    CloseCall,
+    Outcome,
+    Party,
+    Refused,
+    Role,
+    Rule,
+    refuse_by_rule,
+)
+
+_SYSTEM: frozenset[Role] = frozenset({"system"})
+
+RULES: Mapping[type[Command], Rule] = {
+    CardPush: Rule(LEAD, IN_CALL),
+    CardTick: Rule(APPLICANT, IN_CALL),
+    Offer: Rule(LEAD, RUNNING - {"closing"}),
+    TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
+    GiveBack: Rule(_SYSTEM, RUNNING),
+    Finish: Rule(LEAD, IN_CALL),
+}
+
+MOST_CARDS = 30
+"""Of one service; each travels with every view."""
+
+
+def apply(state: ServiceState, command: Command, actor: Party, now: datetime) -> Outcome | Refused:
+    """Decide one command of a help service. `now` is aware UTC. Never changes `state`."""
+    if isinstance(command, ConsentRefuse):
+        return _without_video(state, command, actor, now)
+    decide = _DECIDE.get(type(command))
+    if decide is None:
+        return conduct.apply(state.session, command, actor, now)
+    refused = refuse_by_rule(RULES, command, state.session.phase, actor)
+    return refused if refused is not None else decide(state, command, actor, now)
+
+
+def _without_video(state: ServiceState, command: ConsentRefuse, actor: Party, now: datetime) -> Outcome | Refused:
+    """Whoever does not agree to be recorded keeps their number and is helped at the window: no visit is arranged."""
+    decided = conduct.apply(state.session, command, actor, now)
+    return decided if isinstance(decided, Refused) else replace(decided, effects=())
+
+
+def _take(state: ServiceState, command: TakeOver, actor: Party, now: datetime) -> Outcome | Refused:
+    lead = state.session.lead
+    same = lead is not None and lead.id == command.staff
+    if same and state.window == command.window and state.offer is None:
+        return NOTHING
+    taker = Party(id=command.staff, name=command.name, role="lead", kind="staff")
+    taken = say(taker, "officer:service:taken", fields(command))
+    if same:
+        return taken
+    assign = OfficerAssign(role="lead", staff=command.staff, name=command.name)
+    assigned = say(actor, "system:officer:assigned", fields(assign))
+    return Outcome((*assigned.events, *taken.events))
+
+
+def _offer(state: ServiceState, command: Offer, actor: Party, now: datetime) -> Outcome | Refused:
+    if state.offer is not None:
+        return Refused("Q14", {"window": state.offer.window})
+    return say(actor, "officer:service:offered", {**fields(command), "name": actor.name})
+
+
+def _give_back(state: ServiceState, command: GiveBack, actor: Party, now: datetime) -> Outcome:
+    if state.offer is None:
+        return NOTHING
+    return say(actor, "system:service:returned", {**fields(command), "window": state.offer.window})
+
+
+def _push(state: ServiceState, command: CardPush, actor: Party, now: datetime) -> Outcome | Refused:
+    if len(state.cards) >= MOST_CARDS:
+        return Refused("Q15", {"count": MOST_CARDS})
+    # Derived, not drawn: applying the command again after a conflict gives the same card.
+    card = f"card_{len(state.cards) + 1}"
+    return say(actor, "officer:card:pushed", {"card": card, **fields(command), "name": actor.name})
+
+
+def _tick(state: ServiceState, command: CardTick, actor: Party, now: datetime) -> Outcome | Refused:
+    card = state.card(command.card)
+    if card is None or command.step >= len(card.steps):
+        return Refused("I07", {"id": command.card})
+    if (command.step in card.done) == command.done:
+        return NOTHING
+    return say(actor, "applicant:card:ticked", {**fields(command), "text": card.steps[command.step]})
+
+
+def _finish(state: ServiceState, command: Finish, actor: Party, now: datetime) -> Outcome:
+    closed = say(
+        actor,
+        "officer:record:closed",
+        {**fields(command), "name": actor.name, "signers": [{"role": "seal", "name": state.facts.office.name}]},
+    )
+    call = state.session.call
+    if call is None:
+        return replace(closed, effects=(BuildReport(),))
+    ended = say(actor, "officer:call:ended", {"call": call})
+    return Outcome((*closed.events, *ended.events), (BuildReport(), CloseCall(call)))
+
+
+Decide = Callable[[ServiceState, Any, Party, datetime], Outcome | Refused]
+
+_DECIDE: Mapping[type[Command], Decide] = {
+    TakeOver: _take,
+    Offer: _offer,
+    GiveBack: _give_back,
+    CardPush: _push,
+    CardTick: _tick,
+    Finish: _finish,
+}
+
+__all__ = ["RULES", "ServiceState", "apply", "evolve", "initial"]
