@@ -29,7 +29,7 @@ export const office = {
   witnesses: (id: string) => api.get<WitnessView[]>(at`/api/cases/${id}/witnesses`),
   addWitness: (id: string, name: string, phone: string) => api.post<WitnessView>(at`/api/cases/${id}/witnesses`, { name, phone }),
   assign: (id: string, staff: string) => api.post<unknown>(at`/api/cases/${id}/assist`, { staff }),
-  freeOfficers: () => api.get<FreeOfficer[]>('/api/officers/free'),
+  freeOfficers: (joint = false) => api.get<FreeOfficer[]>(joint ? '/api/officers/free?joint=1' : '/api/officers/free'),
   claimNext: () => api.post<{ record: string }>('/api/queue/claim'),
   /** Where the sheet stands as PDF. */
   reportPath: (record: string) => at`/api/records/${record}/report.pdf`,
