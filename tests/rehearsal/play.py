@@ -328,6 +328,17 @@ class Play:
 
     async def audit(self, auditor: Page, folder: Path) -> tuple[Path, str]:
         """Find, say why, replay, jump to an answer, verify, take the package away; gives its path and the verdict."""
+        await self.find_and_replay(auditor, 3)
+        async with self.step("an answer is one click from its moment"):
+            await tid(auditor, "tab-checklist").click()
+            answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
+            await answer.click()
+            await playing(tid(auditor, "screen-applicant").locator("video").first)
+            await self.shown(auditor, "auditor-answer")
+        return await self.take_away(auditor, folder)
+
+    async def find_and_replay(self, auditor: Page, people: int) -> None:
+        """The record by its business or citizen, and everybody of the call in step."""
         async with self.step("the auditor finds the record"):
             await auditor.goto(f"{self.installation.url}/audit")
             await tid(auditor, "audit-search").fill(self.business)
@@ -338,16 +349,13 @@ class Play:
             await tid(auditor, "purpose-go").click()
         async with self.step("everybody is replayed in step"):
             screens = auditor.locator("[data-testid^=screen-]")
-            await expect(screens).to_have_count(3)
+            await expect(screens).to_have_count(people)
             await tid(auditor, "replay-play").click()
             await playing(tid(auditor, "screen-applicant").locator("video").first)
             await self.shown(auditor, "auditor-replay")
-        async with self.step("an answer is one click from its moment"):
-            await tid(auditor, "tab-checklist").click()
-            answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
-            await answer.click()
-            await playing(tid(auditor, "screen-applicant").locator("video").first)
-            await self.shown(auditor, "auditor-answer")
+
+    async def take_away(self, auditor: Page, folder: Path) -> tuple[Path, str]:
+        """Verify by the button, then the package; gives its path and the button's verdict."""
         async with self.step("verify"):
             await tid(auditor, "tab-verify").click()
             verdict = await self._verdict(auditor)

@@ -1154,6 +1154,7 @@ export interface TicketPage {
 /** All that the replay page draws. Times in ms of the session clock; `start` is its zero. */
 export interface Timeline {
   record: string
+  kind: string
   start: string
   length_ms: number
   live: boolean
