@@ -38,6 +38,16 @@ export function inspects(person: Me): boolean {
   return person.roles.some((role) => role === 'officer' || role === 'supervisor' || role === 'admin')
 }
 
+/** Sees the lines of the hall. */
+export function watches(person: Me): boolean {
+  return person.roles.some((role) => role === 'agent' || role === 'supervisor')
+}
+
+/** Reads what people said of a service. */
+export function reads(person: Me): boolean {
+  return person.roles.includes('supervisor')
+}
+
 export function audits(person: Me): boolean {
   return person.roles.some((role) => role === 'auditor' || role === 'supervisor' || role === 'admin')
 }
