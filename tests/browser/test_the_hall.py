@@ -74,6 +74,7 @@ async def test_from_words_to_a_rating(
         wall = await opened(page.context, site, console)
         await wall.goto("/wall/990101")
         await expect(wall.get_by_test_id("wall-none")).to_be_visible()
+        await page.bring_to_front()  # a page behind another one draws once a second, and every click waits for it
 
         await page.goto("/hall")
         await look(page, "find")
