@@ -17,6 +17,8 @@ from signing.trust import TrustBundle, trust_bundle
 from tests.node.signing.scene import EVERYBODY, REMARK, Browser, Scene
 from tests.unit.signing.samples import report
 
+REFUSAL = "未看清冷库"
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -66,7 +68,7 @@ async def _through(scene: Scene, made: Report, refusing: str) -> Sheet:
     revisions = [await scene.pdf(record)]
     for actor, role in EVERYBODY:
         if role == refusing:
-            await scene.ceremony.refuse(actor, record, role, "未看清冷库")
+            await scene.ceremony.refuse(actor, record, role, REFUSAL)
         else:
             remark = REMARK if role == "applicant" else ""
             await Browser(actor, role, record=record).sign(scene.ceremony, remark)

@@ -14,7 +14,8 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from signing.trust import to_json
 from tests.node.signing.attacks import flip, updated
-from tests.node.signing.finished import Finished
+from tests.node.signing.finished import REFUSAL, Finished
+from tests.node.signing.scene import REMARK
 from tests.support import foreign
 
 LATER = [timedelta(days=1, hours=2), timedelta(days=5 * 365), timedelta(days=18 * 365)]
@@ -153,4 +154,7 @@ def test_our_own_program_says_the_same_on_every_day(
 
 def test_the_drawn_names_the_refusal_and_the_remark_can_be_read(large: Finished, good: Path) -> None:
     text = foreign.run("pdftotext", "-layout", good, "-")
-    assert "张䶮" in text and "李𬍛" in text and "专用章" in text
+    assert "张䶮" in text and "李𬍛" in text and "专用章" in text and REMARK in text
+    # The refusal stands in the seal's own words, as UTF-16 (ISO 32000-1 7.9.2.2).
+    said = foreign.run("mutool", "show", good, "grep").upper()
+    assert f"李𬍛表示不签（{REFUSAL}）".encode("utf-16-be").hex().upper() in said
