@@ -25,6 +25,7 @@ PAGES = {
     "/hall": "hall.html",
     "/hall/{rest:.*}": "hall.html",
     "/n/{token}": "hall.html",
+    "/wall/{office}": "wall.html",
     # Where the code on a printed sheet leads.
     "/verify": "verify.html",
 }

@@ -18,6 +18,7 @@ export default defineConfig({
         audit: page('audit'),
         verify: page('verify'),
         hall: page('hall'),
+        wall: page('wall'),
       },
     },
     // WebViews of phones that are five years old (WeChat's XWEB on Chrome 73 and later, iOS 14).

@@ -1,4 +1,4 @@
-"""A citizen's way through the hall in a real Chromium, from words to a rating.
+"""A citizen's way through the hall in a real Chromium, from words to a rating, with the wall and the supervisor.
 
 Server, database, bus and browser are real; the agent presses in the database, as the routes of the desk do. With
 `YUANKAN_SCREENS` set, each page is also looked at and its picture kept, in both languages.
@@ -13,15 +13,17 @@ from playwright.async_api import BrowserContext, Page, async_playwright, expect
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from foundation.db import Database
-from tests.rehearsal.browsers import CHROMIUM, PHONE_AGENT, PHONE_VIEWPORT, Console, chromium_path
+from tests.rehearsal.browsers import CHROMIUM, DESK_VIEWPORT, PHONE_AGENT, PHONE_VIEWPORT, Console, chromium_path
 from tests.rehearsal.gallery import Gallery, folder, wanted
 from tests.support.hall import open_hall
-from tests.support.hall_site import DIST, HallSite, hall_site
+from tests.support.hall_site import DIST, WHO, HallSite, hall_site
 from tests.support.http import Serve
+from tests.support.people import staff
 
 S1 = "990101-S01"
 WORDS = {"zh-CN": "退休金怎么领", "en-GB": "pension"}
 PENSION = "pension-claim"
+BOSS = staff("supervisor", id="stf_boss", name="孙伟")
 
 
 @asynccontextmanager
@@ -59,15 +61,20 @@ async def test_from_words_to_a_rating(
 ) -> None:
     gallery = Gallery(folder(), lang) if wanted() else None
 
-    async def look(page: Page, name: str) -> None:
+    async def look(page: Page, name: str, who: str = "citizen") -> None:
         if gallery:
-            await gallery.look(page, f"citizen-{name}", touch=True)
+            await gallery.look(page, f"{who}-{name}", touch=who == "citizen")
 
     hall, console = await open_hall(sqlite_database, clock), Console()
     async with hall_site(hall, bus, serve, dist=DIST) as site, phone(site, lang, console) as page:
         await hall.sit(S1, "stf_liu")
         for _ in range(2):
             await hall.take(PENSION)
+
+        wall = await opened(page.context, site, console)
+        await wall.goto("/wall/990101")
+        await expect(wall.get_by_test_id("wall-none")).to_be_visible()
+        await page.bring_to_front()  # a page behind another one draws once a second, and every click waits for it
 
         await page.goto("/hall")
         await look(page, "find")
@@ -96,12 +103,18 @@ async def test_from_words_to_a_rating(
         await page.context.set_offline(True)
         await expect(page.get_by_test_id("state-offline")).to_be_visible()
         await expect(page.get_by_test_id("number-old")).to_be_visible()
+        await expect(wall.get_by_test_id("wall-old")).to_be_hidden()
+        await wall.clock.fast_forward(16_000)
+        await expect(wall.get_by_test_id("wall-old")).to_be_visible()
         await hall.do(await hall.called(S1), "serve", "finish")
         await page.context.set_offline(False)
         mine = await hall.called(S1)
         await expect(standing).to_have_attribute("data-state", "called")
         await expect(head).to_contain_text("S01")
         assert "S01" in await page.title()
+        await expect(wall.get_by_test_id("wall-old")).to_be_hidden()
+        await expect(wall.get_by_test_id("call-S003")).to_contain_text("S01")
+        await expect(wall.get_by_test_id("call-S003")).to_have_class("new")
         await look(page, "called")
         await page.get_by_test_id("number-heard").click()
 
@@ -126,5 +139,17 @@ async def test_from_words_to_a_rating(
         await page.reload()
         await expect(page.get_by_test_id("rated")).to_be_visible()
         await look(page, "rated")
+
+        # Whoever comes now waits too long: the supervisor is told which window would help, and reads what was said.
+        await hall.take(PENSION)
+        clock.advance(25 * 60)
+        site.staff["boss"] = BOSS
+        await page.context.add_cookies([{"name": WHO, "value": "boss", "url": site.served.url}])
+        desk = await opened(page.context, site, console)
+        await desk.set_viewport_size(DESK_VIEWPORT)  # type: ignore[arg-type]
+        await desk.goto("/desk/lines")
+        await expect(desk.get_by_test_id("alarm-990101-S")).to_contain_text("S02")
+        await expect(desk.get_by_test_id("low")).to_contain_text("等了很久")
+        await look(desk, "lines", "supervisor")
     assert [line for line in console.lines if "ERR_INTERNET_DISCONNECTED" not in line] == []
     assert not gallery or not gallery.faults, "\n".join(gallery.faults)

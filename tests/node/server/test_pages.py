@@ -19,6 +19,7 @@ ADDRESSES = [
     "/hall",
     "/hall/guides/x",
     "/n/some-token",
+    "/wall/990101",
     "/desk",
     "/desk/cases/x",
     "/i/some-token",

@@ -6,6 +6,7 @@ export type Route =
   | { page: 'case'; id: string }
   | { page: 'live'; id: string }
   | { page: 'window' }
+  | { page: 'lines' }
   | { page: 'missing' }
 
 const path = ref(location.pathname)
@@ -17,6 +18,7 @@ window.addEventListener('popstate', () => {
 export function parse(pathname: string): Route {
   const parts = pathname.split('/').filter(Boolean)
   if (parts.length === 0 || (parts.length === 1 && parts[0] === 'desk')) return { page: 'day' }
+  if (parts[0] === 'desk' && parts[1] === 'lines' && parts.length === 2) return { page: 'lines' }
   if (parts[0] === 'desk' && parts[1] === 'cases' && parts[2] && parts.length === 3) return { page: 'case', id: parts[2] }
   if (parts[0] === 'desk' && parts[1] === 'records' && parts[2] && parts.length === 3) return { page: 'live', id: parts[2] }
   if (parts[0] === 'desk' && parts[1] === 'window' && parts.length === 2) return { page: 'window' }
@@ -35,6 +37,7 @@ export function go(to: string): void {
 export const paths = {
   day: '/desk',
   window: '/desk/window',
+  lines: '/desk/lines',
   case: (id: string) => `/desk/cases/${id}`,
   live: (record: string) => `/desk/records/${record}`,
   replay: (record: string) => `/audit/records/${record}`,

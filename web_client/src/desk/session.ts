@@ -43,6 +43,16 @@ export function serves(person: Me): boolean {
   return person.roles.includes('agent')
 }
 
+/** Sees the lines of the hall. */
+export function watches(person: Me): boolean {
+  return person.roles.some((role) => role === 'agent' || role === 'supervisor')
+}
+
+/** Reads what people said of a service. */
+export function reads(person: Me): boolean {
+  return person.roles.includes('supervisor')
+}
+
 export function audits(person: Me): boolean {
   return person.roles.some((role) => role === 'auditor' || role === 'supervisor' || role === 'admin')
 }

@@ -1,0 +1,18 @@
+export default {
+  'title': 'Numbers called · {office}',
+  'called': 'Please go to the window',
+  'window': 'Window {window}',
+  'none': 'No number is called now. See on the right where yours stands.',
+  'next': 'Next',
+  'waiting': '{n} waiting',
+  'wait': 'about {range}',
+  'wait.unknown': 'time not known',
+  'page': 'Page {n} of {all}',
+  'old': 'Not current; please listen.',
+  'old.since': 'stopped at {time}',
+  'sound': 'Turn the sound on',
+  'sound.why': 'This screen has no sound yet. Click once, or press a key.',
+  'voice.none': 'This machine has no voice for this language; it only chimes.',
+  'missing': 'There is no such hall. Check the address of this screen.',
+  'call.spoken': 'Number {label}, window {window}',
+} as const
