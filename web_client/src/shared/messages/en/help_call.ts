@@ -32,6 +32,7 @@ export default {
   'lost.record': 'The agent waits; the gap is recorded.',
   'phone.continue': 'Go on with the call',
   'done.title': 'Video help has ended',
+  'done.title.waiting': 'Video help has ended',
   'done.save': 'Save the record sheet',
   'done.others': 'Once it is sealed, the record sheet can be saved here.',
   'replaced.text': 'This number is in a call on another phone. To move it here, open its page and tap “Enter the call” again.',

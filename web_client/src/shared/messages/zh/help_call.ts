@@ -33,6 +33,7 @@ export default {
   'lost.record': '帮办员会等您，断开时间如实记录。',
   'phone.continue': '继续通话',
   'done.title': '帮办已结束',
+  'done.title.waiting': '帮办已结束',
   'done.save': '保存记录单',
   'done.others': '记录单盖章后，可以在本页保存。',
   'replaced.text': '这个号正在另一部手机上通话。要换到这部，请打开号码页再点“进入视频”。',
