@@ -4,7 +4,7 @@ export default {
   'landing.finished.see': 'See the record sheet',
   'steps.3': 'Do it together with the agent',
   'steps.4': 'Rate it afterwards if you like',
-  'consent.what.text': 'sound, picture, a screen you share, text',
+  'consent.what.text': 'sound, picture, text',
   'consent.use.text': 'the record of this help',
   'consent.standing': 'Let agents use torch and lens; tell me each time',
   'consent.refuse': 'No: help me at the window',

@@ -5,7 +5,7 @@ export default {
   'landing.finished.see': '查看记录单',
   'steps.3': '跟帮办员一起办',
   'steps.4': '办完后可以评价',
-  'consent.what.text': '声音、画面、共享的屏幕、文字',
+  'consent.what.text': '声音、画面、文字',
   'consent.use.text': '作为本次帮办的记录',
   'consent.standing': '允许帮办员开手电、换镜头，每次告诉我',
   'consent.refuse': '不同意，到窗口办理',
