@@ -1,7 +1,7 @@
 """The one door to SQLite and PostgreSQL: SQLAlchemy Core, aware UTC times, one write transaction at a time on SQLite.
 
 `begin()` is a write transaction, `read()` a consistent read-only snapshot; nothing else opens a connection. On SQLite
-every write starts with BEGIN IMMEDIATE behind a lock in this process (other processes wait in SQLite's busy handler),
+every write starts with BEGIN IMMEDIATE behind a lock in this process (other processes wait their turn, sqlite.py),
 so a transaction never has to be repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever
 needs more takes a row lock, an advisory lock or a unique constraint.
 """
@@ -32,8 +32,6 @@ metadata = MetaData(
 )
 """All tables of the product, once the store modules that declare them are imported."""
 
-# A writer of another process may hold the file for a whole transaction; ten seconds is far beyond the longest of ours.
-_BUSY_TIMEOUT_MS = 10_000
 # One thread each in aiosqlite; readers never wait for the writer under WAL.
 _SQLITE_READERS = 8
 _POSTGRES_CONNECTIONS = 16
@@ -236,7 +234,7 @@ def sqlite_pragmas(*, writes: bool) -> Callable[[Any, Any], None]:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver's own guess is off
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout = {sqlite.BUSY_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         # FULL: a commit that was acknowledged outlives a power cut, which NORMAL does not promise under WAL.
         cursor.execute("PRAGMA synchronous = FULL")
@@ -252,6 +250,6 @@ def sqlite_begin(*, writes: bool) -> Callable[[Any], None]:
     """A listener that starts each transaction: at once exclusive for writers, a snapshot for readers."""
 
     def on_begin(conn: Any) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        conn.exec_driver_sql(sqlite.WRITE if writes else "BEGIN")
 
     return on_begin

@@ -21,7 +21,7 @@ from helpdesk.guide import Guide
 from helpdesk.hours import day_of, next_opening
 from helpdesk.queue import MOST_NUMBERS, NEAR, Act, Priority, Ticket, at_midnight, first_rank, step
 from helpdesk.rating import RATE_WITHIN
-from helpdesk.store import Rating, Slip
+from helpdesk.store import Rating, Slip, Standing
 from office import notices, register
 from office.notices import Letter
 from office.register import Office
@@ -37,6 +37,14 @@ _CHANGES_THE_LINE: frozenset[Act] = frozenset({"come_back", "step_away", "abando
 """Whoever does these with a number waits for those who are calling from its line, and they for them."""
 
 
+class Taken(Struct, frozen=True):
+    """A new number, the token of its page, and how its line stands for it."""
+
+    slip: Slip
+    token: str
+    standing: Standing
+
+
 async def take(
     conn: AsyncConnection,
     line: Line,
@@ -49,8 +57,8 @@ async def take(
     holder: str,
     now: datetime,
     video: bool = False,
-) -> tuple[Slip, str] | Refused:
-    """A number for this matter, and the token of its page. `holder`: what the browser keeps (a secret); `video`: its
+) -> Taken | Refused:
+    """A number for this matter. `holder`: what the browser keeps (a secret); `video`: its
     holder is helped by video and does not come.
 
     Refused: Q01 the browser or the telephone has enough numbers.
@@ -75,7 +83,7 @@ async def take(
         rank=first_rank(priority, now),
         came=now,
     )
-    near = (await store.standing(conn, ticket)).ahead <= NEAR
+    standing = await store.standing(conn, ticket)
     slip = Slip(
         ticket=ticket,
         letter=line.letter,
@@ -87,10 +95,10 @@ async def take(
         token_hash=hash_token(token),
         taken_at=now,
         # Who takes a number so late is told on the spot.
-        told_near_at=now if near else None,
+        told_near_at=now if standing.ahead <= NEAR else None,
         video=video,
     )
-    return await store.insert_slip(conn, slip, "take", "citizen", now), token
+    return Taken(await store.insert_slip(conn, slip, "take", "citizen", now), token, standing)
 
 
 class Press(Struct, frozen=True):

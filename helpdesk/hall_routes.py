@@ -19,6 +19,7 @@ from helpdesk import call_routes, calling, directory, store, view
 from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, is_open, next_opening
+from helpdesk.line import LineNow
 from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
 from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
 from helpdesk.store import Slip
@@ -170,8 +171,10 @@ class HallDesk:
             )
             if isinstance(taken, Refused):
                 raise Problem(taken.code, **taken.params)
-        slip, token = taken
-        response = answer(Taken(token=token, ticket=await self._page(slip, guide, fresh=True)), 201)
+        # Where it stands was counted with it; the rest of the line may be as others saw it a moment ago.
+        now_there = await self._line_now(taken.slip)
+        page = view.ticket_page(taken.slip, now_there.standing_for(taken.slip.ticket.id, taken.standing), guide, False)
+        response = answer(Taken(token=taken.token, ticket=page), 201)
         response.set_cookie(
             HOLDER_COOKIE,
             holder,
@@ -213,16 +216,20 @@ class HallDesk:
         return slip
 
     async def _page(self, slip: Slip, guide: Guide | None = None, *, fresh: bool = False) -> view.TicketPage:
-        line, rated = slip.ticket.queue, False
+        rated = False
         # A page that only follows its line asks the database nothing: thousands do, at every call.
         if guide is None or slip.ticket.state == "finished":
             async with self.services.db.read() as conn:
                 guide = guide or await directory.get_guide(conn, slip.guide)
                 rated = await store.get_rating(conn, slip.ticket.id) is not None
+        return view.ticket_page(slip, await self._line_now(slip, fresh=fresh), guide, rated)
+
+    async def _line_now(self, slip: Slip, *, fresh: bool = False) -> LineNow:
+        line = slip.ticket.queue
         now = await (self.lines.read(line) if fresh else self.lines.now(line))
         if now is None:
             raise Problem("L02")
-        return view.ticket_page(slip, now, guide, rated)
+        return now
 
     async def ticket(self, call: Call) -> view.TicketPage:
         return await self._page(await self._held(call), fresh=True)

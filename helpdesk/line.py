@@ -1,14 +1,17 @@
 """A line as it stands: one reading for the phones that wait in it, its windows, the wall and a supervisor."""
 
+from __future__ import annotations
+
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from helpdesk import directory, store
 from helpdesk.directory import Line, Window
 from helpdesk.queue import AT_WINDOW, wait
-from helpdesk.store import Seen
+from helpdesk.store import Seen, Standing
 from office import register
 from office.queue import Queue
 from office.register import Office
@@ -39,6 +42,10 @@ class LineNow(Struct, frozen=True, kw_only=True):
         everybody = len(self.waiting), self.minutes
         ahead, minutes = self.places.get(ticket, everybody) if ticket is not None else everybody
         return wait(ahead, minutes, self.windows_open, self.windows_free)
+
+    def standing_for(self, ticket: str, standing: Standing) -> LineNow:
+        """The same with the place of a number that this reading does not know yet."""
+        return replace(self, places={**self.places, ticket: (standing.ahead, standing.minutes)})
 
     def shows(self, ticket: str) -> tuple[Seen | None, Queue]:
         """All that the page of this number takes from its line."""

@@ -14,9 +14,9 @@ from pikepdf import Array, Dictionary, Name, String
 from PIL import ImageCms
 
 from signing.page import FieldPlace
+from signing.report import SYSTEM_FIELD
 
 PRODUCER = "Yuankan"
-SYSTEM_FIELD = "System"
 _MIME = {"json": "application/json"}
 
 

@@ -11,12 +11,11 @@ from foundation import jobs
 from foundation.errors import Problem
 from foundation.ids import new_id
 from signing import store
-from signing.archival import SYSTEM_FIELD
 from signing.ceremony import SEAL_JOB
 from signing.certificates import der
 from signing.means import Composed, Means, SigningEvent, off_loop
 from signing.pdf import build_pdf
-from signing.report import to_json
+from signing.report import SYSTEM_FIELD, to_json
 from signing.signature import add_revocation, sign_with
 from signing.store import Revision, SignatureRow
 

@@ -35,6 +35,8 @@ PROVENANCE_WORDS: dict[str, tuple[str, str]] = {
     "self_shot": ("自拍", "Self-shot"),
     "supplement": ("补充", "Supplement"),
 }
+# The signature fields that are nobody's own: the first one signed and the last.
+SYSTEM_FIELD, SEAL_FIELD = "System", "Seal"
 ROLE_WORDS: dict[str, tuple[str, str]] = {
     "system": ("系统", "System"),
     "applicant": ("申请人", "Applicant"),

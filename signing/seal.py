@@ -14,12 +14,11 @@ from signing import store
 from signing.appearance import seal_appearance
 from signing.keys import RootAway
 from signing.means import Means, SigningEvent, off_loop
-from signing.report import ROLE_WORDS, SERVICE_WORDS, Report, from_json
+from signing.report import ROLE_WORDS, SEAL_FIELD, SERVICE_WORDS, Report, from_json
 from signing.signature import add_revocation, archive_stamp, sign_with
 from signing.signers import KeyUnusable
 from signing.store import Revision, SignatureRow
 
-SEAL_FIELD = "Seal"
 _logger = log.get("seal")
 
 

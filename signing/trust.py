@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from signing.certificates import der, pem
-from signing.means import Means
 from signing.revocation import revocation_list
+
+if TYPE_CHECKING:  # it brings the database and the network, and a verifier has neither
+    from signing.means import Means
 
 
 class TrustBundle(msgspec.Struct, frozen=True, kw_only=True):

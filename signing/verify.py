@@ -26,11 +26,9 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from signing.archival import SYSTEM_FIELD
 from signing.certificates import SigningAct, act_of
-from signing.report import ROLE_WORDS, Report, Signer, clock, from_json
+from signing.report import ROLE_WORDS, SEAL_FIELD, SYSTEM_FIELD, Report, Signer, clock, from_json
 from signing.revocation import taken_back
-from signing.seal import SEAL_FIELD
 from signing.trust import TrustBundle
 from signing.verdict import PdfVerdict, Reason, SignatureVerdict, judged, reason, whole
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,23 +57,31 @@ class Gallery:
     def short(self) -> str:
         return self.lang[:2]
 
-    async def look(self, page: Page, name: str, *, touch: bool = False) -> None:
-        """Look at what ``page`` shows in every size; ``touch``: an applicant's page, worked with a thumb."""
+    async def look(
+        self, page: Page, name: str, *, touch: bool = False, sizes: Mapping[str, Mapping[str, int]] = SIZES
+    ) -> None:
+        """Look at what ``page`` shows in every size; ``touch``: a citizen's page, worked with a thumb. A page with
+        ``sizes`` of its own, as a screen on a wall, is neither narrow nor worked with keys.
+        """
         usual = page.viewport_size
         await page.evaluate(SETTLED)
         self.seen.add(name)
-        for size, viewport in SIZES.items():
+        for size, viewport in sizes.items():
             thumb = touch and size == "phone"
             await self._resize(page, dict(viewport))
-            close = size == "desk"
+            close = size == list(sizes)[-1]
             await self._inspect(page, f"{name}-{size}", viewport["width"], thumb=thumb, closely=close)
             await self._keep(page, f"{name}-{size}", device=thumb)
+        if sizes is SIZES:
+            await self._narrow(page, name)
+        if usual is not None:
+            await self._resize(page, dict(usual))
+
+    async def _narrow(self, page: Page, name: str) -> None:
         await self._resize(page, NARROW)
         await self._inspect(page, f"{name}-320", NARROW["width"])
         await page.keyboard.press("Tab")  # from here on the browser shows the focus, as it does to those who use keys
         self._note(name, [f"focus is not seen on {bare}" for bare in await page.evaluate(FOCUS)])
-        if usual is not None:
-            await self._resize(page, dict(usual))
 
     async def _resize(self, page: Page, viewport: dict[str, int]) -> None:
         if page.viewport_size != viewport:

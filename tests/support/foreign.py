@@ -26,6 +26,10 @@ VERAPDF = [
 ]
 
 
+# Seconds of work on one core: the second compiler and its collector's threads cost more than they bring.
+JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
 def run(*words: str | Path) -> str:
     done = subprocess.run([str(word) for word in words], capture_output=True, check=False)
     return (done.stdout + done.stderr).decode(errors="replace")
@@ -120,7 +124,7 @@ class BoxVerdict:
 
 
 def pdfbox(pdfs: Sequence[Path], root: Path, before: Sequence[str] = ()) -> dict[Path, list[BoxVerdict]]:
-    said = run(*before, "java", "-cp", _path(PDFBOX), SOURCES / "PdfBoxVerifier.java", root, *pdfs)
+    said = run(*before, *JAVA, "-cp", _path(PDFBOX), SOURCES / "PdfBoxVerifier.java", root, *pdfs)
     found: dict[Path, list[BoxVerdict]] = {pdf: [] for pdf in pdfs}
     lines = [line.split("\t") for line in said.splitlines() if line.count("\t") == 4]
     assert lines, said
@@ -130,7 +134,7 @@ def pdfbox(pdfs: Sequence[Path], root: Path, before: Sequence[str] = ()) -> dict
 
 
 def verapdf(profile: str, *pdfs: Path) -> str:
-    return run("java", "-cp", _path(VERAPDF), SOURCES / "VeraPdf.java", profile, *pdfs)
+    return run(*JAVA, "-cp", _path(VERAPDF), SOURCES / "VeraPdf.java", profile, *pdfs)
 
 
 def _path(jars: Sequence[Path]) -> str:

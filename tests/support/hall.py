@@ -43,7 +43,7 @@ class Hall:
         phone: str | None = None,
         holder: str = "",
         priority: Priority = "ordinary",
-    ) -> tuple[Slip, str] | Refused:
+    ) -> calling.Taken | Refused:
         async with self.db.begin() as conn:
             line = await directory.line_for(conn, office, guide)
             assert line is not None
@@ -55,7 +55,7 @@ class Hall:
     async def take(self, guide: str = PENSION, **more: str) -> Slip:
         given = await self.ask(guide, **more)  # type: ignore[arg-type]
         assert not isinstance(given, Refused), given
-        return given[0]
+        return given.slip
 
     async def next(self, window: str) -> Slip | Refused:
         async with self.db.begin() as conn:

@@ -104,7 +104,7 @@ async def queue_up(conn: AsyncConnection, lines: list[Line], each: int, now: dat
                     "priority": "ordinary", "band": 1,
                     "rank": came, "came": came, "calls": 0, "guide": line.guide, "name": "刘桂兰", "lang": "zh",
                     "phone": f"13{number % 10}{len(rows):08d}" if number % 2 else None, "taken_at": came,
-                    "told_near_at": came if number <= NEAR + 1 else None, "moves": 1,
+                    "told_near_at": came if number <= NEAR + 1 else None, "moves": 1, "video": False,
                     "holder_hash": hash_token(token), "token_hash": hash_token(token),
                 }
             )  # fmt: skip

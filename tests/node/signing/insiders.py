@@ -18,8 +18,8 @@ from signing.appearance import person_appearance
 from signing.authority import InternalAuthority
 from signing.certificates import SigningAct, der, event_certificate, new_key
 from signing.keys import ServerKey
+from signing.report import SEAL_FIELD
 from signing.revocation import Revoked
-from signing.seal import SEAL_FIELD
 from signing.signature import add_revocation, archive_stamp, sign_with
 from signing.timestamp import InternalTimeStampAuthority
 from tests.node.signing.attacks import ATTACKS, attack, signatures, stranger

@@ -6,7 +6,7 @@ export default {
   call: 'Call {phone}',
   'find.title': 'What do you need?',
   'find.label': 'Say it in your own words, a few are enough',
-  'find.hint': 'Chinese, pinyin or English.',
+  'find.hint': 'In Chinese, pinyin or English.',
   'find.try': 'For example:',
   'find.try.1': 'Pension',
   'find.try.2': 'Renew an identity card',

@@ -1,5 +1,6 @@
 export default {
   'title': 'Numbers called · {office}',
+  'heading': 'Numbers called',
   'called': 'Please go to the window',
   'window': 'Window {window}',
   'none': 'No number is called now. See on the right where yours stands.',

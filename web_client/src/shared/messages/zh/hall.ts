@@ -8,7 +8,7 @@ export default {
   // 要办什么
   'find.title': '您要办什么？',
   'find.label': '用自己的话说，写几个字就行',
-  'find.hint': '也可以打拼音，比如“gongjijin”。',
+  'find.hint': '也可以打拼音，或拼音的头一个字母。',
   'find.try': '比如：',
   'find.try.1': '退休金怎么领',
   'find.try.2': '换身份证',

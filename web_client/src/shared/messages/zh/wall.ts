@@ -1,6 +1,7 @@
 /** 大厅墙屏的文字。 */
 export default {
   'title': '叫号 · {office}',
+  'heading': '叫号',
   'called': '请到窗口',
   'window': '{window}窗口',
   'none': '现在没有叫号。取了号的，请看右边排到哪里。',
