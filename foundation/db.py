@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from foundation import log
+from foundation import log, sqlite
 
 metadata = MetaData(
     naming_convention={
@@ -202,7 +202,7 @@ def _take_subjects(conn: AsyncConnection) -> frozenset[str]:
 
 def async_url(url: str) -> URL:
     """The URL with our asynchronous driver. Raises ValueError for a database we do not speak to."""
-    return _with_driver(url, "sqlite+aiosqlite")
+    return _with_driver(url, sqlite.DRIVER)
 
 
 def sync_url(url: str) -> URL:
@@ -210,13 +210,13 @@ def sync_url(url: str) -> URL:
     return _with_driver(url, "sqlite")
 
 
-def _with_driver(url: str, sqlite: str) -> URL:
+def _with_driver(url: str, driver: str) -> URL:
     parsed = make_url(url)
     match parsed.get_backend_name():
         case "sqlite":
             if parsed.database in (None, "", ":memory:"):
                 raise ValueError("SQLite needs a file: several connections share it")
-            return parsed.set(drivername=sqlite)
+            return parsed.set(drivername=driver)
         case "postgresql":
             return parsed.set(drivername="postgresql+psycopg")
         case other:

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Integer, Row, bindparam, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import Integer, Row, Text, bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import UtcTime, say_after_commit
@@ -109,6 +110,15 @@ _NEXT = (
     .order_by(*_PLACE)
     .with_for_update()
 )
+_ALL = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(
+    tickets.c.queue == bindparam("line"), tickets.c.state == "queued"
+)
+_BEFORE = _ALL.where(
+    tuple_(*_PLACE) < tuple_(*(bindparam(f"my_{column.name}", type_=column.type) for column in _PLACE))
+)
+_ACTIVE, _MINE = tickets.c.state.not_in(OVER), tickets.c.holder_hash == bindparam("holder")
+_TELEPHONE = tickets.c.phone == bindparam("telephone", type_=Text())
+_HELD = select(func.count().filter(_MINE), func.count().filter(_TELEPHONE)).where(_ACTIVE, _MINE | _TELEPHONE)
 _NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
 _UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
     _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
@@ -119,6 +129,13 @@ _AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where
 _SEEN_IN_LINE = (
     select(*_SEEN).where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
 )
+_NUMBERS = {
+    dialect: upsert(counters)
+    .values(line=bindparam("line"), day=bindparam("day"), last=1)
+    .on_conflict_do_update(index_elements=["line", "day"], set_={"last": counters.c.last + 1})
+    .returning(counters.c.last)
+    for dialect, upsert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 _MOVED = (*(name for name in _TICKET if name != "id"), "letter", "moves", "ended_at")
 _MOVE = (
     update(tickets)
@@ -143,17 +160,7 @@ def changed(conn: AsyncConnection, *queues: str) -> None:
 
 async def next_number(conn: AsyncConnection, queue: str, day: str) -> int:
     """The line's next number of that day; whoever asks at the same time waits and gets the one after."""
-    if conn.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as upsert
-    else:
-        from sqlalchemy.dialects.sqlite import insert as upsert  # type: ignore[assignment]
-    counted = (
-        upsert(counters)
-        .values(line=queue, day=day, last=1)
-        .on_conflict_do_update(index_elements=["line", "day"], set_={"last": counters.c.last + 1})
-        .returning(counters.c.last)
-    )
-    return int((await conn.execute(counted)).scalar_one())
+    return int((await conn.execute(_NUMBERS[conn.dialect.name], {"line": queue, "day": day})).scalar_one())
 
 
 async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, at: datetime) -> Slip:
@@ -256,13 +263,8 @@ async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:
 
 async def held_by(conn: AsyncConnection, holder_hash: str, phone: str | None) -> int:
     """How many numbers that are not over this browser or this telephone has."""
-    active = tickets.c.state.not_in(OVER)
-    browser = select(func.count()).select_from(tickets).where(tickets.c.holder_hash == holder_hash, active)
-    held = int((await conn.execute(browser)).scalar_one())
-    if phone is None:
-        return held
-    telephone = select(func.count()).select_from(tickets).where(tickets.c.phone == phone, active)
-    return max(held, int((await conn.execute(telephone)).scalar_one()))
+    row = (await conn.execute(_HELD, {"holder": holder_hash, "telephone": phone})).one()
+    return max(row)
 
 
 async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
@@ -297,12 +299,12 @@ async def first_callable(
 
 async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
     """How many wait before this number; everybody in its line for one that does not wait."""
-    waiting: ColumnElement[bool] = (tickets.c.queue == ticket.queue) & (tickets.c.state == "queued")
+    asked = {"line": ticket.queue}
     if ticket.state == "queued":
-        mine = [literal(value, column.type) for value, column in zip(place(ticket), _PLACE, strict=True)]
-        waiting &= tuple_(*_PLACE) < tuple_(*mine)
-    found = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(waiting)
-    row = (await conn.execute(found)).one()
+        mine = {f"my_{column.name}": value for value, column in zip(place(ticket), _PLACE, strict=True)}
+        row = (await conn.execute(_BEFORE, asked | mine)).one()
+    else:
+        row = (await conn.execute(_ALL, asked)).one()
     return Standing(int(row[0]), float(row[1]))
 
 

@@ -16,6 +16,7 @@ RESULTS: Mapping[str, Pair] = {
 class ServiceWords:
     """Nothing of a help service has items or answers; its people and results have names of their own."""
 
+    kind = "help"
     roles: Mapping[str, Pair] = {
         "applicant": ("办事人", "Citizen"),
         "lead": ("帮办员", "Agent"),

@@ -13,7 +13,7 @@ from foundation.errors import Problem
 from foundation.http import Asked, Call, Route
 from foundation.i18n import BEIJING
 from inspection.checklist import applies
-from inspection.opening import NewCase, officer_of, open_case, require_printable
+from inspection.opening import NewCase, open_case, require_printable
 from office import invitations, notices, store
 from office.commands import OfficerAssign
 from office.invitations import Invitation
@@ -198,7 +198,7 @@ class CaseDesk:
         day, start, end = _day(call.query.get("day"), self.services.clock.now())
         async with self.services.db.read() as conn:
             offices = [each.code for each in await store.list_offices(conn) if covers(call.actor.office, each.code)]
-            rows = await _rows(conn, await store.list_records(conn, offices, start, end))
+            rows = await _rows(conn, await store.list_records(conn, offices, start, end, call.actor.id))
         return DayList(day=day.isoformat(), cases=rows)
 
     async def create(self, call: Call) -> CaseRow:
@@ -296,13 +296,16 @@ class CaseDesk:
         return self._view(made, link)
 
     async def assist(self, call: Call) -> CaseRow:
+        """Of this office, or of another that inspects jointly. Problems: I13, L06."""
         body: AssistRequest = call.body
         async with self.services.db.read() as conn:
             case, person, rounds = await self._whole(conn, call.path["case"])
-            member = await officer_of(conn, body.staff, case.office)
-        if member is None:
+            member = await store.get_staff(conn, body.staff)
+            theirs = await store.get_office(conn, member.office) if member is not None else None
+        if member is None or theirs is None or not member.active or "officer" not in member.roles:
             raise Problem("L06", field="staff")
-        command = OfficerAssign(role="assist", staff=member.id, name=member.name, by=call.actor.id)
+        jointly = theirs.name if theirs.code != case.office else ""
+        command = OfficerAssign(role="assist", staff=member.id, name=member.name, by=call.actor.id, office=jointly)
         await self.services.dispatch(rounds[-1].id, SYSTEM, command)
         async with self.services.db.read() as conn:
             record = await store.get_record(conn, rounds[-1].id)

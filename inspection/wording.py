@@ -78,6 +78,10 @@ class ChecklistWords(Struct, frozen=True):
     numbers: Mapping[str, int]
 
     @property
+    def kind(self) -> str:
+        return "inspection"
+
+    @property
     def roles(self) -> Mapping[str, Pair]:
         return {}
 

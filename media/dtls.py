@@ -2,7 +2,8 @@
 
 Theory of operation: ``new → handshaking → connected → closed``, and ``failed`` from anywhere. The peer's certificate is
 self-signed, so what identifies it is the fingerprint that came with the SDP: it is compared before any key leaves the
-endpoint (RFC 8122 §6.2). One identity serves all connections of a worker.
+endpoint (RFC 8122 §6.2). One identity serves all connections of a worker. Once connected, OpenSSL is let go: what is
+left to say is in farewell.py, and the last flight is kept for a peer that has missed it.
 """
 
 import hashlib
@@ -19,18 +20,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
+from media.farewell import Farewell
+
 State = Literal["new", "handshaking", "connected", "failed", "closed"]
 Role = Literal["client", "server"]
 
 DATAGRAM_MAX = 1200  # fits every path a browser uses, TURN over IPv6 included
 _RECORD_HEADER = 13
+_FLIGHT = (20, 22)  # types of a handshake's records
 _DTLS_1_2 = 0xFEFD  # RFC 6347 §4.1; RFC 8827 §6.5 asks for nothing older
 _EXPORTER_LABEL = b"EXTRACTOR-dtls_srtp"  # RFC 5764 §4.2
 _HASHES = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
-_CIPHERS = (
-    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:"
-    b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
-)
+# RFC 8827 §6.5: every browser has it. The second is for a peer with an RSA key. farewell.py knows no other.
+_CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 # The server's order decides (RFC 5764 §4.1.1); the second is mandatory for WebRTC (RFC 8827 §6.5).
 _PROFILES: dict[bytes, tuple[int, int]] = {
     b"SRTP_AEAD_AES_128_GCM": (16, 12),
@@ -76,7 +78,6 @@ class Identity:
         context.set_min_proto_version(_DTLS_1_2)
         context.use_certificate(certificate)
         context.use_privatekey(key)
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # ten kilobytes a connection, which says nothing after its handshake
         context.set_cipher_list(_CIPHERS)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_QUERY_MTU)
         # Any certificate is let through here: the fingerprint decides, in DtlsEndpoint._finish.
@@ -105,17 +106,21 @@ class DtlsEndpoint:
             self._tls.set_connect_state()
         else:
             self._tls.set_accept_state()
+        self._farewell: Farewell
+        self._last_flight: list[bytes] = []
 
     def start(self) -> list[bytes]:
         """First datagrams of a client; a server has none to send."""
-        return self._advance() if self._role == "client" and self.state == "new" else []
+        return self._shake_hands() if self._role == "client" and self.state == "new" else []
 
     def receive(self, datagram: bytes) -> list[bytes]:
         """Take one datagram; returns the datagrams to send in reply."""
         if self.state in ("failed", "closed") or not datagram:
             return []
+        if self.state == "connected":
+            return self._listen(datagram)
         self._tls.bio_write(datagram)
-        return self._advance()
+        return self._shake_hands()
 
     def tick(self) -> list[bytes]:
         """Retransmit what is overdue (RFC 6347 §4.2.4); call it every 100 ms or so until connected."""
@@ -129,33 +134,31 @@ class DtlsEndpoint:
 
     def close(self) -> list[bytes]:
         """Say good-bye; returns the alert to send."""
-        if self.state != "connected":
-            self.state = "closed"
-            return []
-        self.state = "closed"
-        try:
-            self._tls.shutdown()
-        except SSL.Error:
-            pass
-        return self._outgoing()
+        connected, self.state = self.state == "connected", "closed"
+        return [self._farewell.say()] if connected else []
 
-    def _advance(self) -> list[bytes]:
+    def _shake_hands(self) -> list[bytes]:
+        self.state = "handshaking"
         try:
-            if self.state == "connected":
-                # Nothing but alerts is expected: no data channel is ever negotiated. What comes is read and dropped.
-                while True:
-                    self._tls.recv(2048)
-            self.state = "handshaking"
             self._tls.do_handshake()
-            if not self._finish():
-                return []  # the last flight stays here: a stranger's handshake is not completed
         except SSL.WantReadError:
-            pass
-        except SSL.ZeroReturnError:
-            self.state = "closed"
+            return self._outgoing()
         except SSL.Error as error:
             self._fail(error)
-        return self._outgoing()
+            return self._outgoing()
+        if not self._finish():
+            return []  # the last flight stays here: a stranger's handshake is not completed
+        self._last_flight = self._outgoing()
+        del self._tls
+        return self._last_flight
+
+    def _listen(self, datagram: bytes) -> list[bytes]:
+        """Nothing but an alert is expected now, or once more what the last flight answers (RFC 6347 §4.2.4)."""
+        if datagram[0] in _FLIGHT:
+            return self._last_flight
+        if self._farewell.said_in(datagram):
+            self.state = "closed"
+        return []
 
     def _fail(self, error: SSL.Error) -> None:
         self.state, self.failure = "failed", repr(error)
@@ -175,6 +178,7 @@ class DtlsEndpoint:
         client, server = material[:key] + salts[:salt], material[key : 2 * key] + salts[salt:]
         mine, theirs = (client, server) if self._role == "client" else (server, client)
         self.keys = SrtpKeys(profile.decode(), mine, theirs)
+        self._farewell = Farewell.of(self._tls, self._role)
         self.state = "connected"
         return True
 

@@ -146,12 +146,16 @@ class PersonLeave(Command, frozen=True, kw_only=True, tag="person.leave"):
 
 
 class OfficerAssign(Command, frozen=True, kw_only=True, tag="officer.assign"):
-    """A member of staff becomes lead or assisting officer of the record; `by`: id of whoever decided it."""
+    """A member of staff becomes lead or assisting officer of the record; `by`: id of whoever decided it.
+
+    `office`: the name of their own office, where another one than the record's inspects jointly.
+    """
 
     role: Literal["lead", "assist"]
     staff: Id
     name: Line
     by: str = ""
+    office: str = ""
 
 
 class WitnessName(Command, frozen=True, kw_only=True, tag="witness.name"):

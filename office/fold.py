@@ -201,7 +201,8 @@ def _hindsight(state: SessionState, event: Event) -> SessionState:
 
 
 def _assigned(state: SessionState, event: Event) -> SessionState:
-    officer, role = Officer(event.body["staff"], event.body.get("name", "")), event.body["role"]
+    body, role = event.body, event.body["role"]
+    officer = Officer(body["staff"], body.get("name", ""), body.get("office", ""))
     people = dict(state.people)
     before = state.lead if role == "lead" else state.assist
     if before is not None and before.id != officer.id and before.id in people:

@@ -2,14 +2,12 @@
 
 Opening the link by GET consumes nothing: previews of messages and scanners open links too. Joining takes a one-time
 code sent to the registered number, and gives this one browser a cookie. A second device joins with a new code and
-displaces the first. Tokens, cookies and codes are stored as hashes; the token also sealed, because the desk shows the
-link again.
+displaces the first. Tokens and cookies are stored as hashes; the token also sealed, because the desk shows the link
+again.
 """
 
-import secrets
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy import insert, select, update
@@ -17,19 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.access import Actor
 from foundation.ids import new_id, new_token
-from office.secret import hash_code, hash_token, open_text, same, seal_text
+from office.codes import Refusal, is_asked, use_code
+from office.secret import hash_token, open_text, seal_text
 from office.store import Record
 from office.tables import invitations
 
 VALID_AFTER_APPOINTMENT = timedelta(days=14)
 """A moved or repeated appointment keeps its link; the sheet can be fetched by it for two weeks."""
 
-CODE_MINUTES = 10
-CODE_TRIES = 5
-"""Five tries at a million codes: a guess succeeds once in 200,000."""
-
-CODES_PER_WINDOW = 5
-"""Codes that one link may ask for in ten minutes: messages cost money and annoy."""
+JOIN = "join"
+"""What the code of a link is asked for."""
 
 
 class Invitation(Struct, frozen=True, kw_only=True):
@@ -47,22 +42,9 @@ class Invitation(Struct, frozen=True, kw_only=True):
     session_hash: str | None
     device: str | None
     joined_at: datetime | None
-    code_hash: str | None
-    code_salt: str | None
-    code_expires_at: datetime | None
-    code_tries: int
-    codes_sent: int
-    codes_since: datetime | None
 
     def expired(self, now: datetime) -> bool:
         return self.revoked_at is not None or now >= self.expires_at
-
-
-class Refusal(Struct, frozen=True):
-    """Why somebody could not join; returned, not raised, so that the counted try is committed."""
-
-    code: str
-    params: Mapping[str, Any] = {}
 
 
 class Joined(Struct, frozen=True):
@@ -105,8 +87,6 @@ async def invite(
         "created_at": now,
         "created_by": created_by,
         "expires_at": max(record.scheduled_at, now) + VALID_AFTER_APPOINTMENT,
-        "code_tries": 0,
-        "codes_sent": 0,
     }
     await conn.execute(insert(invitations).values(values))
     made = await get_invitation(conn, invitation)
@@ -143,69 +123,21 @@ def token_of(invitation: Invitation, key: bytes) -> str:
     return open_text(key, invitation.token_sealed, invitation.id)
 
 
-async def new_code(conn: AsyncConnection, invitation: Invitation, key: bytes, now: datetime) -> str | Refusal:
-    """A fresh six-digit code; an earlier one no longer counts."""
-    window = timedelta(minutes=CODE_MINUTES)
-    since, sent = invitation.codes_since, invitation.codes_sent
-    if since is None or now - since >= window:
-        since, sent = now, 0
-    if sent >= CODES_PER_WINDOW:
-        return Refusal("S429", {"seconds": int((since + window - now).total_seconds()) + 1})
-    code, salt = f"{secrets.randbelow(1_000_000):06d}", secrets.token_hex(16)
-    await conn.execute(
-        update(invitations)
-        .where(invitations.c.id == invitation.id)
-        .values(
-            code_hash=hash_code(key, salt, code),
-            code_salt=salt,
-            code_expires_at=now + window,
-            code_tries=0,
-            codes_sent=sent + 1,
-            codes_since=since,
-        )
-    )
-    return code
-
-
 async def join(
     conn: AsyncConnection, invitation: Invitation, code: str, device: str, key: bytes, now: datetime
 ) -> Joined | Refusal:
-    """Exchange a code for a cookie. The code is used up by success, by five tries and by time."""
-    # Counted before it is compared, in one statement: simultaneous guesses cannot share a try.
-    counted = await conn.execute(
-        update(invitations)
-        .where(
-            invitations.c.id == invitation.id,
-            invitations.c.code_hash.is_not(None),
-            invitations.c.code_expires_at > now,
-            invitations.c.code_tries < CODE_TRIES,
-        )
-        .values(code_tries=invitations.c.code_tries + 1)
-    )
-    fresh = await get_invitation(conn, invitation.id)
-    if counted.rowcount != 1 or fresh is None or fresh.code_hash is None or fresh.code_salt is None:
+    """Exchange a code that was asked for to join for a cookie."""
+    asked = await is_asked(conn, invitation.id, JOIN)
+    refused = await use_code(conn, invitation.id, JOIN, code, key, now)
+    if refused is not None:
         # Nobody asked for a code on this device: the link itself is what is in use elsewhere.
-        elsewhere = invitation.session_hash is not None and invitation.code_hash is None
-        return Refusal("L03" if elsewhere else "L05")
-    if not same(fresh.code_hash, hash_code(key, fresh.code_salt, code)):
-        left = CODE_TRIES - fresh.code_tries
-        return Refusal("L04", {"left": left}) if left else Refusal("L05")
+        elsewhere = invitation.session_hash is not None and not asked
+        return Refusal("L03") if elsewhere else refused
     cookie = new_token()
-    used = await conn.execute(
-        update(invitations)
-        .where(invitations.c.id == invitation.id, invitations.c.code_hash == fresh.code_hash)
-        .values(
-            session_hash=hash_token(cookie),
-            device=device[:120],
-            joined_at=now,
-            code_hash=None,
-            code_salt=None,
-            code_expires_at=None,
-        )
-    )
-    if used.rowcount != 1:
-        return Refusal("L05")
-    return Joined(cookie, displaced=fresh.session_hash is not None)
+    held = invitations.c.id == invitation.id
+    joined = {"session_hash": hash_token(cookie), "device": device[:120], "joined_at": now}
+    await conn.execute(update(invitations).where(held).values(joined))
+    return Joined(cookie, displaced=invitation.session_hash is not None)
 
 
 async def admit(conn: AsyncConnection, invitation: Invitation, device: str, now: datetime) -> Joined:

@@ -117,6 +117,18 @@ def code_text(office: Office, minutes: int, lang: str) -> str:
     )
 
 
+def signing_text(office: Office, minutes: int, lang: str) -> str:
+    if lang == "en":
+        return (
+            f"[{office.gloss}] Code {SECRET}, valid for {minutes} minutes, signs the sheet of your remote video "
+            f"inspection. Tell nobody; our staff never ask for it. To check: {office.phone}"
+        )
+    return (
+        f"【{office.name}】验证码{SECRET}，{minutes}分钟内有效，用于在远程视频勘验单上签名。"
+        f"请不要告诉别人，工作人员也不会向您要。核实：{office.phone}"
+    )
+
+
 class Sealed(Struct, frozen=True):
     """The link or code of a message, and the record under whose key it lies."""
 

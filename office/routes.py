@@ -11,11 +11,13 @@ from foundation.access import Actor
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route, answer
 from foundation.rates import Rate
-from office import invitations, notices, store
-from office.invitations import Invitation, Refusal
+from office import codes, invitations, notices, store
+from office.codes import Refusal
+from office.invitations import Invitation
 from office.matter import Matter
 from office.person import mask_phone
 from office.secret import hash_token
+from office.sending import send_code
 from office.services import Services
 
 GUEST_COOKIE = "yk_guest"
@@ -62,7 +64,7 @@ class MatterCard(Named, frozen=True, kw_only=True):
 
 
 class FreeOfficer(Struct, frozen=True, kw_only=True):
-    """`state`: free, or busy while they lead or assist a call."""
+    """`office`: its name; `state`: free, or busy while they lead or assist a call."""
 
     id: str
     name: str
@@ -185,20 +187,29 @@ def _desk_routes(services: Services) -> list[Route]:
         return [matter_card(version, matter) for version, matter in known if matter.slug in allowed]
 
     async def free(call: Call) -> list[Any]:
-        office = call.actor.office or ""
+        own = call.actor.office or ""
         async with services.db.read() as conn:
-            busy = await store.busy_staff(conn, office)
-            members = await store.list_staff(conn, office, "officer")
+            busy = await store.busy_staff(conn)
+            offices = await store.list_offices(conn)
+            asked = [each for each in offices if (each.code != own) == ("joint" in call.query)]
+            members = [(each, one) for each in asked for one in await store.list_staff(conn, each.code, "officer")]
         officers = [
-            FreeOfficer(id=each.id, name=each.name, office=each.office, state="busy" if each.id in busy else "free")
-            for each in members
-            if each.id != call.actor.id
+            FreeOfficer(id=one.id, name=one.name, office=office.name, state="busy" if one.id in busy else "free")
+            for office, one in members
+            if one.id != call.actor.id
         ]
         return sorted(officers, key=lambda each: each.state == "busy")
 
     return [
         Route("GET", "/api/matters", matters, "case.read", "Matters this office inspects", response=list[MatterCard]),
-        Route("GET", "/api/officers/free", free, "case.read", "Officers to ask", response=list[FreeOfficer]),
+        Route(
+            "GET",
+            "/api/officers/free",
+            free,
+            "case.read",
+            "Officers to ask; with `joint` those of other offices",
+            response=list[FreeOfficer],
+        ),
     ]
 
 
@@ -268,21 +279,15 @@ def _link_routes(services: Services) -> list[Route]:
     async def code(call: Call) -> CodeSent:
         now = clock.now()
         async with db.begin() as conn:
-            invitation, record, office = await held(conn, call.path["token"])
+            invitation, record, _ = await held(conn, call.path["token"])
             key = await services.record_key(conn, record.id)
-            made = await invitations.new_code(conn, invitation, key, now)
+            made = await codes.new_code(conn, invitation.id, invitations.JOIN, key, now)
             if isinstance(made, Refusal):
                 raise Problem(made.code, **made.params)
-            letter = notices.Letter(
-                about=record.case,
-                kind="code",
-                phone=invitation.phone,
-                texts={lang: notices.code_text(office, invitations.CODE_MINUTES, lang) for lang in ("zh", "en")},
-                lang=call.lang,
-                sealed=notices.Sealed(record.id, key, made),
+            sent_to = await send_code(
+                conn, invitation, record, made, notices.code_text, key=key, lang=call.lang, now=now
             )
-            await notices.queue_notices(conn, [letter], now)
-        return CodeSent(sent_to=mask_phone(invitation.phone))
+        return CodeSent(sent_to=sent_to)
 
     async def join(call: Call) -> web.StreamResponse:
         body: JoinRequest = call.body

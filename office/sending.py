@@ -1,13 +1,20 @@
-"""Sending the link: an invitation and its text message, made together."""
+"""Sending link and code: an invitation or a code and its text message, made together."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from office import invitations, notices
+from foundation.errors import Problem
+from office import invitations, notices, store
+from office.codes import CODE_MINUTES
 from office.invitations import Invitation
 from office.matter import Matter
+from office.person import mask_phone
 from office.store import Case, Office, Person, Record
+
+CodeText = Callable[[Office, int, str], str]
+"""The message with a code: office, minutes it is good for, language."""
 
 
 async def send_link(
@@ -41,6 +48,33 @@ async def send_link(
     )
     await notices.queue_notices(conn, [letter], now)
     return made, link
+
+
+async def send_code(
+    conn: AsyncConnection,
+    invitation: Invitation,
+    record: Record,
+    code: str,
+    text: CodeText,
+    *,
+    key: bytes,
+    lang: str,
+    now: datetime,
+) -> str:
+    """Put a code into the outbox, to the invitation's own number, which is given masked. Raises S404."""
+    office = await store.get_office(conn, record.office)
+    if office is None:
+        raise Problem("S404")
+    letter = notices.Letter(
+        about=record.case,
+        kind="code",
+        phone=invitation.phone,
+        texts={each: text(office, CODE_MINUTES, each) for each in ("zh", "en")},
+        lang=lang,
+        sealed=notices.Sealed(record.id, key, code),
+    )
+    await notices.queue_notices(conn, [letter], now)
+    return mask_phone(invitation.phone)
 
 
 def link_to(base_url: str, token: str) -> str:

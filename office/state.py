@@ -20,8 +20,11 @@ class OfficeFacts(Struct, frozen=True, kw_only=True):
 
 
 class Officer(Struct, frozen=True):
+    """`office`: the name of their own office, where it is not the record's."""
+
     id: str
     name: str
+    office: str = ""
 
 
 class Person(Struct, frozen=True, kw_only=True):

@@ -238,15 +238,15 @@ async def records_of(conn: AsyncConnection, case: str) -> list[Record]:
 
 
 async def list_records(
-    conn: AsyncConnection, offices: Sequence[str], start: datetime, end: datetime
+    conn: AsyncConnection, offices: Sequence[str], start: datetime, end: datetime, named: str = ""
 ) -> list[tuple[Record, Case, Person]]:
-    """Inspections of these offices scheduled in [start, end), by time, with their cases and applicants."""
+    """Inspections of these offices, or with this officer, scheduled in [start, end), by time; cases, applicants."""
     joined = records.join(cases, records.c.case == cases.c.id).join(people, cases.c.person == people.c.id)
     found = (
         select(*_RECORD, *_CASE, *_PERSON)
         .select_from(joined)
         .where(
-            records.c.office.in_(offices),
+            records.c.office.in_(offices) | (records.c.lead == named) | (records.c.assist == named),
             records.c.kind == "inspection",
             records.c.scheduled_at >= start,
             records.c.scheduled_at < end,
@@ -274,9 +274,11 @@ async def waiting(conn: AsyncConnection, office: str) -> list[Record]:
     return [_record(row) for row in await conn.execute(found)]
 
 
-async def busy_staff(conn: AsyncConnection, office: str) -> frozenset[str]:
-    """Staff who lead or assist a call of this office now."""
-    found = select(records.c.lead, records.c.assist).where(records.c.office == office, records.c.call.is_not(None))
+async def busy_staff(conn: AsyncConnection, office: str | None = None) -> frozenset[str]:
+    """Staff who lead or assist a call now, of this office or of any."""
+    found = select(records.c.lead, records.c.assist).where(records.c.call.is_not(None))
+    if office is not None:
+        found = found.where(records.c.office == office)
     return frozenset(each for row in await conn.execute(found) for each in row if each is not None)
 
 

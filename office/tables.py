@@ -165,12 +165,22 @@ invitations = Table(
     Column("session_hash", String(64), unique=True),
     Column("device", String(120)),
     Column("joined_at", UtcTime),
-    Column("code_hash", String(64)),
-    Column("code_salt", String(32)),
-    Column("code_expires_at", UtcTime),
-    Column("code_tries", Integer, nullable=False),
-    Column("codes_sent", Integer, nullable=False),
-    Column("codes_since", UtcTime),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    # The invitation whose number the code goes to.
+    Column("holder", String(40), primary_key=True),
+    # What the code is for: to join, or to sign one sheet.
+    Column("act", String(80), primary_key=True),
+    # Nothing once it was used.
+    Column("hash", String(64)),
+    Column("salt", String(32), nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("since", UtcTime, nullable=False),
 )
 
 notices = Table(

@@ -19,6 +19,11 @@ class Wording(Protocol):
     """How a kind of record names its items and answers; pairs are (Chinese, English)."""
 
     @property
+    def kind(self) -> str:
+        """inspection or help."""
+        ...
+
+    @property
     def roles(self) -> Mapping[str, Pair]:
         """Of people, where they differ from `mark_words.ROLES`."""
         ...
@@ -84,6 +89,7 @@ class Timeline(msgspec.Struct, frozen=True):
     """All that the replay page draws. Times in ms of the session clock; `start` is its zero."""
 
     record: str
+    kind: str
     start: datetime
     length_ms: int
     live: bool
@@ -133,6 +139,7 @@ def timeline(
     ]
     return Timeline(
         record=manifest.record,
+        kind=wording.kind,
         start=origin,
         length_ms=manifest.length_ms,
         live=live,

@@ -161,7 +161,7 @@ def _people(
             sheet.Person(
                 name=state.facts.applicant_name if role == "applicant" else person.name,
                 role=role,  # type: ignore[arg-type]  # narrowed by the line above
-                organisation=state.facts.office.name
+                organisation=_office_of(state, role)
                 if official
                 else state.facts.business_name
                 if role == "applicant"
@@ -270,12 +270,13 @@ def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[she
     parties = {person.role: person.id for person in state.session.people.values()}
     applicant = next((event.actor for event in events if event.tag == "applicant:consent:given"), "")
     identified = {"applicant": _identified(state), "witness": LINK_AND_CODE}
-    officers = [(role, wanted[role]) for role in ("lead", "assist") if role in wanted]
+    officers = [
+        (_officer(state, role), wanted[role], _office_of(state, role)) for role in ("lead", "assist") if role in wanted
+    ]
     found = sheet.signers(
         (parties.get("applicant", applicant), state.facts.applicant_name),
-        [(_officer(state, role), name) for role, name in officers],
+        officers,
         [("witness", each.party, each.name) for each in state.session.signers if each.role == "witness"],
-        state.facts.office.name,
     )
     return tuple(
         sheet.Signer(
@@ -293,3 +294,9 @@ def _signers(state: InspectionState, events: Sequence[StoredEvent]) -> tuple[she
 def _officer(state: InspectionState, role: str) -> str:
     named = state.session.lead if role == "lead" else state.session.assist
     return named.id if named else ""
+
+
+def _office_of(state: InspectionState, role: str) -> str:
+    """Whom an officer speaks for: the record's office, or their own where two inspect jointly."""
+    named = state.session.lead if role == "lead" else state.session.assist
+    return named.office if named and named.office else state.facts.office.name

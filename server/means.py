@@ -12,6 +12,8 @@ import msgspec
 from cryptography.x509 import load_pem_x509_certificates
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from foundation.errors import Problem
+from office import invitations, notices, sending
 from office import store as office
 from office.commands import ReportBuilt, SealMade, SignatureMade, SignatureRefused
 from office.session import SYSTEM
@@ -45,6 +47,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Mean
     """Keys are made on first use and are the same for every process of the installation."""
     keys = KeyStore(parts.db, parts.keyring, parts.clock, ORGANISATION)
     server = await keys.server_keys()
+    record_keys = RecordKeys(parts.db, parts.keyring, parts.clock)
 
     async def on_event(conn: AsyncConnection, record: str, event: SigningEvent) -> None:
         command = COMMANDS[event.tag.partition(":")[2]]
@@ -56,6 +59,16 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Mean
             if row is not None and row.call is None:
                 await seal_recording(conn, record, now, at_once=True)
 
+    async def send_code(conn: AsyncConnection, party: str, code: str, lang: str) -> str:
+        invitation = await invitations.get_invitation(conn, party)
+        record = await office.get_record(conn, invitation.record) if invitation else None
+        if invitation is None or record is None:
+            raise Problem("S404")
+        key, now = await record_keys.within(conn, record.id), parts.clock.now()
+        return await sending.send_code(
+            conn, invitation, record, code, notices.signing_text, key=key, lang=lang, now=now
+        )
+
     stamps, stamp_certificates = await _time_stamps(parts, server, await keys.certificates("tsa"))
     try:
         seals = {code: await _seal(parts, code) for code in parts.settings.seal_keys}
@@ -66,7 +79,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Mean
     return Means(
         db=parts.db,
         objects=parts.objects,
-        record_key=RecordKeys(parts.db, parts.keyring, parts.clock),
+        record_key=record_keys,
         keys=keys,
         authority=InternalAuthority(server, keys, parts.clock, responder(parts.settings.base_url)),
         stamps=stamps,
@@ -74,6 +87,7 @@ async def signing_means(parts: Parts, kinds: Kinds, on_effect: OnEffect) -> Mean
         fonts=await asyncio.to_thread(open_fonts, parts.settings.font_dir),
         clock=parts.clock,
         on_event=on_event,
+        send_code=send_code,
         seals=seals,
     )
 

@@ -39,6 +39,7 @@ def structs() -> list[Any]:
     from recordings.timeline import Timeline
     from server.login import routes as login
     from signing import routes as signing
+    from signing import verifier_routes
     from signing.verdict import PdfVerdict
 
     named = [View, ServiceView, SessionView, Job, Timeline, PdfVerdict, Level]
@@ -50,6 +51,7 @@ def structs() -> list[Any]:
         photo_routes,
         witnesses,
         signing,
+        verifier_routes,
         recordings,
         hall,
         hall_routes,

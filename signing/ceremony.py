@@ -6,9 +6,10 @@
        └──────refuse──────► refused                                    the field stays empty
 
 Reading takes nothing. `prepare` takes the one lease a record has, on one revision; somebody else's is told who signs
-and when to try again (G03). `finish` checks the signature, adds time stamp and revocation data, and stands or falls in
-one transaction that finds lease and revision as they were (else G01). Between any two steps a crash leaves either the
-old state or the new one, and objects that no row names.
+and when to try again (G03); whoever has no account gives a one-time code for it (signing/code.py). `finish` checks the
+signature, adds time stamp and revocation data, and stands or falls in one transaction that finds lease and revision as
+they were (else G01). Between any two steps a crash leaves either the old state or the new one, and objects that no row
+names.
 
 A time stamp service that is away costs nobody a signature: what the device signed is kept with its lease, the person is
 told (G10), and a job finishes it when the service is back, as long as the certificate lives. Never without its stamp.
@@ -34,6 +35,7 @@ from foundation.ids import new_id
 from signing import store
 from signing.appearance import drawn_image, person_appearance
 from signing.certificates import EVENT_LIFE, SigningAct, public_key
+from signing.code import BY_CODE, send_code, take_code
 from signing.fonts import cleaned
 from signing.means import Means, SigningEvent, off_loop
 from signing.report import ROLE_WORDS
@@ -41,7 +43,6 @@ from signing.signature import (
     Prepared,
     add_revocation,
     der_signature,
-    field_box,
     finish,
     prepare,
     signature_fits,
@@ -76,10 +77,17 @@ class Ceremony:
     def __init__(self, means: Means) -> None:
         self._means = means
 
+    async def send_code(self, actor: Actor, record: str, role: str, lang: str) -> str:
+        """Send what `prepare` asks of whoever has no account; gives the masked number. Problems: G05 G06 G07 S429."""
+        return await send_code(self._means, actor, record, role, lang)
+
     async def prepare(
-        self, actor: Actor, record: str, role: str, spki: bytes, drawn: bytes | None, remark: str
+        self, actor: Actor, record: str, role: str, spki: bytes, drawn: bytes | None, remark: str, code: str = ""
     ) -> Ready:
-        """Take the lease and put the signature's frame into the PDF. Problems: G03 G05 G06 G07 G09 S413 S422."""
+        """Take the lease and put the signature's frame into the PDF. `code`: of whoever signs by one.
+
+        Problems: G03 G05 G06 G07 G09 L04 L05 S413 S422. A code is used up by the lease, not by having to wait for it.
+        """
         if len(remark) > REMARK_LIMIT:
             raise Problem("S413", limit=f"{REMARK_LIMIT}字")
         try:
@@ -87,7 +95,7 @@ class Ceremony:
         except (ValueError, TypeError):
             raise Problem("S422", pointer="/public_key") from None
         strokes = await asyncio.to_thread(drawn_image, drawn) if drawn is not None else None
-        base, signer, lease = await self._take_lease(actor, record, role, cleaned(remark).strip())
+        base, signer, lease = await self._take_lease(actor, record, role, cleaned(remark).strip(), code)
         try:
             return await self._prepared(base, signer, lease, spki, strokes)
         except BaseException:
@@ -97,9 +105,9 @@ class Ceremony:
     async def prepared_pdf(self, actor: Actor, lease_id: str) -> bytes:
         """The bytes the browser hashes itself before it signs."""
         lease = await self._own_lease(actor, lease_id)
-        if lease.open is None or lease.object is None:
+        if lease.open is None:
             raise Problem("G01")
-        return await self._means.objects.get(lease.object, await self._means.record_key(lease.record))
+        return await self._waiting(lease)
 
     async def finish(self, actor: Actor, lease_id: str, raw: bytes) -> str:
         """Embed r‖s; gives the SHA-256 of the signed PDF. Repeating it gives the same. G01 where nothing was signed,
@@ -156,10 +164,8 @@ class Ceremony:
             raise Problem("S413", limit=f"{REMARK_LIMIT}字")
         now = self._means.clock.now()
         async with self._means.db.begin() as conn:
-            revision = await store.current(conn, record)
-            if revision is None:
-                raise Problem("G07")
-            signer = _own_row(await store.signers(conn, record), actor, role)
+            revision = await store.sheet(conn, record)
+            signer = store.own_row(await store.signers(conn, record), actor.id, role)
             said = cleaned(reason).strip()
             if not await store.settle(conn, record, signer.field, state="refused", at=now, remark=said):
                 raise Problem("G06")
@@ -171,17 +177,17 @@ class Ceremony:
             await self._seal_if_settled(conn, record)
 
     async def _take_lease(
-        self, actor: Actor, record: str, role: str, remark: str
+        self, actor: Actor, record: str, role: str, remark: str, code: str
     ) -> tuple[Revision, SignatureRow, Lease]:
         now = self._means.clock.now()
         lease_id = new_id("lse")
+        key = await self._means.record_key(record)
+        refused = None
         try:
             async with self._means.db.begin() as conn:
-                base = await store.current(conn, record)
-                if base is None:
-                    raise Problem("G07")
+                base = await store.sheet(conn, record)
                 rows = await store.signers(conn, record)
-                signer = _own_row(rows, actor, role)
+                signer = store.own_row(rows, actor.id, role)
                 if signer.state != "waiting" or base.kind == "sealed":
                     raise Problem("G06")
                 held = await store.open_lease(conn, record)
@@ -192,7 +198,8 @@ class Ceremony:
                     left = max(1, math.ceil((held.expires_at - now).total_seconds()))
                     name = next((row.name for row in rows if row.field == held.field), "")
                     raise Problem("G03", name=name, seconds=left)
-                await store.close_leases(conn, record)
+                if signer.role in BY_CODE:
+                    refused = await take_code(conn, self._means, actor, base, code, key)
                 lease = Lease(
                     id=lease_id,
                     record=record,
@@ -208,9 +215,13 @@ class Ceremony:
                     result_sha256=None,
                     created_at=now,
                 )
-                await store.add_lease(conn, lease)
+                if refused is None:
+                    await store.close_leases(conn, record)
+                    await store.add_lease(conn, lease)
         except IntegrityError:
             raise Problem("G03", name="", seconds=1) from None  # two took it at the same instant; one of them has it
+        if refused is not None:
+            raise Problem(refused.code, **refused.params)  # here, so that the try stays counted
         return base, signer, lease
 
     async def _prepared(
@@ -233,10 +244,10 @@ class Ceremony:
         chain = await means.authority.issue(act, spki)
         now = means.clock.now()
 
-        def appearance() -> bytes:
+        def appearance(size: tuple[float, float]) -> bytes:
             return person_appearance(
                 means.fonts,
-                field_box(pdf, signer.field),
+                size,
                 name=signer.name,
                 role=ROLE_WORDS[signer.role][0],
                 at=now,
@@ -255,9 +266,11 @@ class Ceremony:
             reason=reason,
             now=now,
             token_digits=means.stamps.token_digits,
-            appearance=await asyncio.to_thread(appearance),
+            appearance=appearance,
         )
-        stored = await means.objects.put(f"records/{lease.record}/report/prepared/{lease.id}.pdf", waiting, key)
+        # What the signature adds; before it comes the revision, byte for byte.
+        name = f"records/{lease.record}/report/prepared/{lease.id}.tail"
+        stored = await means.objects.put(name, waiting[len(pdf) :], key)
         async with means.db.begin() as conn:
             blob = msgspec.msgpack.encode(prepared)
             if not await store.update_lease(conn, lease.id, object=stored.name, prepared=blob):
@@ -271,10 +284,18 @@ class Ceremony:
             raise Problem("S404")
         return lease
 
+    async def _waiting(self, lease: Lease) -> bytes:
+        """The prepared PDF. Raises G01 where there is none yet."""
+        async with self._means.db.read() as conn:
+            base = await store.revision(conn, lease.record, lease.base)
+        if base is None or lease.object is None:
+            raise Problem("G01")
+        key = await self._means.record_key(lease.record)
+        return await self._means.objects.get(base.object, key) + await self._means.objects.get(lease.object, key)
+
     async def _embedded(self, lease: Lease, prepared: Prepared, signature: bytes) -> bytes:
         means = self._means
-        assert lease.object is not None, "a prepared lease names its object"
-        waiting = await means.objects.get(lease.object, await means.record_key(lease.record))
+        waiting = await self._waiting(lease)
         signed = await off_loop(finish, waiting, prepared, signature, means.stamps)
         revocation = await means.authority.revocation(list(prepared.chain))
         return await asyncio.to_thread(add_revocation, signed, revocation, means.stamp_certificates)
@@ -349,11 +370,3 @@ class Ceremony:
     async def _release(self, lease_id: str) -> None:
         async with self._means.db.begin() as conn:
             await store.update_lease(conn, lease_id, open=None)
-
-
-def _own_row(rows: list[SignatureRow], actor: Actor, role: str) -> SignatureRow:
-    """The field that belongs to this person in this role."""
-    for row in rows:
-        if row.role == role and row.party == actor.id:
-            return row
-    raise Problem("G05")

@@ -75,11 +75,15 @@ class FontSet:
     def __init__(self, paths: dict[str, Path]) -> None:
         self.paths = paths
         self._faces = {key: hb.Face(hb.Blob.from_file_path(str(path))) for key, path in paths.items()}
-        self._covered = {key: frozenset(face.unicodes) for key, face in self._faces.items()}
+        # For each character the first font that draws it: in regular text, and in bold.
+        self._fonts = {
+            False: self._first_of(REGULAR, RARE, RARE_BMP),
+            True: self._first_of(BOLD, REGULAR, RARE, RARE_BMP),
+        }
 
     def missing_glyphs(self, text: str) -> list[str]:
         """Characters of `text` that no font can draw, each once, in order. Empty means the text prints whole."""
-        return [char for char in dict.fromkeys(cleaned(text)) if char != "\n" and self._pick(char, bold=False) is None]
+        return self._lost(cleaned(text))
 
     def require(self, text: str, what: str) -> str:
         """The cleaned text, or `Problem("R01")` that names what cannot be printed. For names and addresses."""
@@ -92,19 +96,17 @@ class FontSet:
     def printable(self, text: str) -> str:
         """Cleaned text in which a character without a glyph shows as 〔U+1F600〕: nothing vanishes. For free text."""
         text = cleaned(text)
-        lost = set(self.missing_glyphs(text))
+        lost = self._lost(text)
         return "".join(f"〔U+{ord(char):04X}〕" if char in lost else char for char in text) if lost else text
 
     def runs(self, text: str, *, bold: bool = False) -> Iterator[tuple[str, str]]:
         """The text cut into (font key, stretch) so that every stretch has its glyphs in that font."""
         current, stretch = "", ""
+        fonts, usual = self._fonts[bold], BOLD if bold else REGULAR
         for char in text:
-            key = BOLD if bold else REGULAR
-            if char != "\n":
-                picked = self._pick(char, bold=bold)
-                if picked is None:
-                    raise Problem("R01", status=422, what="", characters=f"{char} U+{ord(char):04X}")
-                key = picked
+            key = fonts.get(ord(char)) if char != "\n" else usual
+            if key is None:
+                raise Problem("R01", status=422, what="", characters=f"{char} U+{ord(char):04X}")
             if key != current and stretch:
                 yield current, stretch
                 stretch = ""
@@ -122,10 +124,12 @@ class FontSet:
         blob = hb.subset(self._faces[key], wanted).blob
         return bytes(blob.data)
 
-    def _pick(self, char: str, *, bold: bool) -> str | None:
-        code = ord(char)
-        order = (BOLD, REGULAR, RARE, RARE_BMP) if bold else (REGULAR, RARE, RARE_BMP)
-        return next((key for key in order if key in self._covered and code in self._covered[key]), None)
+    def _lost(self, text: str) -> list[str]:
+        fonts = self._fonts[False]
+        return [char for char in dict.fromkeys(text) if char != "\n" and ord(char) not in fonts]
+
+    def _first_of(self, *order: str) -> dict[int, str]:
+        return {code: key for key in reversed(order) if key in self._faces for code in self._faces[key].unicodes}
 
 
 def open_fonts(extra: str | Path | None = None) -> FontSet:

@@ -39,6 +39,16 @@ async def no_events(_conn: AsyncConnection, _record: str, _event: SigningEvent) 
     """For tests and tools without a record."""
 
 
+SendCode = Callable[[AsyncConnection, str, str, str], Awaitable[str]]
+"""(connection of the same transaction, party, code, language): the code leaves for the party's own number, which is
+given masked."""
+
+
+async def no_sending(_conn: AsyncConnection, _party: str, _code: str, _lang: str) -> str:
+    """For tests and tools without people: nobody gets a code, so nobody signs by one."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Composed:
     """What a sheet is made from. `thumbnails`: JPEG or PNG by photo id; `manifest`: JSON of the recording so far."""
@@ -67,6 +77,7 @@ class Means:
     fonts: FontSet
     clock: Clock
     on_event: OnEvent = no_events
+    send_code: SendCode = no_sending
     seals: Mapping[str, Signer] = field(default_factory=dict)
 
 

@@ -299,9 +299,10 @@ def counts(report: Report) -> Counts:
 
 
 def signers(
-    applicant: tuple[str, str], officers: list[tuple[str, str]], others: list[tuple[Role, str, str]], office_name: str
+    applicant: tuple[str, str], officers: list[tuple[str, str, str]], others: list[tuple[Role, str, str]]
 ) -> tuple[Signer, ...]:
-    """Required signers in the order of the sheet: (party, name) of the applicant, others by role, then lead, assist ….
+    """Required signers in the order of the sheet: (party, name) of the applicant, others by role, then lead, assist …,
+    each with the name of their office.
 
     Field names are stable: Applicant, Lead, Assist, Assist2 …, Witness1 …, Expert1 …
     """
@@ -312,10 +313,10 @@ def signers(
     for role, party, name in others:
         seen[role] = seen.get(role, 0) + 1
         found.append(Signer(field=f"{role.capitalize()}{seen[role]}", role=role, name=name, party=party))
-    for number, (party, name) in enumerate(officers):
+    for number, (party, name, office) in enumerate(officers):
         role = "lead" if number == 0 else "assist"
         field = "Lead" if number == 0 else "Assist" if number == 1 else f"Assist{number}"
-        found.append(Signer(field=field, role=role, name=name, party=party, organisation=office_name))
+        found.append(Signer(field=field, role=role, name=name, party=party, organisation=office))
     return tuple(found)
 
 

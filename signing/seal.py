@@ -15,7 +15,7 @@ from signing.appearance import seal_appearance
 from signing.keys import RootAway
 from signing.means import Means, SigningEvent, off_loop
 from signing.report import ROLE_WORDS, SERVICE_WORDS, Report, from_json
-from signing.signature import add_revocation, archive_stamp, field_box, sign_with
+from signing.signature import add_revocation, archive_stamp, sign_with
 from signing.signers import KeyUnusable
 from signing.store import Revision, SignatureRow
 
@@ -82,11 +82,7 @@ async def _sealed(means: Means, pdf: bytes, report: Report, reason: str) -> byte
         _logger.warning("a new office's seal needs the root: ./run authority renew FILE", office=code)
         raise Problem("G13") from error
     now = means.clock.now()
-    look = await asyncio.to_thread(
-        lambda: seal_appearance(
-            means.fonts, field_box(pdf, SEAL_FIELD), office=office, use=SERVICE_WORDS[report.kind][0], at=now
-        )
-    )
+    use = SERVICE_WORDS[report.kind][0]
     try:
         signed = await off_loop(
             sign_with,
@@ -99,7 +95,7 @@ async def _sealed(means: Means, pdf: bytes, report: Report, reason: str) -> byte
             role="seal",
             reason=reason,
             now=now,
-            appearance=look,
+            appearance=lambda size: seal_appearance(means.fonts, size, office=office, use=use, at=now),
         )
     except KeyUnusable as error:
         _logger.warning("the seal's key does not sign", office=code, why=str(error))

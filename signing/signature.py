@@ -8,7 +8,7 @@ plain data that a database can hold, so the second phase may run on another node
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -23,7 +23,6 @@ from cryptography.x509 import load_der_x509_certificate
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import BoxConstraints
-from pyhanko.pdf_utils.misc import DEFAULT_CHUNK_SIZE
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.api import CAdESSignedAttrSpec, GenericCommitment, SignerAttrSpec
 from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
@@ -45,6 +44,8 @@ tzlocal.get_localzone()
 # Hex digits of a CMS without certificates and time stamp, kept free: about 1,700, and 900 more for a signature of RSA.
 CMS_DIGITS = 4_000
 ARCHIVE_FIELD = "Archive"
+# Bytes hashed in one call.
+CHUNK = 1 << 20
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +80,13 @@ class _Drawing(PdfContent):
         return b"/Drawing Do"
 
 
-def field_box(pdf: bytes, field: str) -> tuple[float, float]:
+Look = Callable[[tuple[float, float]], bytes]
+"""A one-page PDF of this width and height in points: how a signature is to be seen."""
+
+
+def field_box(pdf: PdfFileReader, field: str) -> tuple[float, float]:
     """Width and height in points of a signature field. Raises KeyError where the PDF has no such empty field."""
-    form = PdfFileReader(io.BytesIO(pdf)).root["/AcroForm"]
+    form = pdf.root["/AcroForm"]
     for reference in form["/Fields"]:
         found = reference.get_object()
         if found["/T"] == field and "/V" not in found:
@@ -110,11 +115,11 @@ async def prepare(
     reason: str,
     now: datetime,
     token_digits: int,
-    appearance: bytes | None = None,
+    appearance: Look | None = None,
     certify: bool = False,
 ) -> tuple[bytes, Prepared]:
-    """The PDF with everything of the signature but its value. `appearance` is a one-page PDF as large as the field,
-    `token_digits` the room for the time stamp (`TimeStampAuthority.token_digits`)."""
+    """The PDF with everything of the signature but its value; it begins with the bytes of `pdf`. `appearance` gets the
+    field's size, `token_digits` is the room for the time stamp (`TimeStampAuthority.token_digits`)."""
     signer = _signer(chain, bytes(72))
     meta = PdfSignatureMetadata(
         field_name=field,
@@ -125,13 +130,16 @@ async def prepare(
         certify=certify,
         docmdp_permissions=MDPPerm.FILL_FORMS,
     )
-    style = StaticStampStyle(background=_Drawing(appearance), border_width=0) if appearance else None
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    style = None
+    if appearance is not None:
+        drawing = _Drawing(appearance(field_box(writer.prev, field)))
+        style = StaticStampStyle(background=drawing, border_width=0)
     session = PdfSigner(meta, signer, stamp_style=style).init_signing_session(writer, existing_fields_only=True)
     session.system_time = now
     room = CMS_DIGITS + 2 * sum(map(len, chain)) + token_digits
     document = session.prepare_tbs_document(validation_info=None, bytes_reserved=room + room % 2)
-    digest, out = document.digest_tbs_document(chunk_size=DEFAULT_CHUNK_SIZE)
+    digest, out = document.digest_tbs_document(chunk_size=CHUNK)
     # A role is named by a URI: RFC 5755 4.4.5.
     uri = asn1_x509.GeneralName("uniform_resource_identifier", f"urn:yuankan:role:{role}")
     claimed = cms.AttCertAttribute({"type": "role", "values": [{"role_name": uri}]})
@@ -199,7 +207,7 @@ async def sign_with(
     role: str,
     reason: str,
     now: datetime,
-    appearance: bytes | None = None,
+    appearance: Look | None = None,
     certify: bool = False,
 ) -> bytes:
     """Both phases at once, with a key of the service or the office: the certification and the office's seal."""

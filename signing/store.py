@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import UtcTime, metadata
+from foundation.errors import Problem
 from signing.report import Role
 from signing.revocation import Revoked
 
@@ -168,6 +169,21 @@ async def current(conn: AsyncConnection, record: str) -> Revision | None:
     return Revision(**row._mapping) if row else None
 
 
+async def sheet(conn: AsyncConnection, record: str) -> Revision:
+    """The same where there must be one. Raises G07."""
+    found = await current(conn, record)
+    if found is None:
+        raise Problem("G07")
+    return found
+
+
+async def revision(conn: AsyncConnection, record: str, number: int) -> Revision | None:
+    table = report_revisions
+    query = select(table).where(table.c.record == record, table.c.number == number)
+    row = (await conn.execute(query)).first()
+    return Revision(**row._mapping) if row else None
+
+
 async def by_hash(conn: AsyncConnection, sha256: str) -> Revision | None:
     """The revision whose file has this SHA-256 in lower-case hexadecimal."""
     row = (await conn.execute(select(report_revisions).where(report_revisions.c.sha256 == sha256).limit(1))).first()
@@ -183,6 +199,14 @@ async def signers(conn: AsyncConnection, record: str) -> list[SignatureRow]:
     """What each required signer did, in the order of the sheet."""
     query = select(signatures).where(signatures.c.record == record).order_by(signatures.c.ordinal)
     return [SignatureRow(**row._mapping) for row in await conn.execute(query)]
+
+
+def own_row(rows: list[SignatureRow], party: str, role: str) -> SignatureRow:
+    """The field that belongs to this person in this role. Raises G05."""
+    for row in rows:
+        if row.role == role and row.party == party:
+            return row
+    raise Problem("G05")
 
 
 async def replace_signers(conn: AsyncConnection, record: str, rows: list[SignatureRow]) -> None:

@@ -53,6 +53,14 @@ class InternalTimeStampAuthority:
     def __init__(self, key: ServerKey, clock: Clock, guard: ClockGuard | None = None) -> None:
         self._key, self._clock, self._guard = key.key, clock, guard
         self.certificate = asn1(key.certificate)
+        # What every token says of its maker, encoded once. It is loaded anew for each token and never looked into:
+        # the library writes a value that was parsed anew, level by level.
+        own = tsp.ESSCertIDv2({"cert_hash": hashlib.sha256(self.certificate.dump()).digest()})
+        named = {"issuer": self.certificate.issuer, "serial_number": self.certificate.serial_number}
+        self._named = _attribute("signing_certificate_v2", tsp.SigningCertificateV2({"certs": [own]})).dump()
+        self._issuer = cms.IssuerAndSerialNumber(named).dump()
+        self._tsa = asn1_x509.GeneralName("directory_name", self.certificate.subject).dump()
+        self._certificate = self.certificate.dump()
 
     async def stamp(self, digest: bytes) -> bytes:
         """As the interface says; `Problem("G11")` while the clock is known to be off."""
@@ -98,25 +106,19 @@ class InternalTimeStampAuthority:
             "serial_number": secrets.randbits(120),  # unique across nodes without a shared counter
             "gen_time": now.replace(microsecond=now.microsecond // 1000 * 1000),
             "accuracy": {"millis": ACCURACY_MS},
-            "tsa": asn1_x509.GeneralName("directory_name", self.certificate.subject),
+            "tsa": asn1_x509.GeneralName.load(self._tsa),
         }
         if nonce is not None:
             fields["nonce"] = nonce
         info = tsp.TSTInfo(fields).dump()
-        own = tsp.ESSCertIDv2({"cert_hash": hashlib.sha256(self.certificate.dump()).digest()})
         attributes = cms.CMSAttributes(
             [
                 _attribute("content_type", "tst_info"),
                 _attribute("message_digest", hashlib.sha256(info).digest()),
-                _attribute("signing_certificate_v2", tsp.SigningCertificateV2({"certs": [own]})),
+                cms.CMSAttribute.load(self._named),
             ]
         )
-        signer = cms.IssuerAndSerialNumber(
-            {
-                "issuer": self.certificate.issuer,
-                "serial_number": self.certificate.serial_number,
-            }
-        )
+        signer = cms.IssuerAndSerialNumber.load(self._issuer)
         signed: dict[str, Any] = {
             "version": "v3",
             "digest_algorithms": [{"algorithm": "sha256"}],
@@ -134,7 +136,7 @@ class InternalTimeStampAuthority:
         }
         if certificates:
             # Only our own: a chain in this SET would have to be sorted, and strict parsers refuse it otherwise.
-            signed["certificates"] = [self.certificate]
+            signed["certificates"] = [asn1_x509.Certificate.load(self._certificate)]
         return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
 

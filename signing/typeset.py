@@ -7,15 +7,17 @@ then subsets are made (about 4 ms each, against 1.5 s to parse a whole CJK font)
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.enums import TA_CENTER, TA_LEFT, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.platypus import Paragraph, Spacer
+from reportlab.platypus.paraparser import ParaFrag
 
 from signing.fonts import BOLD, RARE, RARE_BMP, REGULAR, FontSet
 
@@ -28,6 +30,8 @@ TEAL = HexColor("#0B5A63")
 
 # Registered under fixed names: the setter's registry is global, so names made per document would pile up for ever.
 NAMES = {REGULAR: "YuankanRegular", BOLD: "YuankanBold", RARE: "YuankanRare", RARE_BMP: "YuankanRareBmp"}
+# Blanks in a row are one, as in any markup.
+BLANKS = re.compile(" {2,}")
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
 _ALIGN = {"left": TA_LEFT, "center": TA_CENTER, "right": TA_RIGHT}
 
@@ -79,6 +83,17 @@ class Line:
             x += pdfmetrics.stringWidth(text, NAMES[key], self.size)
 
 
+class Text(Paragraph):  # type: ignore[misc]  # reportlab ships no types
+    """A paragraph that is broken into lines once for a width: tables and page breaks ask again and again."""
+
+    _broken: tuple[float, tuple[float, float]] | None = None
+
+    def wrap(self, width: float, height: float) -> tuple[float, float]:
+        if self._broken is None or self._broken[0] != width:
+            self._broken = (width, super().wrap(width, height))
+        return self._broken[1]
+
+
 @dataclass
 class Typesetter:
     """Makes paragraphs and lines; while `collecting`, only notes which characters each font needs."""
@@ -86,16 +101,10 @@ class Typesetter:
     fonts: FontSet
     collecting: bool = True
     used: dict[str, set[str]] = field(default_factory=dict)
+    known: dict[tuple[str, bool], list[tuple[str, str]]] = field(default_factory=dict)
 
     def line(self, text: str, size: float = 9, *, bold: bool = False, color: Color = INK) -> Line:
         return Line(tuple(self._runs(text.replace("\n", " "), bold)), size, color)
-
-    def markup(self, text: str, *, bold: bool = False) -> str:
-        """Escaped markup with a font per run: text from outside can never become markup of its own."""
-        return "".join(
-            f'<font name="{NAMES[key]}">{escape(part).replace(chr(10), "<br/>")}</font>'
-            for key, part in self._runs(text, bold)
-        )
 
     def par(
         self,
@@ -111,8 +120,11 @@ class Typesetter:
         after: float = 0,
         keep_with_next: bool = False,
     ) -> Any:
-        """A paragraph. `latin` breaks between words, otherwise between any two characters as Chinese does."""
-        made = self.markup(text, bold=bold)
+        """A paragraph. `latin` breaks between words, otherwise between any two characters as Chinese does.
+
+        It is handed over in pieces, never as markup: text from outside cannot become markup of its own.
+        """
+        runs = self._runs(BLANKS.sub(" ", text), bold)
         if self.collecting:
             return Spacer(0, 0)
         style = ParagraphStyle(
@@ -127,7 +139,7 @@ class Typesetter:
             spaceAfter=after,
             keepWithNext=int(keep_with_next),
         )
-        return Paragraph(made, style)
+        return Text("", style, frags=[piece for run in runs for piece in _pieces(run, size, color)])
 
     def register(self, *, ascii: bool = True) -> None:
         """Make the subsets and hand them to the setter; from now on paragraphs are real.
@@ -145,7 +157,10 @@ class Typesetter:
         self.collecting = False
 
     def _runs(self, text: str, bold: bool) -> list[tuple[str, str]]:
-        runs = list(self.fonts.runs(self.fonts.printable(text), bold=bold))
+        found = self.known.get((text, bold))
+        if found is not None:
+            return found
+        runs = self.known[text, bold] = list(self.fonts.runs(self.fonts.printable(text), bold=bold))
         for key, part in runs:
             seen = self.used.setdefault(key, set())
             if self.collecting:
@@ -153,3 +168,15 @@ class Typesetter:
             elif not seen.issuperset(set(part) - set(ASCII)):
                 raise AssertionError("the sheet was composed differently the second time")
         return runs
+
+
+def _pieces(run: tuple[str, str], size: float, color: Color) -> Iterator[ParaFrag]:
+    """A run as the setter's parser would give it, a line break between its lines."""
+    key, text = run
+    for number, line in enumerate(text.split("\n")):
+        look = {"fontName": NAMES[key], "fontSize": size, "textColor": color, "bold": 0, "italic": 0}
+        plain = {"rise": 0, "greek": 0, "link": [], "us_lines": [], **look}
+        if number:
+            yield ParaFrag(**plain, lineBreak=True, text="")
+        if line:
+            yield ParaFrag(**plain, text=line)

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from tests.bench.call import closing, joining
-from tests.bench.call.footage import Footage, footage
+from tests.bench.call.footage import LIGHT, Footage, footage
 from tests.bench.call.janus import janus
 from tests.bench.call.relay import relay
 from tests.bench.call.turn import Call, Turn, turn
@@ -27,6 +27,7 @@ TURNS = 3
 TURN_S = 15.0
 SIDES = {"yuankan": yuankan, "janus": janus, "aiortc": relay}
 MANY = 10  # sessions: with its own work counted in, the generator fills what is left of two cores
+CROWD = 40  # of people who send little
 
 
 def measure(peer: str | None = None, only: str | None = None) -> list[Figure]:
@@ -35,7 +36,8 @@ def measure(peer: str | None = None, only: str | None = None) -> list[Figure]:
         "two_party_sessions": two_party,
         "six_party_session": six_party,
         "relay": against_relay,
-        "memory_per_session": per_session,
+        "memory_per_session": memory,
+        "cost_per_session": cost,
         "first_picture": first_picture,
         "close_of_an_hour": close_of_an_hour,
     }
@@ -70,15 +72,28 @@ async def against_relay(film: Footage, peer: str | None) -> list[Figure]:
     return [_processor("relay", turns, "aiortc")]
 
 
-async def per_session(film: Footage, peer: str | None) -> list[Figure]:
-    """Memory and processor of our own side with one session, and with many."""
-    sizes, shares = [], []
+async def memory(film: Footage, peer: str | None) -> list[Figure]:
+    """What each session after the first takes."""
+    sizes = []
+    for few, many in await _few_and_many(film, MANY):
+        sizes.append((sum(many.memory.values()) - sum(few.memory.values())) / (MANY - 1) / 1e6)
+    return [figure("media", "memory_per_session", sizes)]
+
+
+async def cost(film: Footage, peer: str | None) -> list[Figure]:
+    """What one session of many takes of a processor, against one that is alone."""
+    light = await asyncio.to_thread(footage, LIGHT)
+    shares = [many.processor / CROWD / few.processor for few, many in await _few_and_many(light, CROWD)]
+    return [figure("media", "cost_per_session", shares)]
+
+
+async def _few_and_many(film: Footage, sessions: int) -> list[tuple[Turn, Turn]]:
+    """Our own side with one session and with so many, in turn; pairs of which both are whole."""
+    pairs = []
     for _ in range(TURNS):
-        few, many = [(await in_turn(("yuankan",), film, count, 2, turns=1))["yuankan"] for count in (1, MANY)]
-        if few and many:
-            sizes.append((sum(many[0].memory.values()) - sum(few[0].memory.values())) / (MANY - 1) / 1e6)
-            shares.append(many[0].processor / MANY / few[0].processor)
-    return [figure("media", "memory_per_session", sizes), figure("media", "cost_per_session", shares)]
+        few, many = [(await in_turn(("yuankan",), film, count, 2, turns=1))["yuankan"] for count in (1, sessions)]
+        pairs += list(zip(few, many, strict=False))
+    return pairs
 
 
 async def first_picture(film: Footage, peer: str | None) -> list[Figure]:

@@ -23,6 +23,7 @@ from tests.bench.figures import Figure, figure, report
 from tests.rehearsal import camera, keys, measure
 from tests.rehearsal.browsers import browsers
 from tests.rehearsal.gallery import Gallery
+from tests.rehearsal.help_play import CITIZEN, HelpPlay
 from tests.rehearsal.installation import ROOT, installation
 from tests.rehearsal.play import Play
 
@@ -57,21 +58,53 @@ async def rehearse(folder: Path, gallery: Gallery | None = None, lang: str = "zh
         except Exception:
             await last_words(play, folder)
             raise
-        offline = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server.cli", "verify", str(package), "--json"),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        said, _ = await offline.communicate()
+        offline = await judged_offline(package)
     findings = Findings(
         record=play.record,
         package=str(package),
         verdict_of_button=verdict,
-        verdict_offline="pass" if offline.returncode == 0 else json.loads(said)["sentence_zh"],
+        verdict_offline=offline,
         complaints=[line for line in opened.console.lines if not any(known in line for known in HARMLESS)],
         steps=[asdict(step) for step in play.steps],
     )
     return await asyncio.to_thread(examine, package, folder, play, findings), findings
+
+
+async def judged_offline(package: Path) -> str:
+    """What the command says of a package, without the server."""
+    verify = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "server.cli", "verify", str(package), "--json"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await verify.communicate()
+    return "pass" if verify.returncode == 0 else str(json.loads(said)["sentence_zh"])
+
+
+async def rehearse_help(folder: Path, gallery: Gallery | None = None, lang: str = "zh-CN") -> Findings:
+    """A help service, from words to a rating, handed over once; what came out of it."""
+    async with installation(folder) as server, browsers(None) as opened:
+        play = HelpPlay(server, opened, gallery, lang, business=CITIZEN)
+        try:
+            package, verdict = await play.whole(folder)
+        except Exception:
+            await last_words(play, folder)
+            raise
+        offline = await judged_offline(package)
+    findings = Findings(
+        record=play.record,
+        package=str(package),
+        verdict_of_button=verdict,
+        verdict_offline=offline,
+        complaints=[line for line in opened.console.lines if not any(known in line for known in HARMLESS)],
+        steps=[asdict(step) for step in play.steps],
+    )
+    inside = folder / "package"
+    with tarfile.open(package) as tar:
+        tar.extractall(inside, filter="data")
+    findings.report = str(next(inside.rglob("report.pdf")))
+    findings.verdict_pdfsig = pdfsig(Path(findings.report))
+    return findings
 
 
 async def whole_path(play: Play, folder: Path) -> tuple[Path, str]:
@@ -169,6 +202,7 @@ def holds(figures: list[Figure], findings: Findings) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run rehearse", description=__doc__)
     parser.add_argument("--json", action="store_true", help="figures and paths as JSON")
+    parser.add_argument("--help-service", action="store_true", help="play a help service instead of an inspection")
     parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
     parser.add_argument("--pictures", type=Path, help="also look at every page and write pictures of it")
     parser.add_argument("--lang", default="zh-CN", help="language of the browsers: zh-CN or en-GB")
@@ -176,6 +210,12 @@ def main() -> int:
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="yuankan-rehearsal-"))
     folder.mkdir(parents=True, exist_ok=True)
     gallery = Gallery(chosen.pictures, chosen.lang) if chosen.pictures else None
+    if chosen.help_service:
+        found = asyncio.run(rehearse_help(folder.absolute(), gallery, chosen.lang))
+        found.complaints.extend(gallery.faults if gallery else [])
+        print(json.dumps(asdict(found), ensure_ascii=False, indent=None if chosen.json else 1))
+        verdicts = {found.verdict_of_button, found.verdict_offline, found.verdict_pdfsig}
+        return 0 if verdicts == {"pass"} and not found.complaints else 1
     figures, findings = asyncio.run(rehearse(folder.absolute(), gallery, chosen.lang))
     findings.complaints.extend(gallery.faults if gallery else [])
     code = report("rehearse", figures, as_json=chosen.json, extra=asdict(findings))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import Page, WebSocketRoute, expect
 
-from tests.rehearsal.play import Play, playing, tid
+from tests.rehearsal.hand import tid
+from tests.rehearsal.play import Play, playing
 
 
 @dataclass

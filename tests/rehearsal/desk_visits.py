@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Route, expect
 
-from tests.rehearsal.play import Play, tid
+from tests.rehearsal.hand import tid
+from tests.rehearsal.play import Play
 
 # A record that nobody has: right in form, wrong in fact.
 NOWHERE = "0" * 26

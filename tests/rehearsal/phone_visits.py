@@ -9,7 +9,8 @@ from playwright.async_api import Browser, Page, expect
 from tests.rehearsal.browsers import CHROMIUM, PHONE_AGENT, chromium_path
 from tests.rehearsal.call_visits import Line
 from tests.rehearsal.desk_visits import held
-from tests.rehearsal.play import Play, playing, tid
+from tests.rehearsal.hand import tid
+from tests.rehearsal.play import Play, playing
 
 QQ_AGENT = f"{PHONE_AGENT} MQQBrowser/13.0 QQ/9.0.0"
 NO_WEBRTC = "delete window.RTCPeerConnection"

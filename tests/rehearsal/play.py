@@ -20,7 +20,9 @@ from playwright.async_api import Locator, Page, expect
 from tests.rehearsal import keys
 from tests.rehearsal.browsers import Browsers
 from tests.rehearsal.gallery import Gallery
+from tests.rehearsal.hand import draw, number_within, tid
 from tests.rehearsal.installation import Installation
+from tests.rehearsal.proof_visits import TimeProofAway
 
 # Ends a hopeless wait and says nothing about speed: two cores run server, browsers and whatever else there is.
 expect.set_options(timeout=20_000)
@@ -47,6 +49,7 @@ class Play:
     business: str = BUSINESS
     steps: list[Step] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
+    case_page: str = ""
     record: str = ""
     witness: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Play:
             await expect(tid(officer, "invite-link")).not_to_have_attribute("href", before or "")
             link = await tid(officer, "invite-link").get_attribute("href")
             await self.shown(officer, "officer-case")
+            self.case_page = officer.url
         assert link, "the case page shows the link"
         return link
 
@@ -222,7 +226,7 @@ class Play:
         if not await conforms.count() or not await conforms.is_enabled():
             return  # the item does not apply to this case
         if await measured.count():
-            await measured.fill(await _within(article))
+            await measured.fill(await number_within(article))
             await measured.press("Enter")
         if await choices.count():
             await choices.first.click()
@@ -250,29 +254,26 @@ class Play:
             await tid(phone, "sheet-sign").click()
             await draw(phone)
             await self.shown(phone, "applicant-sign")
-            away = None
-            if self.gallery is not None:
-                from tests.rehearsal.proof_visits import TimeProofAway
-
-                away = TimeProofAway(phone)
+            away = TimeProofAway(phone) if self.gallery is not None else None
+            if away is not None:
                 await away.begin()
             async with keys.watched(phone, self.keys, "applicant"):
-                await tid(phone, "sign-submit").click()
-                if away is not None:
-                    await away.shown(self)
+                await self.sign_by_code(phone, lead, "applicant", away)
                 await expect(tid(phone, "done")).to_be_visible(timeout=60_000)
-            await self.shown(phone, "applicant-done")
+            await expect(tid(phone, "done-title")).to_have_attribute("data-settled", "false")
+            await self.shown(phone, "applicant-done-others")
         async with self.step("the witness signs"):
             await expect(tid(witness, "sign-submit")).to_be_visible(timeout=60_000)
             await tid(witness, "sign-refuse").click()
             await tid(witness, "refuse-send").click()
             await expect(tid(witness, "refuse-problem")).to_be_visible()  # without a reason nothing is refused
+            await self.shown(witness, "applicant-witness-refuse")
             await witness.keyboard.press("Escape")
             await expect(tid(witness, "refuse-send")).to_be_hidden()
             await draw(witness)
             await self.shown(witness, "applicant-witness-sign")
             async with keys.watched(witness, self.keys, "witness1"):
-                await tid(witness, "sign-submit").click()
+                await self.sign_by_code(witness, lead, "applicant-witness")
                 await expect(tid(witness, "witness-done")).to_be_visible(timeout=60_000)
             await self.shown(witness, "applicant-witness-done")
             await witness.context.close()
@@ -280,13 +281,39 @@ class Play:
             async with self.step(f"the {role} officer signs"):
                 await tid(page, "sign-open").click()
                 await draw(page)
+                away = None
+                if self.gallery is not None and role == "lead":
+                    away = TimeProofAway(page, "officer", "sign-done", renewed=False)
+                    await away.begin()
+                    await away.others_first()
                 async with keys.watched(page, self.keys, role):
                     await tid(page, "sign-submit").click()
+                    if away is not None:
+                        await away.shown(self)
                     await expect(tid(page, "sign-done")).to_be_visible(timeout=60_000)
                 await page.keyboard.press("Escape")
         async with self.step("the office's seal"):
             await expect(tid(lead, "signer-seal").locator(".signed")).to_be_visible(timeout=60_000)
+            await expect(tid(phone, "done-title")).to_have_attribute("data-settled", "true")
+            await self.shown(phone, "applicant-done")
             await self.shown(lead, "officer-signed")
+
+    async def sign_by_code(self, phone: Page, lead: Page, shot: str, away: TimeProofAway | None = None) -> None:
+        """The code of a signature: a wrong one first, then the one that came; the desk stays in the call."""
+        await tid(phone, "sign-submit").click()
+        await tid(phone, "sign-code-input").fill("000000")
+        await tid(phone, "sign-code-submit").click()
+        await expect(tid(phone, "sign-code-problem")).to_be_visible()
+        await self.shown(phone, f"{shot}-sign-code")
+        outbox = await lead.context.new_page()
+        await outbox.goto(self.case_page)
+        await tid(phone, "sign-code-input").fill(await self.code_from_outbox(outbox))
+        await outbox.close()
+        if away is not None:
+            await away.others_first()
+        await tid(phone, "sign-code-submit").click()
+        if away is not None:
+            await away.shown(self)
 
     async def end(self, lead: Page, phone: Page) -> None:
         async with self.step("end the call"):
@@ -301,6 +328,17 @@ class Play:
 
     async def audit(self, auditor: Page, folder: Path) -> tuple[Path, str]:
         """Find, say why, replay, jump to an answer, verify, take the package away; gives its path and the verdict."""
+        await self.find_and_replay(auditor, 3)
+        async with self.step("an answer is one click from its moment"):
+            await tid(auditor, "tab-checklist").click()
+            answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
+            await answer.click()
+            await playing(tid(auditor, "screen-applicant").locator("video").first)
+            await self.shown(auditor, "auditor-answer")
+        return await self.take_away(auditor, folder)
+
+    async def find_and_replay(self, auditor: Page, people: int) -> None:
+        """The record by its business or citizen, and everybody of the call in step."""
         async with self.step("the auditor finds the record"):
             await auditor.goto(f"{self.installation.url}/audit")
             await tid(auditor, "audit-search").fill(self.business)
@@ -311,16 +349,13 @@ class Play:
             await tid(auditor, "purpose-go").click()
         async with self.step("everybody is replayed in step"):
             screens = auditor.locator("[data-testid^=screen-]")
-            await expect(screens).to_have_count(3)
+            await expect(screens).to_have_count(people)
             await tid(auditor, "replay-play").click()
             await playing(tid(auditor, "screen-applicant").locator("video").first)
             await self.shown(auditor, "auditor-replay")
-        async with self.step("an answer is one click from its moment"):
-            await tid(auditor, "tab-checklist").click()
-            answer = tid(auditor, "answers").locator("[data-testid^=answer-mark-]").last
-            await answer.click()
-            await playing(tid(auditor, "screen-applicant").locator("video").first)
-            await self.shown(auditor, "auditor-answer")
+
+    async def take_away(self, auditor: Page, folder: Path) -> tuple[Path, str]:
+        """Verify by the button, then the package; gives its path and the button's verdict."""
         async with self.step("verify"):
             await tid(auditor, "tab-verify").click()
             verdict = await self._verdict(auditor)
@@ -349,10 +384,6 @@ class Play:
         return state
 
 
-def tid(where: Page | Locator, name: str) -> Locator:
-    return where.locator(f"[data-testid={name}]")
-
-
 async def playing(video: Locator) -> None:
     """Until the element shows moving pictures: two different moments of its own clock."""
     # Slots are told and filled one after the other, which takes long where all runs on one busy machine.
@@ -366,28 +397,3 @@ async def playing(video: Locator) -> None:
              }
            }"""
     )
-
-
-async def draw(page: Page) -> None:
-    """A signature by pointer: three strokes across the pad."""
-    pad = tid(page, "sign-pad")
-    await expect(pad).to_be_visible()
-    await pad.scroll_into_view_if_needed()
-    box = await pad.bounding_box()
-    assert box is not None
-    for start, end in (((0.2, 0.3), (0.8, 0.35)), ((0.5, 0.15), (0.45, 0.85)), ((0.25, 0.6), (0.75, 0.8))):
-        await page.mouse.move(box["x"] + box["width"] * start[0], box["y"] + box["height"] * start[1])
-        await page.mouse.down()
-        await page.mouse.move(box["x"] + box["width"] * end[0], box["y"] + box["height"] * end[1], steps=8)
-        await page.mouse.up()
-
-
-async def _within(article: Locator) -> str:
-    """A number that conforms, read from the limit that the page shows (应为 …)."""
-    shown = await article.locator(".measured").inner_text()
-    numbers = [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?", shown)]
-    if not numbers:
-        return "1"
-    if len(numbers) >= 2:
-        return f"{(numbers[0] + numbers[1]) / 2:g}"
-    return f"{numbers[0]:g}"

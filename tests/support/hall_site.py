@@ -14,10 +14,14 @@ from foundation.http import build_app
 from helpdesk import hall_routes, window_routes
 from helpdesk.demo import read_levels
 from helpdesk.live import Lines, announce
+from office.commands import Command
 from office.services import Services
+from office.session import Effect, Party
 from server import pages
+from server.kinds import KINDS, subject_of
 from server.login import routes as login_routes
 from server.login.sessions import Login
+from server.records import act_within
 from tests.support.hall import Hall
 from tests.support.http import Serve, Served
 
@@ -35,14 +39,28 @@ class HallSite:
     staff: dict[str, Actor]
     actor: Actor = ANONYMOUS
 
+    async def put(self, record: str, party: Party, *commands: Command) -> None:
+        """What a room does with commands of its sockets; no media follow."""
+        for command in commands:
+            async with self.hall.db.begin() as conn:
+                await act_within(conn, KINDS, record, command, party, no_effect, self.hall.clock.now())
+
+
+async def no_effect(_conn: AsyncConnection, _record: str, _effect: Effect) -> None:
+    return None
+
+
+def lead(actor: Actor) -> Party:
+    return Party(id=actor.id, name=actor.name, role="lead", kind="staff")
+
 
 @asynccontextmanager
 async def hall_site(hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = None) -> AsyncIterator[HallSite]:
-    async def no_key(conn: AsyncConnection, record: str) -> bytes:
-        raise LookupError(record)
+    async def key(_conn: AsyncConnection, _record: str) -> bytes:
+        return b"k" * 32
 
-    async def nobody(*_: object) -> None:
-        raise LookupError("no records here")
+    async def nothing(*_: object) -> None:
+        return None
 
     async def no_guest(_request: web.Request) -> None:
         return None
@@ -51,8 +69,9 @@ async def hall_site(hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = N
         return site.staff.get(request.cookies.get(WHO, ""), site.actor)
 
     services = Services(
-        db=hall.db, clock=hall.clock, base_url="https://demo.test", secure=False, record_key=no_key, dispatch=nobody,
-        displaced=nobody,
+        db=hall.db, clock=hall.clock, base_url="https://demo.test", secure=False, record_key=key,
+        dispatch=lambda record, actor, command: site.put(record, lead(actor), command), displaced=nothing,
+        within=lambda conn, *of: act_within(conn, KINDS, *of, no_effect, hall.clock.now()), subject_of=subject_of,
     )  # fmt: skip
     announce(hall.db, bus)
     lines, levels = Lines(hall.db, bus), await read_levels()

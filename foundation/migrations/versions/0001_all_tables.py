@@ -39,6 +39,17 @@ def upgrade() -> None:
     with op.batch_alter_table('calls', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_calls_record'), ['record'], unique=False)
 
+    op.create_table('codes',
+    sa.Column('holder', sa.String(length=40), nullable=False),
+    sa.Column('act', sa.String(length=80), nullable=False),
+    sa.Column('hash', sa.String(length=64), nullable=True),
+    sa.Column('salt', sa.String(length=32), nullable=False),
+    sa.Column('expires_at', foundation.db.UtcTime(), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('sent', sa.Integer(), nullable=False),
+    sa.Column('since', foundation.db.UtcTime(), nullable=False),
+    sa.PrimaryKeyConstraint('holder', 'act', name=op.f('pk_codes'))
+    )
     op.create_table('command_answers',
     sa.Column('record', sa.String(length=40), nullable=False),
     sa.Column('person', sa.String(length=80), nullable=False),
@@ -543,12 +554,6 @@ def upgrade() -> None:
     sa.Column('session_hash', sa.String(length=64), nullable=True),
     sa.Column('device', sa.String(length=120), nullable=True),
     sa.Column('joined_at', foundation.db.UtcTime(), nullable=True),
-    sa.Column('code_hash', sa.String(length=64), nullable=True),
-    sa.Column('code_salt', sa.String(length=32), nullable=True),
-    sa.Column('code_expires_at', foundation.db.UtcTime(), nullable=True),
-    sa.Column('code_tries', sa.Integer(), nullable=False),
-    sa.Column('codes_sent', sa.Integer(), nullable=False),
-    sa.Column('codes_since', foundation.db.UtcTime(), nullable=True),
     sa.ForeignKeyConstraint(['record'], ['records.id'], name=op.f('fk_invitations_record')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
     sa.UniqueConstraint('session_hash', name=op.f('uq_invitations_session_hash')),

@@ -1,4 +1,4 @@
-"""What every person of a bench sends: 720p30 VP8 of about 1.9 Mbit/s and Opus, encoded once and kept for later.
+"""What every person of a bench sends: VP8 of 720p30 and about 1.9 Mbit/s, or light, and Opus; encoded once and kept.
 
 A moving picture of patches, so that the encoder has work in every frame and pictures have the sizes of a hand-held
 camera's. A keyframe every two seconds; a viewer who asks for one gets it with the next picture, as the sender then
@@ -16,12 +16,26 @@ from pathlib import Path
 import av
 import numpy as np
 
-FPS, WIDTH, HEIGHT, BITRATE = 30, 1280, 720, 1_900_000
 SECONDS = 10
-GROUP = 2 * FPS  # pictures from keyframe to keyframe
+GROUP_S = 2  # from keyframe to keyframe
 PAYLOAD_MAX = 1100  # bytes of a picture in one packet, as Chromium cuts them
 STAMP_BYTES = 8
-_CACHE = "yuankan-bench-footage-3.pickle"
+_CACHE = "yuankan-bench-footage-4-{}.pickle"
+
+
+@dataclass(frozen=True)
+class Format:
+    """Pixels, pictures a second, bits a second."""
+
+    width: int
+    height: int
+    fps: int
+    bitrate: int
+
+
+CAMERA = Format(1280, 720, 30, 1_900_000)
+LIGHT = Format(640, 360, 10, 200_000)
+"""For many people: the generator, too, has to fit on two cores."""
 
 
 @dataclass(frozen=True)
@@ -35,39 +49,42 @@ class Footage:
 
     groups: tuple[tuple[tuple[bytes, ...], ...], ...]
     sounds: tuple[bytes, ...]
+    fps: int = CAMERA.fps
 
     @property
     def packets_per_s(self) -> float:
         pictures = [picture for group in self.groups for picture in group]
-        return sum(len(picture) for picture in pictures) / len(pictures) * FPS + 50
+        return sum(len(picture) for picture in pictures) / len(pictures) * self.fps + 50
 
 
-def footage() -> Footage:
+def footage(made_as: Format = CAMERA) -> Footage:
     """The footage, from the file of an earlier run if there is one."""
-    cache = Path(tempfile.gettempdir()) / _CACHE
+    cache = Path(tempfile.gettempdir()) / _CACHE.format(made_as.height)
     if cache.exists():
         with cache.open("rb") as file:
-            return Footage(*pickle.load(file))
-    made = Footage(_pictures(), _sounds())
+            return Footage(*pickle.load(file), fps=made_as.fps)
+    made = Footage(_pictures(made_as), _sounds(), made_as.fps)
     fresh = cache.with_suffix(".new")
     fresh.write_bytes(pickle.dumps((made.groups, made.sounds)))
     fresh.replace(cache)
     return made
 
 
-def _pictures() -> tuple[tuple[tuple[bytes, ...], ...], ...]:
+def _pictures(made_as: Format) -> tuple[tuple[tuple[bytes, ...], ...], ...]:
+    group = GROUP_S * made_as.fps
     context = av.CodecContext.create("libvpx", "w")
-    context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-    context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS, 1)
-    context.bit_rate, context.gop_size = BITRATE, GROUP
+    context.width, context.height, context.pix_fmt = made_as.width, made_as.height, "yuv420p"
+    context.time_base, context.framerate = Fraction(1, made_as.fps), Fraction(made_as.fps, 1)
+    context.bit_rate, context.gop_size = made_as.bitrate, group
+    rate = str(made_as.bitrate)
     context.options = {
-        "deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0", "keyint_min": str(GROUP),
-        "maxrate": str(BITRATE), "minrate": str(BITRATE), "bufsize": str(BITRATE // 4),
+        "deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0", "keyint_min": str(group),
+        "maxrate": rate, "minrate": rate, "bufsize": str(made_as.bitrate // 4),
     }  # fmt: skip
-    noise = np.random.default_rng(1).integers(0, 255, (HEIGHT // 40, WIDTH // 40, 3), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 255, (made_as.height // 40, made_as.width // 40, 3), dtype=np.uint8)
     still = np.kron(noise, np.ones((40, 40, 1), dtype=np.uint8)) // 3 + 80
     groups: list[list[tuple[bytes, ...]]] = []
-    for n in range(SECONDS * FPS):
+    for n in range(SECONDS * made_as.fps):
         moved = np.roll(still, n * 3, axis=1)
         frame = av.VideoFrame.from_ndarray(moved, format="rgb24")
         frame.pts, frame.time_base = n, context.time_base

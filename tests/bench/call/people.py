@@ -20,7 +20,7 @@ from media.layers import starts_keyframe
 from media.rtp import build, read
 from media.srtp import SrtpError
 from tests.bench.call.connection import IDENTITY, Connection, ntp_now
-from tests.bench.call.footage import FPS, Footage
+from tests.bench.call.footage import Footage
 
 LOSS = 0.01
 AUDIO_TYPE, VIDEO_TYPE = 111, 96
@@ -115,7 +115,7 @@ class Sender(Connection):
             self._send(track, payload, marker=False)
         self._send(track, self._held[-1] + _STAMP.pack(time.time_ns()), marker=True)
         self._held = []
-        track.timestamp = track.timestamp + 90_000 // FPS & 0xFFFFFFFF
+        track.timestamp = track.timestamp + 90_000 // self._footage.fps & 0xFFFFFFFF
         track.frames += 1
 
     def _send(self, track: _Track, payload: bytes, *, marker: bool) -> None:

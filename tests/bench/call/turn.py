@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.bench.call.footage import FPS, Footage
+from tests.bench.call.footage import Footage
 from tests.bench.call.people import Sender, Viewer
 from tests.bench.call.side import Room, Side
 
@@ -100,9 +100,10 @@ class Call:
             heapq.heappush(due, (at, len(due), _Task(work, every_s, until)))
 
         for sender in (sender for senders in self.senders for sender in senders):
-            phase = dice.random() / FPS
-            plan(began + phase, sender.send_picture, 1 / FPS, until=ends)
-            plan(began + phase + _PACE_S, sender.send_rest, 1 / FPS, until=ends + _PACE_S)
+            picture_s = 1 / self._footage.fps
+            phase = dice.random() * picture_s
+            plan(began + phase, sender.send_picture, picture_s, until=ends)
+            plan(began + phase + _PACE_S, sender.send_rest, picture_s, until=ends + _PACE_S)
             plan(began + dice.random() * 0.02, sender.send_sound, 0.02, until=ends)
             plan(began + dice.random() + 0.2, sender.second, 1.0)
         for viewer in (viewer for viewers in self.viewers for viewer in viewers):

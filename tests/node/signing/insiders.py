@@ -20,7 +20,7 @@ from signing.certificates import SigningAct, der, event_certificate, new_key
 from signing.keys import ServerKey
 from signing.revocation import Revoked
 from signing.seal import SEAL_FIELD
-from signing.signature import add_revocation, archive_stamp, field_box, sign_with
+from signing.signature import add_revocation, archive_stamp, sign_with
 from signing.timestamp import InternalTimeStampAuthority
 from tests.node.signing.attacks import ATTACKS, attack, signatures, stranger
 from tests.node.signing.finished import Finished
@@ -80,9 +80,10 @@ class Insider:
         role, name, _ = PEOPLE[field]
         chain = [der(key.certificate), der(self.keys.event_ca.certificate)]
         now = self.clock.now()
-        look = person_appearance(
-            self.finished.fonts, field_box(pdf, field), name=name, role=role, at=now, strokes=None, remark=""
-        )
+
+        def look(size: tuple[float, float]) -> bytes:
+            return person_appearance(self.finished.fonts, size, name=name, role=role, at=now, strokes=None, remark="")
+
         signed = await sign_with(
             key, chain[1:], pdf, self.stamps, field=field, name=name, role=role, reason="已阅读本单并签名",
             now=now, appearance=look,

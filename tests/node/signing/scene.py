@@ -22,6 +22,7 @@ from foundation.objects import open_store
 from signing import store
 from signing.authority import InternalAuthority
 from signing.ceremony import Ceremony, Ready
+from signing.code import BY_CODE
 from signing.fonts import FontSet
 from signing.issue import issue
 from signing.keys import KeyStore
@@ -33,11 +34,14 @@ from tests.unit.signing.samples import RECORD, report, thumbnails
 
 RECORD_KEY = bytes(range(32, 64))
 APPLICANT = Actor("guest", id="inv_1", name="张䶮", record=RECORD, role="applicant")
+WITNESS = Actor("guest", id="inv_2", name="王鿏", record=RECORD, role="witness")
 LEAD = Actor("staff", id="stf_1", name="周岚", office="990101", roles=frozenset({"officer"}))
 ASSIST = Actor("staff", id="stf_2", name="李𬍛", office="990101", roles=frozenset({"officer"}))
 EVERYBODY = ((APPLICANT, "applicant"), (LEAD, "lead"), (ASSIST, "assist"))
 MANIFEST = b'{"epochs":[]}'
 REMARK = "后厨照片偏暗"
+# The newest code on each party's phone.
+PHONES: dict[str, str] = {}
 
 
 def drawn(seed: int = 0) -> bytes:
@@ -61,6 +65,7 @@ class Browser:
     role: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     record: str = RECORD
+    code: str = ""
 
     @property
     def spki(self) -> bytes:
@@ -82,8 +87,17 @@ class Browser:
         assert hashlib.sha256(pdf[:first] + pdf[second:]).digest() in ready.attributes
         assert self.spki in ready.certificate
 
+    async def fresh_code(self, ceremony: Ceremony) -> str:
+        await ceremony.send_code(self.actor, self.record, self.role, "zh")
+        return PHONES[self.actor.id]
+
     async def prepare(self, ceremony: Ceremony, remark: str = "") -> Ready:
-        return await ceremony.prepare(self.actor, self.record, self.role, self.spki, drawn(), remark)
+        """With a code where this role signs by one; who has to wait for a turn keeps it."""
+        if self.role in BY_CODE and not self.code:
+            self.code = await self.fresh_code(ceremony)
+        ready = await ceremony.prepare(self.actor, self.record, self.role, self.spki, drawn(), remark, self.code)
+        self.code = ""
+        return ready
 
     async def sign(self, ceremony: Ceremony, remark: str = "") -> str:
         ready = await self.prepare(ceremony, remark)
@@ -111,6 +125,10 @@ class Scene:
         async def record_key(_record: str) -> bytes:
             return RECORD_KEY
 
+        async def send_code(_conn: AsyncConnection, party: str, code: str, _lang: str) -> str:
+            PHONES[party] = code
+            return "199****0001"
+
         parts: dict[str, Any] = {
             "db": db,
             "objects": open_store((folder / "objects").as_uri()),
@@ -122,6 +140,7 @@ class Scene:
             "fonts": fonts,
             "clock": clock,
             "on_event": on_event,
+            "send_code": send_code,
         }
         means = Means(**{**parts, **others})
         return cls(means, Ceremony(means), told)

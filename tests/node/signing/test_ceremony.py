@@ -320,6 +320,7 @@ async def test_without_a_sheet_there_is_nothing_to_sign(
 
 async def test_a_drawn_signature_is_optional(scene: Scene) -> None:
     browser = Browser(APPLICANT, "applicant")
-    ready = await scene.ceremony.prepare(APPLICANT, RECORD, "applicant", browser.spki, None, "")
+    code = await browser.fresh_code(scene.ceremony)
+    ready = await scene.ceremony.prepare(APPLICANT, RECORD, "applicant", browser.spki, None, "", code)
     await scene.ceremony.finish(APPLICANT, ready.lease, browser.raw_signature(ready.attributes))
     assert drawn()[:4] == b"\x89PNG"

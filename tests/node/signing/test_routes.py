@@ -18,11 +18,12 @@ from foundation.access import ANONYMOUS, Actor, Resource
 from foundation.errors import Problem
 from foundation.http import build_app
 from signing.ceremony import Ready
+from signing.code import BY_CODE
 from signing.routes import routes
 from signing.timestamp import HttpTimeStampAuthority
 from signing.trust import from_json, trust_bundle
 from signing.verify import verify_pdf
-from tests.node.signing.scene import APPLICANT, ASSIST, EVERYBODY, LEAD, RECORD, Browser, Scene, drawn
+from tests.node.signing.scene import APPLICANT, ASSIST, EVERYBODY, LEAD, PHONES, RECORD, Browser, Scene, drawn
 from tests.support.http import Serve, Served
 
 PEOPLE = {actor.id: actor for actor in (APPLICANT, LEAD, ASSIST)}
@@ -58,13 +59,20 @@ async def ask(site: Served, actor: Actor, method: str, path: str, body: Any = No
 
 
 async def sign_over_http(site: Served, browser: Browser) -> dict[str, Any]:
+    path = f"/api/records/{RECORD}/signatures"
+    code = ""
+    if browser.role in BY_CODE:
+        sent = await ask(site, browser.actor, "POST", f"{path}/code", {"role": browser.role})
+        assert sent == {"sent_to": "199****0001"}
+        code = PHONES[browser.actor.id]
     body = {
         "role": browser.role,
         "public_key": base64.b64encode(browser.spki).decode(),
         "drawn_png": base64.b64encode(drawn()).decode(),
         "remark": "",
+        "code": code,
     }
-    got = await ask(site, browser.actor, "POST", f"/api/records/{RECORD}/signatures", body)
+    got = await ask(site, browser.actor, "POST", path, body)
     attributes = base64.b64decode(got["signed_attributes"])
     async with site.session.get(f"/api/signatures/{got['lease']}/prepared.pdf") as response:
         pdf = await response.read()
@@ -207,4 +215,4 @@ async def test_no_route_of_signing_takes_a_private_key(scene: Scene) -> None:
     taken = {
         name for route in routes(scene.means, resource_of) for name in getattr(route.request, "__struct_fields__", ())
     }
-    assert taken == {"role", "public_key", "drawn_png", "remark", "signature", "reason"}
+    assert taken == {"role", "public_key", "drawn_png", "remark", "code", "signature", "reason"}

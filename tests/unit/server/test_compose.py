@@ -10,8 +10,8 @@ import pytest
 from inspection.commands import AnswerSet, Close, SheetObject, StepMark
 from inspection.procedure import evolve, initial
 from inspection.state import InspectionState
-from office.commands import PersonJoin, PersonLeave, PhotoTaken, PlaceReport, WitnessName
-from office.session import SYSTEM
+from office.commands import OfficerAssign, PersonJoin, PersonLeave, PhotoTaken, PlaceReport, WitnessName
+from office.session import SYSTEM, Party
 from server.compose import compose
 from signing import report as sheet
 from tests.unit.inspection.acting import APPLICANT, ASSIST, EXPERT, LEAD, RECTIFY_BY, START, Session, facts
@@ -132,6 +132,24 @@ def test_witnesses_sign_after_the_applicant_each_by_a_link_of_their_own() -> Non
     ]
     assert [one.party for one in signers[1:3]] == ["inv_w0", "inv_w1"]
     assert {one.identified for one in signers[1:3]} == {"邀请链接和短信验证码"}
+
+
+def test_officers_of_two_offices_sign_in_order_each_for_their_own() -> None:
+    session = Session()
+    session.call(second=False)
+    other = Party(id="stf_far", name="赵𠅤㛃", role="assist", kind="staff")
+    brigade = "松汀区消防救援大队"
+    session.done(SYSTEM, OfficerAssign(role="assist", staff=other.id, name=other.name, office=brigade))
+    session.done(other, PersonJoin(leg="leg_f"))
+    session.answer_all()
+    session.steps()
+    session.done(LEAD, Close(result="pass"))
+    report = made(session)
+    assert [(one.field, one.role, one.name, one.organisation) for one in report.signers[1:]] == [
+        ("Lead", "lead", LEAD.name, report.office.name),
+        ("Assist", "assist", other.name, brigade),
+    ]
+    assert {one.name: one.organisation for one in report.people}[other.name] == brigade
 
 
 def test_an_assisting_officer_who_never_came_has_no_field() -> None:

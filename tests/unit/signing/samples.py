@@ -4,6 +4,7 @@ import hashlib
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from signing.report import (
@@ -21,6 +22,7 @@ from signing.report import (
     Report,
     Result,
     Section,
+    Signer,
     Step,
     signers,
 )
@@ -263,8 +265,15 @@ def report(*, items: int = 8, photos: int = 5, draft: bool = False, note: str = 
             at=START + timedelta(minutes=23),
         ),
         objections=(Objection(at=START + timedelta(minutes=25), item=5, text="隔断材料已到货，明天就能装好。"),),
-        signers=signers(("inv_1", RARE_NAMES[0]), [("stf_1", "周岚"), ("stf_2", RARE_NAMES[1])], [], by),
+        signers=signers(("inv_1", RARE_NAMES[0]), [("stf_1", "周岚", by), ("stf_2", RARE_NAMES[1], by)], []),
         issued_at=START + timedelta(minutes=24),
         verify_url=f"https://yuankan.example/verify?record={RECORD}",
         draft=draft,
     )
+
+
+def with_witness(made: Report, party: str, name: str) -> Report:
+    """The same with a witness, who signs after the applicant."""
+    first, *others = made.signers
+    witness = Signer(field="Witness1", role="witness", name=name, party=party, identified="链接与短信验证码")
+    return msgspec.structs.replace(made, signers=(first, witness, *others))

@@ -59,6 +59,24 @@ def test_everything_the_sheet_must_say_can_be_found_by_a_foreign_reader(fonts: F
     assert missing == []
 
 
+def test_officers_of_two_offices_are_printed_with_both_offices_in_the_order_of_signing(
+    fonts: FontSet, tmp_path: Path
+) -> None:
+    made = report(items=2, photos=1)
+    applicant, lead, assist = made.signers
+    brigade = "松汀区消防救援大队"
+    joint = msgspec.structs.replace(
+        made, signers=(applicant, lead, msgspec.structs.replace(assist, organisation=brigade))
+    )
+    text = (
+        text_of(build_pdf(joint, thumbnails(1), MANIFEST, fonts), tmp_path, "-raw").replace(" ", "").replace("\n", "")
+    )
+    blocks = text[text.rindex(f"申请人{applicant.name}") :]
+    said = (f"主勘人员{lead.name}", made.office.name, f"协勘人员{assist.name}", brigade, "机关印章")
+    places = [blocks.index(one) for one in said]
+    assert places == sorted(places), blocks
+
+
 @pytest.mark.parametrize("name", RARE_NAMES)
 def test_a_rare_name_prints_and_is_found(fonts: FontSet, tmp_path: Path, name: str) -> None:
     made = msgspec.structs.replace(report(items=1, photos=0), applicant_name=name)

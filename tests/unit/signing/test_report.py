@@ -18,10 +18,11 @@ def test_counts_name_every_finding_and_the_critical_failures() -> None:
 
 
 def test_signers_get_stable_field_names_in_the_order_of_the_sheet() -> None:
-    officers = [("a", "乙"), ("b", "丙"), ("c", "丁")]
-    found = signers(("inv", "甲"), officers, [("witness", "w", "戊"), ("expert", "e", "己")], "局")
+    officers = [("a", "乙", "一局"), ("b", "丙", "二局"), ("c", "丁", "二局")]
+    found = signers(("inv", "甲"), officers, [("witness", "w", "戊"), ("expert", "e", "己")])
     assert [one.field for one in found] == ["Applicant", "Witness1", "Expert1", "Lead", "Assist", "Assist2"]
     assert [one.role for one in found] == ["applicant", "witness", "expert", "lead", "assist", "assist"]
+    assert [one.organisation for one in found][-3:] == ["一局", "二局", "二局"], "each their own"
 
 
 def test_times_are_written_as_offices_in_beijing_write_them() -> None:

@@ -78,17 +78,8 @@ export function createSession(token: string) {
     return sent_to
   }
 
-  /** Proves once more, on this device, that the registered number is at hand. Throws where the code is wrong. */
-  async function confirmCode(code: string): Promise<string> {
-    const { record } = await api.post<{ record: string }>(at`/api/invitations/${token}/join`, {
-      code,
-      device: deviceId(),
-    })
-    return record
-  }
-
   async function join(code: string): Promise<void> {
-    await confirmCode(code)
+    await api.post(at`/api/invitations/${token}/join`, { code, device: deviceId() })
     dispatch({ type: 'joined' })
     if (landing.value) connect(landing.value)
   }
@@ -217,7 +208,6 @@ export function createSession(token: string) {
     load,
     requestCode,
     join,
-    confirmCode,
     send,
     say,
     allowStanding,

@@ -39,6 +39,9 @@ export const DESK_KEYS = [
   { name: 'help', keys: ['?', 'shift+?'], shown: '?' },
 ] as const satisfies readonly Key<string>[]
 
+/** Of an agent's window. */
+export const WINDOW_KEYS = [{ name: 'next', keys: ['n'], shown: 'N' }] as const satisfies readonly Key<string>[]
+
 export const REPLAY_KEYS = [
   { name: 'play', keys: [' ', 'k'], shown: 'Space K' },
   { name: 'backward', keys: ['j'], shown: 'J' },

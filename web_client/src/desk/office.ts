@@ -33,7 +33,7 @@ export const office = {
   assign: (id: string, staff: string) => api.post<unknown>(at`/api/cases/${id}/assist`, { staff }),
   lines: () => api.get<LineRow[]>('/api/hall/lines'),
   ratings: () => api.get<RatingsPage>('/api/hall/ratings'),
-  freeOfficers: () => api.get<FreeOfficer[]>('/api/officers/free'),
+  freeOfficers: (joint = false) => api.get<FreeOfficer[]>(joint ? '/api/officers/free?joint=1' : '/api/officers/free'),
   claimNext: () => api.post<{ record: string }>('/api/queue/claim'),
   /** Where the sheet stands as PDF. */
   reportPath: (record: string) => at`/api/records/${record}/report.pdf`,

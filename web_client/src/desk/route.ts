@@ -5,6 +5,7 @@ export type Route =
   | { page: 'day' }
   | { page: 'case'; id: string }
   | { page: 'live'; id: string }
+  | { page: 'window' }
   | { page: 'lines' }
   | { page: 'missing' }
 
@@ -20,6 +21,7 @@ export function parse(pathname: string): Route {
   if (parts[0] === 'desk' && parts[1] === 'lines' && parts.length === 2) return { page: 'lines' }
   if (parts[0] === 'desk' && parts[1] === 'cases' && parts[2] && parts.length === 3) return { page: 'case', id: parts[2] }
   if (parts[0] === 'desk' && parts[1] === 'records' && parts[2] && parts.length === 3) return { page: 'live', id: parts[2] }
+  if (parts[0] === 'desk' && parts[1] === 'window' && parts.length === 2) return { page: 'window' }
   return { page: 'missing' }
 }
 
@@ -34,6 +36,7 @@ export function go(to: string): void {
 
 export const paths = {
   day: '/desk',
+  window: '/desk/window',
   lines: '/desk/lines',
   case: (id: string) => `/desk/cases/${id}`,
   live: (record: string) => `/desk/records/${record}`,

@@ -38,6 +38,11 @@ export function inspects(person: Me): boolean {
   return person.roles.some((role) => role === 'officer' || role === 'supervisor' || role === 'admin')
 }
 
+/** Sits at a window of the hall. */
+export function serves(person: Me): boolean {
+  return person.roles.includes('agent')
+}
+
 /** Sees the lines of the hall. */
 export function watches(person: Me): boolean {
   return person.roles.some((role) => role === 'agent' || role === 'supervisor')

@@ -1,9 +1,20 @@
-import { defineText } from '../shared/i18n'
+import { ref } from 'vue'
+
+import { defineText, type Translate } from '../shared/i18n'
 import en from '../shared/messages/en/desk'
+import enHelp from '../shared/messages/en/help_desk'
 import zh from '../shared/messages/zh/desk'
+import zhHelp from '../shared/messages/zh/help_desk'
 
 export type DeskKey = keyof typeof zh
-export const t = defineText(zh, en)
+
+/** The kind of session that is on the page now: the same parts say some things in other words. */
+export const service = ref<string>('inspection')
+
+const ofInspection: Translate<DeskKey> = defineText(zh, en)
+const ofHelp: Translate<DeskKey> = defineText({ ...zh, ...zhHelp }, { ...en, ...enHelp })
+
+export const t: Translate<DeskKey> = (key, params) => (service.value === 'help' ? ofHelp : ofInspection)(key, params)
 
 /** A key put together from data (`phase.` + phase): the sentence, or the raw value when the server knows a word we do not. */
 export function tOf(prefix: string, value: string | null | undefined, otherwise = ''): string {

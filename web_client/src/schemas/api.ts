@@ -133,6 +133,11 @@ export interface ChecklistView {
 /** [n, t_ms, d_ms, bytes, keyframe 0|1] of a cluster; times within its epoch. */
 export type ClusterMark = [number, number, number, number, number]
 
+/** For the signature in this role. */
+export interface CodeRequest {
+  role: string
+}
+
 export interface CodeSent {
   sent_to: string
 }
@@ -251,7 +256,7 @@ export interface FoundList {
   rows: Found[]
 }
 
-/** `state`: free, or busy while they lead or assist a call. */
+/** `office`: its name; `state`: free, or busy while they lead or assist a call. */
 export interface FreeOfficer {
   id: string
   name: string
@@ -1007,12 +1012,17 @@ export interface Sheet {
   signers: SignerState[]
 }
 
+export interface SignatureCodeSent {
+  sent_to: string
+}
+
 /** `public_key`: SubjectPublicKeyInfo of a P-256 key, `drawn_png`: the strokes on nothing; both base64. */
 export interface SignatureRequest {
   role: string
   public_key: string
   drawn_png: string | null
   remark: string
+  code: string
 }
 
 /** `signature`: r‖s as WebCrypto gives it, 64 bytes in base64. */
@@ -1144,6 +1154,7 @@ export interface TicketPage {
 /** All that the replay page draws. Times in ms of the session clock; `start` is its zero. */
 export interface Timeline {
   record: string
+  kind: string
   start: string
   length_ms: number
   live: boolean

@@ -8,6 +8,7 @@
  *   4 sign     ECDSA with SHA-256 over the signed attributes
  *   5 send     r‖s goes to the server, which embeds it
  */
+import type { SignatureCodeSent } from '../schemas/api'
 import { api, ApiProblem, at } from './api'
 import { fromBase64, toBase64 } from './sign/base64'
 import { dropKey, loadOrMakeKey } from './sign/key'
@@ -28,6 +29,8 @@ export interface SignOptions {
   drawn: Blob | null
   /** Goes into the signature as its reason. */
   remark: string
+  /** The one-time code of whoever has no account. */
+  code?: string
   /** The revision that was read (`Sheet.sha256`, `Sheet.size`); the prepared PDF must begin with it. */
   read?: ReadRevision | null
   onStage?: (stage: SignStage) => void
@@ -54,6 +57,7 @@ export async function signSheet(options: SignOptions): Promise<Signed> {
         public_key: toBase64(spki),
         drawn_png: drawn,
         remark: options.remark,
+        code: options.code ?? '',
       }),
     ),
   )
@@ -118,6 +122,12 @@ async function inTurn<T>(
       if (left?.aborted) throw error
     }
   }
+}
+
+/** Sends the code with which somebody without an account signs; gives the masked number it went to. */
+export async function sendSigningCode(record: string, role: string): Promise<string> {
+  const sent = await api.post<SignatureCodeSent>(at`/api/records/${record}/signatures/code`, { role })
+  return sent.sent_to
 }
 
 /** Refusing leaves the field empty; the reason goes into an annex. */

@@ -24,7 +24,7 @@ export function useSheet(session: Session) {
     clearTimeout(timer)
     // The view tells when there is something to ask for.
     const view = session.view.value
-    if (view ? view.phase === 'closing' && !view.sheet_ready : !session.landing.value?.sheet) return
+    if (view ? !view.sheet_ready : !session.landing.value?.sheet) return
     try {
       const sheet = await api.get<Sheet>(at`/api/records/${record.value}/sheet`)
       const found = sheet.report

@@ -234,6 +234,7 @@ export default {
   // A12
   'sign.title': '请在框内写姓名',
   'sign.clear': '重写',
+  'sign.meaning': '签名表示这份勘验单是您本人看过、本人签的。异议会原样写进勘验单；签名不等于同意。',
   'sign.key': '签名只能由这部手机完成，我们拿不到您的签名密钥。',
   'sign.submit': '签名并提交',
   'sign.nohand': '不便手写？用短信验证码签名',
@@ -249,10 +250,10 @@ export default {
   'sign.refuse.send': '提交，不签名',
   'sign.refuse.none': '还没有写理由，没有提交。请写明理由。',
   'sign.mismatch': '要签的文件和您看的不一致，没有签名，勘验单没有变化。请拨打{phone}。',
-  'sign.code.label': '短信验证码',
   'sign.code.submit': '确认并签名',
   // A14
   'done.title': '勘验已完成',
+  'done.title.waiting': '等其他人签名、盖章',
   'done.signed': '您已签名',
   'done.refused': '您没有签名，理由已写进勘验单',
   'done.number': '办件编号',
@@ -261,7 +262,7 @@ export default {
   'done.until': '期限',
   'done.contact': '联系',
   'done.save': '保存勘验单',
-  'done.others': '其他人签名、盖章后，本页的勘验单会更新。',
+  'done.others': '您的部分已办完，可以关掉本页。都签好、盖好后，用原链接能看到最后的勘验单。',
   'done.strip': '录音录像',
   // a help service
   'help.number': '请从您的号码页点“进入视频”。',

@@ -1,0 +1,133 @@
+"""A help service as people walk it: a citizen's phone, two agents at their windows, an auditor.
+
+The citizen says in their own words what they need, asks for help by video, is called and helped, handed over to another
+window in the call, and rates the service. Nothing reaches behind the pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from tests.rehearsal.play import Play, playing, tid
+
+CITIZEN = "刘桂兰"
+WORDS = {"zh-CN": "退休金怎么领", "en-GB": "pension"}
+GUIDE = "pension-claim"
+TO_WINDOW = "990101-T01"
+
+
+@dataclass
+class HelpPlay(Play):
+    """One service of the demonstration's hall; ``number_page`` is the address of the citizen's number."""
+
+    number_page: str = ""
+
+    async def whole(self, folder: Path) -> tuple[Path, str]:
+        first, second = await self.log_in("zhangmin"), await self.log_in("wuyue")
+        number = await self.ask()
+        await self.come_in(number)
+        await self.call(first, number)
+        await self.card(first, number)
+        await self.hand_over(first, second, number)
+        await self.finish(second, number)
+        await self.rate(number)
+        auditor = await self.log_in("hejing")
+        await self.find_and_replay(auditor, 3)
+        return await self.take_away(auditor, folder)
+
+    async def ask(self) -> Page:
+        """From words to a number that is helped by video; gives the phone."""
+        phone = await self.browsers.phone_page(self.installation.url, self.lang)
+        async with self.step("the citizen asks for help by video"):
+            await phone.goto(f"{self.installation.url}/hall")
+            await tid(phone, "find-words").fill(WORDS[self.lang])
+            await tid(phone, f"guide-{GUIDE}").click()
+            await tid(phone, "guide-video-take").click()
+            await tid(phone, "take-name").fill(self.business)
+            await tid(phone, "take-submit").click()
+            await expect(tid(phone, "number-label")).to_be_visible()
+            await self.shown(phone, "citizen-video-number")
+            self.number_page = phone.url
+        return phone
+
+    async def come_in(self, phone: Page) -> None:
+        """The call's page from the number's: consent, check, waiting."""
+        async with self.step("the number leads into its call"):
+            await tid(phone, "number-call").click()
+            await tid(phone, "next").click()
+            await self.shown(phone, "citizen-consent")
+            await tid(phone, "consent-agree").click()
+            await tid(phone, "check-start").click()
+            await expect(tid(phone, "wait-enter")).to_be_enabled()
+            await tid(phone, "wait-enter").click()
+            await playing(tid(phone, "wait").locator("video"))
+            await self.shown(phone, "citizen-wait")
+
+    async def call(self, agent: Page, phone: Page) -> None:
+        async with self.step("the agent calls the number and starts the call"):
+            await expect(tid(agent, "queue")).to_contain_text("*")
+            await self.shown(agent, "agent-queue")
+            await tid(agent, "next").click()
+            await tid(agent, "video").click()
+            await expect(tid(agent, "call-start")).to_be_enabled()
+            await tid(agent, "call-start").click()
+        async with self.step("both see each other"):
+            await tid(phone, "call-enter").click()
+            await expect(tid(phone, "call")).to_be_visible()
+            await playing(tid(agent, "stage").locator("video").first)
+            await playing(tid(phone, "officers").locator("video").first)
+            self.record = await tid(agent, "call").get_attribute("data-record") or ""
+
+    async def card(self, agent: Page, phone: Page) -> None:
+        async with self.step("a step card is pushed and ticked, words are said"):
+            await tid(agent, "card-title").fill("准备材料" if self.lang == "zh-CN" else "Get ready")
+            steps = "拿出身份证\n打开手机银行" if self.lang == "zh-CN" else "Take your ID card\nOpen the bank's app"
+            await tid(agent, "card-steps").fill(steps)
+            await tid(agent, "card-send").click()
+            await tid(phone, "card-step-0").check()
+            await expect(tid(agent, "card_1")).to_contain_text("1/2")
+            await tid(agent, "say-input").fill("请看步骤卡" if self.lang == "zh-CN" else "Please look at the card")
+            await tid(agent, "say-send").click()
+            await expect(tid(phone, "said")).to_be_visible()
+            await self.shown(phone, "citizen-call")
+            await self.shown(agent, "agent-call")
+
+    async def hand_over(self, first: Page, second: Page, phone: Page) -> None:
+        """The citizen does nothing: the same page, the same call, another agent."""
+        async with self.step("the call is handed over to another window"):
+            await tid(first, "transfer").click()
+            await tid(first, "hand-to").select_option(TO_WINDOW)
+            await tid(first, "hand-note").fill(
+                "社保已核对，缺个税信息" if self.lang == "zh-CN" else "Tax record missing"
+            )
+            await tid(first, "hand-papers").fill("身份证 已看" if self.lang == "zh-CN" else "ID card seen")
+            await self.shown(first, "agent-transfer")
+            await tid(first, "hand-send").click()
+            await expect(tid(phone, "passage")).to_be_visible()
+            await expect(tid(second, "offer")).to_be_visible()
+            await self.shown(second, "agent-offer")
+            await tid(second, "offer-accept").click()
+            await playing(tid(second, "stage").locator("video").first)
+            await expect(tid(first, "call")).to_be_hidden()
+            await playing(tid(phone, "officers").locator("video").first)
+            await self.shown(phone, "citizen-handed-over")
+
+    async def finish(self, agent: Page, phone: Page) -> None:
+        async with self.step("the service ends"):
+            await tid(agent, "finish").click()
+            await tid(agent, "end-done").check()
+            await self.shown(agent, "agent-finish")
+            await tid(agent, "end-send").click()
+            await expect(tid(phone, "done")).to_be_visible()
+            await expect(tid(agent, "call")).to_be_hidden()
+            await self.shown(phone, "citizen-done")
+
+    async def rate(self, phone: Page) -> None:
+        async with self.step("the citizen rates it on the number's page"):
+            await phone.goto(self.number_page)
+            await tid(phone, "rate-5").check()
+            await tid(phone, "rate-send").click()
+            await expect(tid(phone, "rated")).to_be_visible()
