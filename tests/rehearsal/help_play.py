@@ -25,6 +25,11 @@ class HelpPlay(Play):
 
     number_page: str = ""
 
+    async def shown(self, page: Page, name: str) -> None:
+        # The replay looks as an inspection's, whose pictures the documents have.
+        if self.gallery is not None and not name.startswith("auditor-"):
+            await self.gallery.look(page, name, touch=name.startswith("citizen-"))
+
     async def whole(self, folder: Path) -> tuple[Path, str]:
         first, second = await self.log_in("zhangmin"), await self.log_in("wuyue")
         number = await self.ask()

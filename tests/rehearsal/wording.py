@@ -12,7 +12,24 @@ import yaml
 
 DATA = Path(__file__).resolve().parent.parent.parent / "office" / "demo_data"
 # Who works in the demonstration's office, and what a browser may say of itself.
-PEOPLE = ("李明", "王五", "周岚", "陈宇", "何静", "孙伟", "管理员", "按要求", "中文", "张青禾")
+PEOPLE = (
+    "张敏",
+    "吴悦",
+    "刘桂兰",
+    "郑永强",
+    "冯雪",
+    "卫国安",
+    "李明",
+    "王五",
+    "周岚",
+    "陈宇",
+    "何静",
+    "孙伟",
+    "管理员",
+    "按要求",
+    "中文",
+    "张青禾",
+)
 CHINESE = re.compile(r"[\u3400-\u9fff]+")
 LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]{2,}")
 # What stays Latin in Chinese sentences: names of formats, browsers and keys, and the accounts of the demonstration.
