@@ -71,6 +71,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     away_until: datetime | None
     window: str | None
     handed_to: str | None
+    video: bool
 
     @property
     def label(self) -> str:

@@ -249,12 +249,17 @@ def ticket_page(slip: Slip, now: LineNow, guide: Guide | None, rated: bool) -> T
 
 
 def wall(lines: Sequence[LineNow], at: datetime) -> Wall:
-    """One office's lines, read together. The newest call comes first."""
+    """One office's lines, read together. The newest call comes first. Who is helped by video is not in the hall, and
+    nobody there is to look for them.
+    """
     calls = [
         WallCall(label=one.label, window=window.number, called_at=one.called_at)
         for now in lines
         for one in now.present
-        if one.state == "called" and one.called_at is not None and (window := now.window(one.window)) is not None
+        if one.state == "called"
+        and not one.video
+        and one.called_at is not None
+        and (window := now.window(one.window)) is not None
     ]
     return Wall(
         office=office_card(lines[0]),
@@ -264,7 +269,7 @@ def wall(lines: Sequence[LineNow], at: datetime) -> Wall:
                 name=now.line.name,
                 gloss=now.line.gloss,
                 letter=now.line.letter,
-                next=[one.label for one in now.waiting[:NEXT_ON_THE_WALL]],
+                next=[one.label for one in now.waiting if not one.video][:NEXT_ON_THE_WALL],
                 wait=now.wait_of(),
             )
             for now in lines

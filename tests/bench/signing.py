@@ -60,6 +60,7 @@ async def one_sheet() -> list[Figure]:
     photographs = [photograph(number) for number in range(PHOTOS)]
     cold, small = await timed(asyncio.gather(*(make_thumbnail(one) for one in photographs)))
     thumbnails = {photo.id: one for photo, one in zip(made.photos, small, strict=True) if one}
+    assert len(thumbnails) == PHOTOS, "a sheet without its pictures measures nothing"
     fonts = open_fonts()
     sets = []
     for _ in range(RUNS):

@@ -182,6 +182,7 @@ class HallVisits:
         await hall.do(slip, "miss")
         await self.state(page, "missed")
         await tid(page, "number-come_back").click()
+        await expect(tid(page, "standing")).to_have_attribute("data-state", "queued")
         slip = await hall.do(await hall.called(S1), "serve")
         await self.state(page, "serving")
         slip = await hall.do(slip, "hand_over", window=S1, to=T1)

@@ -134,8 +134,10 @@ async def test_the_wall_names_nobody_and_follows_the_calls(counter: Counter) -> 
     await counter.take(name="刘桂兰")
     await counter.take(name="王建国")
     await counter.sit(LIU, S1)
+    await counter.take(video=True)
     async with counter.served.session.get(f"/api/hall/walls/{DISTRICT}/live") as response:
         stream = events(response)
+        # Who is helped by video is not in the hall.
         await until(stream, lambda it: any(line["next"] == ["S001", "S002"] for line in it["lines"]))
         await counter.next(LIU, S1)
         wall = await until(stream, lambda it: it["calls"])

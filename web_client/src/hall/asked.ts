@@ -4,6 +4,8 @@ import { onBeforeUnmount, ref, shallowRef, type Ref, type ShallowRef } from 'vue
 import { Unreachable } from '../shared/api'
 import { spoken, type Spoken } from '../shared/spoken'
 
+import { office } from './office'
+
 export interface Asked<T> {
   data: ShallowRef<T | null>
   problem: ShallowRef<Spoken | null>
@@ -34,7 +36,7 @@ export function useAsked<T>(fetch: () => Promise<T>): Asked<T> {
       if (mine !== turn) return
       offline.value = error instanceof Unreachable
       if (offline.value) retry = setTimeout(() => void run(), RETRY_MS)
-      else problem.value = spoken(error)
+      else problem.value = spoken(error, office.value?.phone)
     }
   }
 

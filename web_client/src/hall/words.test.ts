@@ -25,7 +25,7 @@ beforeEach(() => (lang.value = 'zh'))
 test('whoever waits is told people before them and a range, or that it is not known', () => {
   const head = (page: TicketPage): string => standing(page, NOW).head
   expect(head(number('queued', { wait: wait(8, 20, 30) }))).toBe('前面8人，约20～30分钟')
-  expect(head(number('queued', { wait: wait(0, 0, 5) }))).toBe('下一位就是您，约不到5分钟')
+  expect(head(number('queued', { wait: wait(0, 0, 5) }))).toBe('下一位就是您，不到5分钟')
   expect(head(number('queued', { wait: wait(8, null, null) }))).toBe('前面8人。现在没有窗口在办，时间说不准。')
   expect(head(number('queued', { wait: wait(40, 150, 200) }))).toBe('前面40人，约2～4小时')
   expect([3, 4].map((ahead) => standing(number('queued', { wait: wait(ahead, 5, 10) }), NOW).near)).toEqual([true, false])
@@ -88,7 +88,7 @@ test('the place to go to is the first that gives numbers', () => {
   const staffed = place('staffed', { wait: wait(1, 5, 10) })
   expect([bestVideo([...places, staffed])?.office, bestVideo(places)?.office, bestVideo([]) ?? null]).toEqual(['staffed', 'far', null])
   expect(placeOpen(places[0]!)).toBe('现在不取号，11月25日（星期二）09:00开门')
-  expect([placeWait(places[1]!), placeWait(places[0]!)]).toEqual(['3人在等，新取的号约等10～20分钟', ''])
+  expect([placeWait(places[1]!), placeWait(places[0]!)]).toEqual(['3人在等，新取的号要等约10～20分钟', ''])
 })
 
 test('paths lead to where they were made for', () => {

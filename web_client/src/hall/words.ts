@@ -1,11 +1,11 @@
 /** What a wait, a place and a number are said to be, from what the server knows. Pure. */
 import type { PlaceCard, Queue, TicketPage } from '../schemas/api'
-import { formatDayTime, formatHourMinute, formatMinutesRange, toMs } from '../shared/format'
+import { formatAbout, formatDayTime, formatHourMinute, toMs } from '../shared/format'
 
 import { t, type HallKey } from './text'
 
 const range = (wait: Queue): string | null =>
-  wait.minutes_low === null || wait.minutes_high === null ? null : formatMinutesRange(wait.minutes_low, wait.minutes_high)
+  wait.minutes_low === null || wait.minutes_high === null ? null : formatAbout(wait.minutes_low, wait.minutes_high)
 
 /** How it is there for whoever comes now. */
 export function placeWait(place: PlaceCard): string {

@@ -27,6 +27,7 @@ test('100 per cent means all', () => {
 test('distances, ranges and measures', () => {
   expect([format.formatDistance(80), format.formatDistance(2300)]).toEqual(['80米', '2.3公里'])
   expect([format.formatMinutesRange(5, 10), format.formatMinutesRange(0, 5)]).toEqual(['5～10分钟', '不到5分钟'])
+  expect([format.formatAbout(5, 10), format.formatAbout(0, 5)]).toEqual(['约5～10分钟', '不到5分钟'])
   expect([format.formatMinutesRange(115, 150), format.formatMinutesRange(125, 150)]).toEqual(['115～150分钟', '2～3小时'])
   lang.value = 'en'
   expect([format.formatMeasure(12, '℃'), format.formatMeasure(31.2, 'm'), format.formatMeasure(3, null)]).toEqual(['12℃', '31.2 m', '3'])

@@ -104,6 +104,12 @@ export function formatMinutesRange(low: number, high: number): string {
   return low === high ? `${low} minutes` : `${low} to ${high} minutes`
 }
 
+/** A range as an estimate: `约5～10分钟` / `about 5 to 10 minutes`; what is under something is no closer for being about. */
+export function formatAbout(low: number, high: number): string {
+  const range = formatMinutesRange(low, high)
+  return low === 0 ? range : lang.value === 'zh' ? `约${range}` : `about ${range}`
+}
+
 /** `12℃`; a blank before letters in English units. */
 export function formatMeasure(value: number | string, unit: string | null | undefined): string {
   if (!unit) return String(value)

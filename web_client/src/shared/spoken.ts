@@ -2,13 +2,17 @@
 import { ApiProblem, Unreachable } from './api'
 import { stateText } from './states/text'
 
+const FAULT_MINUTES = 5
+
 export interface Spoken {
   code: string
   text: string
 }
 
-export function spoken(error: unknown): Spoken {
+/** `phone`: whom to ask meanwhile, where it is known. */
+export function spoken(error: unknown, phone?: string): Spoken {
   if (error instanceof ApiProblem && error.detail) return { code: error.code, text: error.detail }
   if (error instanceof Unreachable) return { code: '', text: stateText('offline') }
-  return { code: error instanceof ApiProblem ? error.code : '', text: stateText('reconnecting') }
+  const text = phone ? stateText('fault', { minutes: FAULT_MINUTES, phone }) : stateText('reconnecting')
+  return { code: error instanceof ApiProblem ? error.code : '', text }
 }

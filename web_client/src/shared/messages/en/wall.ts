@@ -6,7 +6,6 @@ export default {
   'none': 'No number is called now. See on the right where yours stands.',
   'next': 'Next',
   'waiting': '{n} waiting',
-  'wait': 'about {range}',
   'wait.unknown': 'time not known',
   'page': 'Page {n} of {all}',
   'old': 'Not current; please listen.',

@@ -7,7 +7,6 @@ export default {
   'none': '现在没有叫号。取了号的，请看右边排到哪里。',
   'next': '下一批',
   'waiting': '等候{n}人',
-  'wait': '约{range}',
   'wait.unknown': '暂不能估计',
   'page': '第{n}页，共{all}页',
   'old': '显示中断，请听广播。',
