@@ -23,7 +23,8 @@ MOST_MB = 30
 MOST_BYTES = MOST_MB * 1024 * 1024
 """A 108-megapixel JPEG of a phone is about 25 MB."""
 
-_THUMBNAIL_S = 15.0
+_THUMBNAIL_S = 60.0
+"""Against a process that hangs: what it may really use is limited there, and a busy machine must not cost a picture."""
 _AT_ONCE = 2
 """Thumbnails made at the same time by one process: each may take a core and a gigabyte."""
 
