@@ -101,7 +101,6 @@ class OneTripDialect(adapted.SQLiteDialect_aiosqlite):
     """`sqlite+one_trip:///path`."""
 
     supports_statement_cache = True
-    supports_server_side_cursors = False
 
     @classmethod
     def import_dbapi(cls) -> _Driver:
