@@ -93,7 +93,8 @@ class Text(Paragraph):  # type: ignore[misc]  # reportlab ships no types
     _broken: tuple[float, tuple[float, float]] | None = None
 
     def wrap(self, width: float, height: float) -> tuple[float, float]:
-        if self._broken is None or self._broken[0] != width:
+        # Whoever finds no room for two of its lines has it forget them, and asks again on the next page.
+        if self._broken is None or self._broken[0] != width or not hasattr(self, "blPara"):
             self._broken = (width, super().wrap(width, height))
         return self._broken[1]
 

@@ -49,8 +49,11 @@ class Findings:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def rehearse(folder: Path, gallery: Gallery | None = None, lang: str = "zh-CN") -> tuple[list[Figure], Findings]:
-    film = camera.make(folder)
+async def rehearse(
+    folder: Path, gallery: Gallery | None = None, lang: str = "zh-CN", *, lines: int = 720
+) -> tuple[list[Figure], Findings]:
+    """One inspection; the phone's camera has so many lines."""
+    film = camera.make(folder, width=lines * 16 // 9, height=lines)
     async with installation(folder) as server, browsers(film) as opened:
         play = Play(server, opened, gallery, lang)
         try:

@@ -5,11 +5,14 @@ from pathlib import Path
 import msgspec
 import pikepdf
 import pytest
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.pdfgen.canvas import Canvas
 
 from foundation.errors import Problem
 from signing.fonts import FontSet
 from signing.pdf import build_pdf
 from signing.report import Report, from_json
+from signing.typeset import Text
 from tests.unit.signing.samples import RARE_NAMES, report, thumbnails
 
 MANIFEST = b'{"epochs":[]}'
@@ -141,6 +144,16 @@ def active(pdf: bytes) -> set[str]:
                 found |= set(thing.keys()) & ACTIVE
                 found |= {str(thing.get(key)) for key in ("/S", "/Subtype")} & ACTIVE
     return found
+
+
+@pytest.mark.parametrize("room", [0, 11, 20, 25, 35])
+def test_a_paragraph_without_room_is_set_whole_on_the_next_page(room: float) -> None:
+    text = Text("Three lines of words that have to be broken for a narrow column", ParagraphStyle("p", leading=12))
+    _, height = text.wrap(110, 800)
+    assert height == 36
+    for piece in text.split(110, room) or [text]:
+        piece.wrap(110, 800)
+        piece.drawOn(Canvas(io.BytesIO()), 0, 0)
 
 
 def test_untrusted_text_stays_text(fonts: FontSet, tmp_path: Path) -> None:
