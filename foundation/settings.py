@@ -96,7 +96,8 @@ class Settings(BaseSettings):
     seal_keys: dict[str, str] = Field(
         {},
         description="Seals of offices whose key is not made here, as JSON from office code to address: "
-        "`pkcs12:///file`, `pkcs11:token=…;object=…?module-path=…` or `csc+https://host/path?credential=…`.",
+        "`pkcs12:///file`, `sm2:///file` (PEM), `pkcs11:token=…;object=…?module-path=…` or "
+        "`csc+https://host/path?credential=…`.",
     )
     seal_secrets: dict[str, SecretStr] = Field(
         {}, description="Their passwords, PINs or access tokens (a PIN after a blank), as JSON from office code."

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import tzlocal
-from asn1crypto import cms
+from asn1crypto import algos, cms
 from asn1crypto import x509 as asn1_x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -34,6 +35,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from signing import sm2
 from signing.authority import RevocationData
 from signing.signers import Signer
 from signing.timestamp import Stamper, TimeStampAuthority
@@ -50,7 +52,8 @@ CHUNK = 1 << 20
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A PDF that lacks only a signature value. `attributes` is the DER of the signed attributes, the very bytes that
-    the key signs (RFC 5652 5.4); they carry `digest`, the SHA-256 over `byte_range` of the PDF."""
+    the key signs (RFC 5652 5.4); they carry `digest`, the SHA-256 (for an SM2 key the SM3) over `byte_range` of the
+    PDF."""
 
     field: str
     digest: bytes
@@ -95,14 +98,29 @@ def field_box(pdf: PdfFileReader, field: str) -> tuple[float, float]:
     raise KeyError(field)
 
 
+class _Signer(ExternalSigner):
+    """A signature made elsewhere."""
+
+    async def unsigned_attrs(self, digest_algorithm: str, *args: Any, **named: Any) -> cms.CMSAttributes | None:
+        """The time stamp is over SHA-256, whatever the signature is over: its service may know no SM3."""
+        return await super().unsigned_attrs("sha256", *args, **named)
+
+
 def _signer(chain: Sequence[bytes], value: bytes) -> ExternalSigner:
     certificates = [asn1_x509.Certificate.load(one) for one in chain]
-    return ExternalSigner(
+    return _Signer(
         signing_cert=certificates[0],
         cert_registry=SimpleCertificateStore.from_certs(certificates),  # type: ignore[no-untyped-call]
         signature_value=value,
-        signature_mechanism=None,
+        signature_mechanism=(
+            algos.SignedDigestAlgorithm({"algorithm": sm2.SIGNATURE}) if _digest_of(chain) == "sm3" else None
+        ),
     )
+
+
+def _digest_of(chain: Sequence[bytes]) -> str:
+    """The hash that goes with the signer's key."""
+    return "sm3" if sm2.public_point(asn1_x509.Certificate.load(chain[0]).public_key) else "sha256"
 
 
 async def prepare(
@@ -120,10 +138,10 @@ async def prepare(
 ) -> tuple[bytes, Prepared]:
     """The PDF with everything of the signature but its value; it begins with the bytes of `pdf`. `appearance` gets the
     field's size, `token_digits` is the room for the time stamp (`TimeStampAuthority.token_digits`)."""
-    signer = _signer(chain, bytes(72))
+    signer, hashed_by = _signer(chain, bytes(72)), _digest_of(chain)
     meta = PdfSignatureMetadata(
         field_name=field,
-        md_algorithm="sha256",
+        md_algorithm=hashed_by,
         subfilter=SigSeedSubFilter.PADES,
         name=name,
         reason=reason or None,
@@ -147,9 +165,8 @@ async def prepare(
         commitment_type=(GenericCommitment.PROOF_OF_ORIGIN if certify else GenericCommitment.PROOF_OF_APPROVAL).asn1,
         signer_attributes=SignerAttrSpec(claimed_attrs=[claimed], certified_attrs=[]),
     )
-    attributes = await signer.signed_attrs(
-        digest.document_digest, "sha256", use_pades=True, attr_settings=PdfCMSSignedAttributes(cades_signed_attrs=cades)
-    )
+    settings = PdfCMSSignedAttributes(cades_signed_attrs=cades)
+    attributes = await signer.signed_attrs(digest.document_digest, hashed_by, use_pades=True, attr_settings=settings)
     out.seek(0)
     data = bytes(out.read())
     return data, Prepared(
@@ -183,8 +200,9 @@ def signature_fits(prepared: Prepared, signature: bytes) -> bool:
 
 async def finish(pdf: bytes, prepared: Prepared, signature: bytes, stamps: TimeStampAuthority) -> bytes:
     """The prepared PDF with signature and time stamp in place. The caller has checked `signature_fits`."""
+    attributes = cms.CMSAttributes.load(prepared.attributes)
     signed = await _signer(prepared.chain, signature).async_sign_prescribed_attributes(
-        "sha256", signed_attrs=cms.CMSAttributes.load(prepared.attributes), timestamper=Stamper(stamps)
+        _digest_of(prepared.chain), signed_attrs=attributes, timestamper=Stamper(stamps)
     )
     out = io.BytesIO(pdf)
     region = PreparedByteRangeDigest(

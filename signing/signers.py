@@ -1,9 +1,10 @@
-"""Keys that sign for an office, wherever they lie: a file (PKCS#12), a module (PKCS#11), a service (CSC 1.0.4).
+"""Keys that sign for an office, wherever they lie: a file (PKCS#12, or PEM for SM2), a module (PKCS#11), a service (CSC
+1.0.4).
 
-One address names a key: `pkcs12:///etc/yuankan/seal.p12`, `pkcs11:token=office;object=seal?module-path=/usr/lib/…so`
-(RFC 7512), `csc+https://sign.example/csc/v1?credential=ID`. Its secret is the file's password, the token's PIN, or the
-service's access token with a PIN after a blank. ECDSA on P-256 and RSA; from a module or a service the key never comes
-here.
+One address names a key: `pkcs12:///etc/yuankan/seal.p12`, `sm2:///etc/yuankan/seal.pem`,
+`pkcs11:token=office;object=seal?module-path=/usr/lib/…so` (RFC 7512), `csc+https://sign.example/csc/v1?credential=ID`.
+Its secret is the file's password, the token's PIN, or the service's access token with a PIN after a blank. ECDSA on
+P-256, RSA, and from a file SM2; from a module or a service the key never comes here.
 """
 
 from __future__ import annotations
@@ -11,19 +12,26 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
+import subprocess
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
-from cryptography.exceptions import InvalidSignature
+from asn1crypto import pem
+from asn1crypto import x509 as asn1_x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509 import load_der_x509_certificate
 
+from signing import sm2
+
 SERVICE_TIMEOUT_S = 15.0
+PROGRAM_TIMEOUT_S = 10.0  # a signature takes hundredths of a second; a host under load is given some
 _SIGN_ALGORITHM = {"ec": "1.2.840.10045.4.3.2", "rsa": "1.2.840.113549.1.1.11"}  # RFC 5758 3.2, RFC 8017 A.2.4
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 
@@ -39,7 +47,8 @@ class Signer(Protocol):
     def chain(self) -> tuple[bytes, ...]: ...
 
     async def sign(self, data: bytes) -> bytes:
-        """The signature over SHA-256 of `data`: DER for ECDSA, PKCS#1 1.5 for RSA. Raises KeyUnusable."""
+        """The signature over SHA-256 of `data`, for SM2 over SM3: DER for ECDSA and SM2, PKCS#1 1.5 for RSA. Raises
+        KeyUnusable."""
         ...
 
 
@@ -51,6 +60,8 @@ class Pkcs12Signer:
             key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode())
         except ValueError as error:
             raise KeyUnusable(f"the PKCS#12 file cannot be opened: {error}") from None
+        except UnsupportedAlgorithm as error:
+            raise KeyUnusable(f"the PKCS#12 file: {error}; an SM2 key is named by sm2:///file, as PEM") from None
         if certificate is None or not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise KeyUnusable("the PKCS#12 file holds no EC or RSA key with its certificate")
         self._key = key
@@ -60,6 +71,48 @@ class Pkcs12Signer:
         if isinstance(self._key, rsa.RSAPrivateKey):
             return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self._key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+class Sm2Signer:
+    """An SM2 key in a PEM file: PKCS#8, then its certificate, then the issuers'. The `openssl` program reads the key
+    anew for each signature and signs: no library here does, and Python's integers tell of a key by the time they take.
+    """
+
+    def __init__(self, path: Path, password: str) -> None:
+        self._path, self._password = path, password
+        try:
+            blocks = list(pem.unarmor(path.read_bytes(), multiple=True))
+        except OSError as error:
+            raise KeyUnusable(f"{path}: {error.strerror}") from None
+        except ValueError:
+            raise KeyUnusable(f"{path} is no PEM file") from None
+        self.chain = tuple(der for kind, _, der in blocks if kind == "CERTIFICATE")
+        if not self.chain or sm2_point(self.chain[0]) is None:
+            raise KeyUnusable(f"{path} holds no certificate of an SM2 key")
+
+    async def sign(self, data: bytes) -> bytes:
+        return await asyncio.to_thread(self._sign, data)
+
+    def _sign(self, data: bytes) -> bytes:
+        # By a pipe: an argument or the environment could be read by others.
+        reading, writing = os.pipe()
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(f"{self._password}\n".encode())
+            words = ["openssl", "pkeyutl", "-sign", "-rawin", "-digest", "sm3", "-pkeyopt", f"distid:{sm2.IDENTITY}"]
+            key = ["-inkey", str(self._path), "-passin", f"fd:{reading}"]
+            done = subprocess.run(
+                [*words, *key], input=data, capture_output=True, pass_fds=(reading,), timeout=PROGRAM_TIMEOUT_S
+            )
+        except OSError as error:
+            raise KeyUnusable(f"openssl cannot be started: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise KeyUnusable("openssl does not answer") from None
+        finally:
+            os.close(reading)
+        if done.returncode:
+            raise KeyUnusable(f"openssl cannot sign with the key in {self._path}; is its password right?")
+        return done.stdout
 
 
 class Pkcs11Signer:
@@ -168,6 +221,8 @@ async def open_signer(address: str, secret: str) -> Signer:
         except OSError as error:
             raise KeyUnusable(f"{parts.path}: {error.strerror}") from None
         signer = Pkcs12Signer(data, secret)
+    elif parts.scheme == "sm2":
+        signer = await asyncio.to_thread(Sm2Signer, Path(unquote(parts.path)), secret)
     elif parts.scheme == "pkcs11":
         named = dict(pair.partition("=")[::2] for pair in parts.path.split(";"))
         where = (asked.get("module-path", ""), unquote(named.get("token", "")), unquote(named.get("object", "")))
@@ -177,16 +232,30 @@ async def open_signer(address: str, secret: str) -> Signer:
         base = f"{parts.scheme.removeprefix('csc+')}://{parts.netloc}{parts.path}"
         signer = await CscSigner.open(base, asked.get("credential", ""), token, pin)
     else:
-        raise KeyUnusable(f"{parts.scheme!r} is none of pkcs12, pkcs11, csc+https")
+        raise KeyUnusable(f"{parts.scheme!r} is none of pkcs12, sm2, pkcs11, csc+https")
     await _try(signer)
     return signer
 
 
+def sm2_point(certificate: bytes) -> sm2.Point | None:
+    """The public point where a DER certificate is of an SM2 key. Raises KeyUnusable for a point off the curve."""
+    try:
+        return sm2.public_point(asn1_x509.Certificate.load(certificate).public_key)
+    except ValueError as error:
+        raise KeyUnusable(str(error)) from None
+
+
 async def _try(signer: Signer) -> None:
+    point = sm2_point(signer.chain[0])
+    if point is not None and not isinstance(signer, Sm2Signer):
+        raise KeyUnusable("an SM2 key signs from a file only: sm2:///file")
     data = b"whether key and certificate belong together"
     signature = await signer.sign(data)
-    key = load_der_x509_certificate(signer.chain[0]).public_key()
     try:
+        if point is not None:
+            sm2.verify(point, data, signature)
+            return
+        key = load_der_x509_certificate(signer.chain[0]).public_key()
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
         elif isinstance(key, ec.EllipticCurvePublicKey):

@@ -218,5 +218,5 @@ class Stamper(TimeStamper):
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
         if md_algorithm != "sha256":
-            raise ValueError("signatures of this product are over SHA-256")
+            raise ValueError("time stamps of this product are over SHA-256")
         return cms.ContentInfo.load(await self._authority.stamp(message_digest))

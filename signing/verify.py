@@ -26,6 +26,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
+from signing import sm2
 from signing.certificates import SigningAct, act_of
 from signing.report import ROLE_WORDS, SEAL_FIELD, SYSTEM_FIELD, Report, Signer, clock, from_json
 from signing.revocation import taken_back
@@ -184,6 +185,7 @@ class _File:
             allow_fetching=False,
             revocation_mode="require",
             retroactive_revinfo=True,
+            signature_validator=sm2.Validator(),
             **self.material,
         )
         status = await async_validate_pdf_signature(

@@ -21,6 +21,7 @@ from signing.keys import ServerKey
 from signing.report import SEAL_FIELD
 from signing.revocation import Revoked
 from signing.signature import add_revocation, archive_stamp, sign_with
+from signing.signers import Signer
 from signing.timestamp import InternalTimeStampAuthority
 from tests.node.signing.attacks import ATTACKS, attack, signatures, stranger
 from tests.node.signing.finished import Finished
@@ -95,7 +96,7 @@ class Insider:
             pdf = await self.sign(pdf, field, self.certificate(self.act(pdf, field)))
         return pdf
 
-    async def close(self, pdf: bytes, seal: ServerKey | None = None) -> bytes:
+    async def close(self, pdf: bytes, seal: Signer | None = None) -> bytes:
         """Sealed and stamped as a whole sheet is."""
         key = seal or self.finished.seal
         signed = await sign_with(
@@ -109,7 +110,7 @@ class Insider:
             reason="加盖机关印章",
             now=self.clock.now(),
         )
-        revocation = await self.authority.revocation([der(key.certificate)])
+        revocation = await self.authority.revocation(list(key.chain))
         return await archive_stamp(add_revocation(signed, revocation, (der(self.keys.tsa.certificate),)), self.stamps)
 
 
