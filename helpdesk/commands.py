@@ -1,14 +1,15 @@
 """What may be asked of a help service besides the shared commands.
 
-The agent pushes step cards and the citizen ticks them. What concerns the number as well (another window, the end) is
-put by the server only, together with what it does to the ticket.
+The agent pushes step cards and the citizen ticks them; the citizen shares a screen and the agent draws on it. What
+concerns the number as well (another window, the end) is put by the server only, together with what it does to the
+ticket.
 """
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
-from office.commands import Command, Id, Line, SharedCommand, SystemCommand, Text
+from office.commands import Command, Id, Line, Share, SharedCommand, SystemCommand, Text
 
 Result = Literal["done", "referred", "unfinished"]
 """The matter is done; somebody else goes on with it; it stays open."""
@@ -31,7 +32,30 @@ class CardTick(Command, frozen=True, kw_only=True, tag="card.tick"):
     done: bool = True
 
 
-OwnCommand = CardPush | CardTick
+class ScreenShare(Command, frozen=True, kw_only=True, tag="screen.share"):
+    """The citizen's browser sends a screen from now on, or no longer."""
+
+    on: bool
+
+
+class Spot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place on the screen, as shares of its picture."""
+
+    x: Share
+    y: Share
+
+
+class ScreenMark(Command, frozen=True, kw_only=True, tag="screen.mark"):
+    """The agent draws one line on the shared screen, from spot to spot."""
+
+    line: Annotated[list[Spot], Meta(min_length=2, max_length=32)]
+
+
+class ScreenClear(Command, frozen=True, kw_only=True, tag="screen.clear"):
+    """The agent takes all marks off."""
+
+
+OwnCommand = CardPush | CardTick | ScreenShare | ScreenMark | ScreenClear
 ClientCommand = SharedCommand | OwnCommand
 """Decode a client's command with `msgspec.json.decode(data, type=ClientCommand)`."""
 

@@ -7,6 +7,7 @@ the call, and it runs until the agent finishes. This table adds what a help serv
               onlooker until they leave, so nobody is left alone while the service goes from hand to hand
     offers    at most one stands: offered ──take──► taken;  offered ──expired, declined, closed──► returned
     cards     pushed by the agent, ticked by the citizen
+    screen    shared by the citizen until they stop or their line is gone; the agent's marks are on it as long
     finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
 
 The number (`helpdesk.queue`) and the record are two things: the number says whose turn it is, the record what happened.
@@ -19,7 +20,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from helpdesk.commands import CardPush, CardTick, Finish, GiveBack, Offer, TakeOver
+from helpdesk.commands import (
+    CardPush,
+    CardTick,
+    Finish,
+    GiveBack,
+    Offer,
+    ScreenClear,
+    ScreenMark,
+    ScreenShare,
+    TakeOver,
+)
 from helpdesk.state import ServiceState, evolve, initial
 from office import conduct
 from office.commands import Command, ConsentRefuse, OfficerAssign
@@ -45,6 +56,9 @@ _SYSTEM: frozenset[Role] = frozenset({"system"})
 RULES: Mapping[type[Command], Rule] = {
     CardPush: Rule(LEAD, IN_CALL),
     CardTick: Rule(APPLICANT, IN_CALL),
+    ScreenShare: Rule(APPLICANT, IN_CALL),
+    ScreenMark: Rule(LEAD, IN_CALL),
+    ScreenClear: Rule(LEAD, IN_CALL),
     Offer: Rule(LEAD, RUNNING - {"closing"}),
     TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
     GiveBack: Rule(_SYSTEM, RUNNING),
@@ -115,6 +129,20 @@ def _tick(state: ServiceState, command: CardTick, actor: Party, now: datetime) -
     return say(actor, "applicant:card:ticked", {**fields(command), "text": card.steps[command.step]})
 
 
+def _share(state: ServiceState, command: ScreenShare, actor: Party, now: datetime) -> Outcome:
+    if command.on == state.screen:
+        return NOTHING
+    return say(actor, "applicant:screen:shared" if command.on else "applicant:screen:ended", {})
+
+
+def _mark(state: ServiceState, command: ScreenMark, actor: Party, now: datetime) -> Outcome | Refused:
+    return say(actor, "officer:screen:marked", fields(command)) if state.screen else Refused("Q17")
+
+
+def _clear(state: ServiceState, command: ScreenClear, actor: Party, now: datetime) -> Outcome:
+    return say(actor, "officer:screen:cleared", {}) if state.marks else NOTHING
+
+
 def _finish(state: ServiceState, command: Finish, actor: Party, now: datetime) -> Outcome:
     closed = say(
         actor,
@@ -136,6 +164,9 @@ _DECIDE: Mapping[type[Command], Decide] = {
     GiveBack: _give_back,
     CardPush: _push,
     CardTick: _tick,
+    ScreenShare: _share,
+    ScreenMark: _mark,
+    ScreenClear: _clear,
     Finish: _finish,
 }
 

@@ -37,14 +37,28 @@ class CardView(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class SpotView(Struct, frozen=True, kw_only=True):
+    x: float
+    y: float
+
+
+class MarkView(Struct, frozen=True, kw_only=True):
+    """A line on the shared screen; places are shares of its picture."""
+
+    line: tuple[SpotView, ...]
+
+
 class ServiceView(SessionView, frozen=True, kw_only=True):
-    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order."""
+    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen
+    shares one now, with these `marks` on it."""
 
     label: str
     window: str
     papers: tuple[PaperView, ...]
     passages: tuple[PassageView, ...]
     cards: tuple[CardView, ...]
+    screen: bool
+    marks: tuple[MarkView, ...]
     result_note: str
 
 
@@ -63,6 +77,8 @@ def view(state: ServiceState, party: Party, now: datetime, queue: Queue | None =
         ),
         passages=tuple(_passage(one, staff) for one in state.passages),
         cards=tuple(_card(one) for one in state.cards),
+        screen=state.screen,
+        marks=tuple(MarkView(line=tuple(SpotView(x=spot.x, y=spot.y) for spot in line)) for line in state.marks),
         result_note=state.result_note,
     )
 

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from helpdesk.commands import Spot
 from helpdesk.guide import Guide
 from office import fold
 from office.events import Event, StoredEvent
@@ -50,12 +51,20 @@ class Card(Struct, frozen=True, kw_only=True):
     done: frozenset[int] = frozenset()
 
 
+MOST_MARKS = 12
+"""Drawn at once; the oldest goes for the next. Each travels with every view."""
+
+
 class ServiceState(Struct, frozen=True, kw_only=True):
+    """`screen`: the citizen shares one now; `marks`: the lines that the agent drew on it."""
+
     facts: ServiceFacts
     session: SessionState
     window: str = ""
     passages: tuple[Passage, ...] = ()
     cards: tuple[Card, ...] = ()
+    screen: bool = False
+    marks: tuple[tuple[Spot, ...], ...] = ()
     result_note: str = ""
 
     @property
@@ -119,11 +128,26 @@ def _ticked(state: ServiceState, event: Event) -> ServiceState:
     return replace(state, cards=tuple(ticked(one) if one.id == body["card"] else one for one in state.cards))
 
 
+def _screen(state: ServiceState, on: bool) -> ServiceState:
+    return replace(state, screen=on, marks=())
+
+
+def _marked(state: ServiceState, event: Event) -> ServiceState:
+    line = tuple(Spot(x=spot["x"], y=spot["y"]) for spot in event.body["line"])
+    return replace(state, marks=(*state.marks, line)[-MOST_MARKS:])
+
+
 _CHANGES: Mapping[str, Callable[[ServiceState, Event], ServiceState]] = {
     "officer:service:offered": _offered,
     "officer:service:taken": _taken,
     "system:service:returned": lambda state, event: _ended(state, event, "returned"),
     "officer:card:pushed": _pushed,
     "applicant:card:ticked": _ticked,
+    "applicant:screen:shared": lambda state, event: _screen(state, True),
+    "applicant:screen:ended": lambda state, event: _screen(state, False),
+    "applicant:call:left": lambda state, event: _screen(state, False),
+    "applicant:person:left": lambda state, event: _screen(state, False),
+    "officer:screen:marked": _marked,
+    "officer:screen:cleared": lambda state, event: replace(state, marks=()),
     "officer:record:closed": lambda state, event: replace(state, result_note=event.body.get("note", "")),
 }

@@ -124,6 +124,8 @@ def _step(state: ServiceState, event: StoredEvent, moment: int | None) -> sheet.
             return made(f"{body['window']}窗口接办", f"Window {body['window']} takes over")
         case "system:service:returned":
             return made("对方没有接，回到原窗口", "Not taken; stays where it was", by="系统")
+        case "applicant:screen:shared":
+            return made("共享屏幕", "Screen shared", by=state.facts.business_name)
         case "officer:card:pushed":
             return made(f"步骤卡：{body['title']}", "Step card", note="；".join(str(one) for one in body["steps"]))
         case "applicant:card:ticked" if body.get("done", True):

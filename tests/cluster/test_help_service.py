@@ -129,6 +129,10 @@ async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Set
         await help.zhang_page.do("card.push", title="准备材料", steps=["拿出身份证", "打开手机银行"])
         await help.phone_page.sees(lambda view: len(view["cards"]) == 1, "the card")
         await help.phone_page.do("card.tick", card="card_1", step=0)
+        await help.phone_page.do("screen.share", on=True)
+        await help.zhang_page.sees(lambda view: view["screen"], "the shared screen")
+        await help.zhang_page.do("screen.mark", line=[{"x": 0.25, "y": 0.5}, {"x": 0.75, "y": 0.5}])
+        await help.phone_page.sees(lambda view: [mark["line"][1]["x"] for mark in view["marks"]] == [0.75], "the mark")
         await help.hand_over()
         await help.finish()
         page = await help.citizen.get(house.a, f"/api/hall/tickets/{help.token}")
@@ -159,6 +163,7 @@ async def replayed(help: Help) -> None:
     assert len([leg for leg in line["legs"] if leg["epochs"]]) == 3
     words = [mark["text_zh"] for mark in line["marks"]]
     assert "T01窗口接办：吴悦" in words and "结果：已办结" in words, words
+    assert [word[-5:] for word in words if "屏幕" in word] == ["人共享屏幕", "屏幕上标注"], words
 
 
 async def verified(help: Help, folder: Path) -> None:

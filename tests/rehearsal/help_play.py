@@ -1,7 +1,8 @@
 """A help service as people walk it: a citizen's phone, two agents at their windows, an auditor.
 
 The citizen says in their own words what they need, asks for help by video, is called and helped, handed over to another
-window in the call, and rates the service. Nothing reaches behind the pages.
+window in the call, goes on at a computer whose screen the agent draws on, and rates the service.
+Nothing reaches behind the pages.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ class HelpPlay(Play):
         await self.call(first, number)
         await self.card(first, number)
         await self.hand_over(first, second, number)
-        await self.finish(second, number)
+        computer = await self.at_a_computer(second)
+        await self.finish(second, computer)
         await self.rate(number)
         auditor = await self.log_in("hejing")
-        await self.find_and_replay(auditor, 3)
+        await self.find_and_replay(auditor, 4)
         return await self.take_away(auditor, folder)
 
     async def ask(self) -> Page:
@@ -92,6 +94,7 @@ class HelpPlay(Play):
             steps = "拿出身份证\n打开手机银行" if self.lang == "zh-CN" else "Take your ID card\nOpen the bank's app"
             await tid(agent, "card-steps").fill(steps)
             await tid(agent, "card-send").click()
+            await expect(tid(phone, "share")).to_have_count(0)  # a phone shares no screen
             await tid(phone, "card-step-0").check()
             await expect(tid(agent, "card_1")).to_contain_text("1/2")
             await tid(agent, "say-input").fill("请看步骤卡" if self.lang == "zh-CN" else "Please look at the card")
@@ -119,6 +122,30 @@ class HelpPlay(Play):
             await expect(tid(first, "call")).to_be_hidden()
             await playing(tid(phone, "officers").locator("video").first)
             await self.shown(phone, "citizen-handed-over")
+
+    async def at_a_computer(self, agent: Page) -> Page:
+        """The number's page, opened there, takes the call along; what the citizen shares, the agent draws on."""
+        computer = await self.browsers.desk_page(self.installation.url, "citizen", self.lang)
+        async with self.step("the citizen goes on at a computer and shares its screen"):
+            await computer.goto(self.number_page)
+            await tid(computer, "number-call").click()
+            await tid(computer, "call-enter").click()
+            await playing(tid(agent, "stage").locator("video").first)
+            await tid(computer, "share").click()
+            await playing(tid(agent, "shared-screen").locator("video"))
+        async with self.step("the agent's mark is on the citizen's screen"):
+            await tid(agent, "tool-point").click()
+            await tid(agent, "shared-screen").drag_to(
+                tid(agent, "shared-screen"), source_position={"x": 150, "y": 60}, target_position={"x": 260, "y": 90}
+            )
+            await expect(tid(computer, "mark")).to_have_count(1)
+            await self.shown(agent, "agent-screen")
+            await self.shown(computer, "citizen-screen")
+            await tid(agent, "tool-clear").click()
+            await expect(tid(computer, "mark")).to_have_count(0)
+            await tid(computer, "share").click()
+            await expect(tid(agent, "shared-screen")).to_be_hidden()
+        return computer
 
     async def finish(self, agent: Page, phone: Page) -> None:
         async with self.step("the service ends"):

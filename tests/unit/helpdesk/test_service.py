@@ -5,11 +5,22 @@ from functools import cache
 
 import pytest
 
-from helpdesk.commands import CardPush, CardTick, Finish, GiveBack, Offer, TakeOver
+from helpdesk.commands import (
+    CardPush,
+    CardTick,
+    Finish,
+    GiveBack,
+    Offer,
+    ScreenClear,
+    ScreenMark,
+    ScreenShare,
+    Spot,
+    TakeOver,
+)
 from helpdesk.guide import Guide, load_guides
 from helpdesk.service import MOST_CARDS, apply, evolve, initial
 from helpdesk.service_view import view
-from helpdesk.state import ServiceFacts, ServiceState
+from helpdesk.state import MOST_MARKS, ServiceFacts, ServiceState
 from office.commands import CallStart, ConsentGive, ConsentRefuse, PersonJoin, PersonLeave, Say, WaitEnter
 from office.demo import DATA
 from office.session import SYSTEM, BuildReport, CloseCall, Party
@@ -140,6 +151,32 @@ def test_step_cards_are_pushed_by_the_agent_and_ticked_by_the_citizen(service: S
     assert not service.state.cards[0].done
     service.done(ZHANG, *[push] * (MOST_CARDS - 1))
     assert service.refused(ZHANG, push) == "Q15"
+
+
+def test_the_agent_draws_on_a_screen_only_while_the_citizen_shares_it(service: Service) -> None:
+    service.call()
+    mark = ScreenMark(line=[Spot(x=0.1, y=0.2), Spot(x=0.5, y=0.2)])
+    assert service.refused(ZHANG, mark) == "Q17"
+    assert service.refused(ZHANG, ScreenShare(on=True)) == "I06"
+    service.done(CITIZEN, ScreenShare(on=True))
+    assert service.done(CITIZEN, ScreenShare(on=True)).events == ()
+    assert service.refused(CITIZEN, mark) == "I06"
+    service.done(ZHANG, *[mark] * (MOST_MARKS + 1))
+    seen = view(service.state, CITIZEN, START)
+    assert seen.screen and len(seen.marks) == MOST_MARKS and seen.marks[0].line[1].x == 0.5
+    service.done(ZHANG, ScreenClear())
+    assert service.done(ZHANG, ScreenClear()).events == () and not service.state.marks
+    service.done(ZHANG, mark)
+    service.done(CITIZEN, ScreenShare(on=False))
+    assert not service.state.screen and not service.state.marks
+
+
+def test_a_citizen_whose_line_is_gone_shares_no_screen_any_more(service: Service) -> None:
+    service.call()
+    service.done(CITIZEN, ScreenShare(on=True), PersonLeave(leg="leg_c"))
+    assert not view(service.state, ZHANG, START).screen
+    service.done(CITIZEN, PersonJoin(leg="leg_c2"), ScreenShare(on=True))
+    assert service.state.screen
 
 
 def test_the_citizen_does_not_see_what_agents_tell_each_other(service: Service) -> None:

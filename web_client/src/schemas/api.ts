@@ -488,6 +488,11 @@ export interface MarkLine {
   verdict: string | null
 }
 
+/** A line on the shared screen; places are shares of its picture. */
+export interface MarkView {
+  line: SpotView[]
+}
+
 export interface MatterCard {
   name: string
   gloss: string
@@ -936,7 +941,7 @@ export interface Segment {
   cause: string
 }
 
-/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order. */
+/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen     shares one now, with these `marks` on it. */
 export interface ServiceView {
   kind: string
   record: string
@@ -969,6 +974,8 @@ export interface ServiceView {
   papers: PaperView[]
   passages: PassageView[]
   cards: CardView[]
+  screen: boolean
+  marks: MarkView[]
   result_note: string
 }
 
@@ -1094,6 +1101,11 @@ export interface SlipRow {
   held_until: string | null
   video: boolean
   record: string | null
+}
+
+export interface SpotView {
+  x: number
+  y: number
 }
 
 /** One step of the procedure (核验身份, 亮证, 告知 …) with its time. */

@@ -99,6 +99,9 @@ export type Command =
   | { do: 'call.end' }
   | { do: 'card.push'; title: string; steps: string[] }
   | { do: 'card.tick'; card: string; step: number; done: boolean }
+  | { do: 'screen.share'; on: boolean }
+  | { do: 'screen.mark'; line: SpotView[] }
+  | { do: 'screen.clear' }
 
 // ------------------------------------------------------------------------------------------------ server → client
 
@@ -191,6 +194,8 @@ export type View = With<
   }
 >
 export type CardView = wire.CardView
+export type MarkView = wire.MarkView
+export type SpotView = wire.SpotView
 export type PassageView = wire.PassageView
 /** A help service's. */
 export type ServiceView = With<wire.ServiceView, Closer>

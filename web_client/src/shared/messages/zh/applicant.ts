@@ -269,6 +269,11 @@ export default {
   'help.moved': '正在转到{window}窗口，请稍等，不用重新取号。',
   'help.taken': '已转到{window}窗口，{name}继续帮您。',
   'help.card': '已完成{done}步，共{all}步',
+  'help.screen': '共享屏幕',
+  'help.screen.stop': '停止共享',
+  'help.screen.on': '帮办员看得到您的屏幕，并会录下来。输密码前请停止共享。',
+  'help.screen.mine': '我共享的屏幕',
+  'help.screen.no': '这台电脑不能共享屏幕',
   'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
