@@ -129,7 +129,7 @@ class Phone(asyncio.Protocol):
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            if line.startswith(b"data: "):
+            if line.startswith(b"data: {"):  # the event `here` brings no page
                 wait = json.loads(line[6:])["wait"]
                 self.shown.append((asyncio.get_running_loop().time(), wait["ahead"] if wait else None))
 
