@@ -61,16 +61,21 @@ async def rehearse(
         except Exception:
             await last_words(play, folder)
             raise
-        offline = await judged_offline(package)
-    findings = Findings(
+        findings = await found_by(play, package, verdict)
+    return await asyncio.to_thread(examine, package, folder, play, findings), findings
+
+
+async def found_by(play: Play | HelpPlay, package: Path, verdict: str) -> Findings:
+    """What the pages showed, and what the command says of the package."""
+    lines = play.browsers.console.lines
+    return Findings(
         record=play.record,
         package=str(package),
         verdict_of_button=verdict,
-        verdict_offline=offline,
-        complaints=[line for line in opened.console.lines if not any(known in line for known in HARMLESS)],
+        verdict_offline=await judged_offline(package),
+        complaints=[line for line in lines if not any(known in line for known in HARMLESS)],
         steps=[asdict(step) for step in play.steps],
     )
-    return await asyncio.to_thread(examine, package, folder, play, findings), findings
 
 
 async def judged_offline(package: Path) -> str:
@@ -93,15 +98,7 @@ async def rehearse_help(folder: Path, gallery: Gallery | None = None, lang: str 
         except Exception:
             await last_words(play, folder)
             raise
-        offline = await judged_offline(package)
-    findings = Findings(
-        record=play.record,
-        package=str(package),
-        verdict_of_button=verdict,
-        verdict_offline=offline,
-        complaints=[line for line in opened.console.lines if not any(known in line for known in HARMLESS)],
-        steps=[asdict(step) for step in play.steps],
-    )
+        findings = await found_by(play, package, verdict)
     inside = folder / "package"
     with tarfile.open(package) as tar:
         tar.extractall(inside, filter="data")
