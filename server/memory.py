@@ -24,7 +24,7 @@ def be_thrifty() -> None:
 async def returned(every_s: float = 2.0) -> AsyncIterator[None]:
     """Meanwhile whole pages that are free between pieces still held go back to the system: packets and pictures of many
     calls end at different times, and the heap alone shrinks only at its end. A fifth of what a call costs, for
-    0.2 ms of a thread with ten calls. Nothing where the C library is not GNU's.
+    half a millisecond of a thread with ten calls. Nothing where the C library is not GNU's.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
