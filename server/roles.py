@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from foundation import log
 from foundation.settings import Settings
-from server import preflight
+from server import memory, preflight
 from server.supervise import CannotStart, announce_ready, die_with_parent
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ async def run_media(settings: Settings) -> None:
             # The thread that writes journals gives way as soon: packets wait for it.
             sys.setswitchinterval(SWITCH_S)
             announce_ready()
-            async with _told_to_nodes(worker.worker_id, metrics, bus):
+            async with memory.returned(), _told_to_nodes(worker.worker_id, metrics, bus):
                 await told.wait()
                 await worker.hand_over(HAND_OVER_S)
         finally:
@@ -127,7 +127,7 @@ async def run_packager(settings: Settings) -> None:
             parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )
         _settle()
-        async with _told_to_nodes(f"{socket.gethostname()}-packager", parts.metrics, parts.bus):
+        async with memory.returned(), _told_to_nodes(f"{socket.gethostname()}-packager", parts.metrics, parts.bus):
             await _until(told, packager.run())
 
 
