@@ -142,8 +142,8 @@ async def call_next(conn: AsyncConnection, presses: Sequence[Press], now: dateti
             busy[at.id] = slip.label
             answers.append(replace(slip, ticket=after, moves=slip.moves + 1))
     await store.move_all(conn, called, "call", now)
-    await _tell_called(conn, [(slip, windows[after.window or ""]) for slip, after, _ in called], now)
-    await _tell_near(conn, sorted({after.queue for _, after, _ in called}), now)
+    told = [(slip, windows[after.window or ""]) for slip, after, _ in called]
+    await _tell(conn, told, sorted({after.queue for _, after, _ in called}), now)
     return answers
 
 
@@ -224,37 +224,34 @@ async def _carry_out(
     if isinstance(after, Refused):
         return after
     moved = await store.move(conn, slip, after, what, actor, now)
-    if what == "call" and window is not None:
-        await _tell_called(conn, [(moved, window)], now)
-    if what in _SHORTENS_THE_LINE and before.state == "queued":
-        await _tell_near(conn, [before.queue], now)
+    called = [(moved, window)] if what == "call" and window is not None else []
+    shorter = [before.queue] if what in _SHORTENS_THE_LINE and before.state == "queued" else []
+    if called or shorter:
+        await _tell(conn, called, shorter, now)
     if what == "hand_over" and after.held_until is not None:
         payload = {"ticket": after.id, "until": after.held_until.isoformat()}
         await jobs.enqueue(conn, EXPIRE, payload, now=now, due_at=after.held_until)
     return moved
 
 
-async def _tell_called(conn: AsyncConnection, called: Sequence[tuple[Slip, Window]], now: datetime) -> None:
-    told = [(slip, window) for slip, window in called if slip.phone is not None]
-    offices = await register.get_offices(conn, {slip.ticket.office for slip, _ in told})
-    letters = [
-        _letter(slip, "called", messages.called(offices[slip.ticket.office], slip.label, window.number))
-        for slip, window in told
-    ]
-    await notices.queue_notices(conn, letters, now)
+async def _tell(
+    conn: AsyncConnection, called: Sequence[tuple[Slip, Window]], shorter: Sequence[str], now: datetime
+) -> None:
+    """Messages to who was called, and in the lines that are shorter now, once each, to who is among the next."""
+    near = await store.not_told(conn, shorter, NEAR + 1) if shorter else []
+    if near:
+        await store.told_near(conn, [slip.ticket.id for slip, _ in near], now)
+    slips = [slip for slip, _ in (*called, *near) if slip.phone is not None]
+    offices = await register.get_offices(conn, {slip.ticket.office for slip in slips})
 
-
-async def _tell_near(conn: AsyncConnection, queues: Sequence[str], now: datetime) -> None:
-    """Each is told once that they are among the next."""
-    new = await store.not_told(conn, queues, NEAR + 1)
-    if not new:
-        return
-    await store.told_near(conn, [slip.ticket.id for slip, _ in new], now)
-    told = [(slip, ahead) for slip, ahead in new if slip.phone is not None]
-    offices = await register.get_offices(conn, {slip.ticket.office for slip, _ in told})
-    letters = [
-        _letter(slip, "near", messages.near(offices[slip.ticket.office], slip.label, ahead)) for slip, ahead in told
-    ]
+    letters: list[Letter] = []
+    for slip, window in called:
+        if slip.phone is not None:
+            texts = messages.called(offices[slip.ticket.office], slip.label, window.number)
+            letters.append(_letter(slip, "called", texts))
+    for slip, ahead in near:
+        if slip.phone is not None:
+            letters.append(_letter(slip, "near", messages.near(offices[slip.ticket.office], slip.label, ahead)))
     await notices.queue_notices(conn, letters, now)
 
 
