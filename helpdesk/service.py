@@ -7,6 +7,7 @@ the call, and it runs until the agent finishes. This table adds what a help serv
               onlooker until they leave, so nobody is left alone while the service goes from hand to hand
     offers    at most one stands: offered ──take──► taken;  offered ──expired, declined, closed──► returned
     cards     pushed by the agent, ticked by the citizen
+    files     sent both ways while the call runs
     screen    shared by the citizen until they stop or their line is gone; the agent's marks are on it as long
     finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
 
@@ -23,6 +24,7 @@ from msgspec.structs import replace
 from helpdesk.commands import (
     CardPush,
     CardTick,
+    FileSend,
     Finish,
     GiveBack,
     Offer,
@@ -40,6 +42,7 @@ from office.session import (
     IN_CALL,
     LEAD,
     NOTHING,
+    OFFICERS,
     RUNNING,
     BuildReport,
     CloseCall,
@@ -62,11 +65,15 @@ RULES: Mapping[type[Command], Rule] = {
     Offer: Rule(LEAD, RUNNING - {"closing"}),
     TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
     GiveBack: Rule(_SYSTEM, RUNNING),
+    FileSend: Rule(APPLICANT | OFFICERS, IN_CALL),
     Finish: Rule(LEAD, IN_CALL),
 }
 
 MOST_CARDS = 30
 """Of one service; each travels with every view."""
+
+MOST_FILES = 30
+"""Of one service, 300 MB at most; each travels with every view."""
 
 
 def apply(state: ServiceState, command: Command, actor: Party, now: datetime) -> Outcome | Refused:
@@ -143,6 +150,17 @@ def _clear(state: ServiceState, command: ScreenClear, actor: Party, now: datetim
     return say(actor, "officer:screen:cleared", {}) if state.marks else NOTHING
 
 
+def _send(state: ServiceState, command: FileSend, actor: Party, now: datetime) -> Outcome | Refused:
+    if any(each.id == command.file for each in state.files):
+        return NOTHING
+    if len(state.files) >= MOST_FILES:
+        return Refused("F07", {"count": MOST_FILES})
+    body = fields(command)
+    # `name` is the person's in every event that speaks of one.
+    body |= {"title": command.name, "name": actor.name, "role": actor.role}
+    return say(actor, f"{actor.source}:file:sent", body)
+
+
 def _finish(state: ServiceState, command: Finish, actor: Party, now: datetime) -> Outcome:
     closed = say(
         actor,
@@ -167,6 +185,7 @@ _DECIDE: Mapping[type[Command], Decide] = {
     ScreenShare: _share,
     ScreenMark: _mark,
     ScreenClear: _clear,
+    FileSend: _send,
     Finish: _finish,
 }
 

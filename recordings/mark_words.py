@@ -110,6 +110,7 @@ WORDS: dict[str, Pair] = {
     "screen:ended": ("{who}停止共享屏幕", "{who} stopped sharing the screen"),
     "screen:marked": ("{who}在屏幕上标注", "{who} marked the screen"),
     "screen:cleared": ("{who}清除标注", "{who} cleared the marks"),
+    "file:sent": ("{who}发文件：{text}", "{who} sent a file: {text}"),
     "recording:lost": ("录音录像中断：{cause}", "Recording interrupted: {cause}"),
     "recording:resumed": ("录音录像恢复", "Recording goes on"),
     "quality:changed": ("画面和网络：{finding}", "Picture and network: {finding}"),

@@ -14,6 +14,7 @@ data/manifest.json       录了什么、没录什么，以及全部内容的总�
                          what was recorded, what was not, and the hash over all of it
 data/report.pdf          签名盖章的勘验单 / the signed and sealed sheet
 data/photos/             照片原件 / photographs as they arrived
+data/files/              通话中互发的文件 / files sent in the call, as they arrived
 data/trust/              证书和时间戳 / certificates and time stamps (RFC 3161)
 
 不用本产品也能核对 / Without this product:

@@ -1,9 +1,12 @@
 """The whole path of one help service: from words to a rating, handed over in the call, verified by a stranger."""
 
 import asyncio
+import hashlib
 import io
+import tarfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pikepdf
@@ -17,6 +20,7 @@ from server.effects import effects
 from server.kinds import KINDS
 from server.means import signing_means
 from signing.trust import trust_bundle
+from tests.support.documents import PDF, picture
 from tests.support.house import House, Line, Person, house_settings, open_house
 from tests.support.waiting import until
 
@@ -110,6 +114,21 @@ class Help:
         await self.phone_page.sees(lambda view: view["passages"][-1]["state"] == "taken", "the hand-over")
         assert self.phone_page.leg == leg and self.phone_page.view["passages"][-1]["note"] == ""
 
+    async def files(self) -> None:
+        """One each way, over different nodes: both are in both views, and each side has the other's bytes."""
+        a, b, path = self.house.a, self.house.b, f"/api/records/{self.record}/files"
+        for person, at, name, data in (
+            (self.citizen, a, "身份证.jpg", picture()),
+            (self.zhang, b, "申请表.pdf", PDF),
+        ):
+            query = f"?name={quote(name)}&sha256={hashlib.sha256(data).hexdigest()}"
+            await person.post(at, path + query, data)
+        for page in (self.phone_page, self.zhang_page):
+            await page.sees(lambda view: len(view["files"]) == 2, "both files")
+        own, theirs = (one["id"] for one in self.phone_page.view["files"])
+        assert await self.zhang.get(b, f"/api/files/{own}") == picture()
+        assert await self.citizen.get(a, f"/api/files/{theirs}") == PDF
+
     async def finish(self) -> None:
         await self.act(self.wu, "finish", ending={"result": "done", "note": "已提交申请"})
         await self.phone_page.sees(lambda view: view["phase"] == "closed", "the end")
@@ -133,6 +152,7 @@ async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Set
         await help.zhang_page.sees(lambda view: view["screen"], "the shared screen")
         await help.zhang_page.do("screen.mark", line=[{"x": 0.25, "y": 0.5}, {"x": 0.75, "y": 0.5}])
         await help.phone_page.sees(lambda view: [mark["line"][1]["x"] for mark in view["marks"]] == [0.75], "the mark")
+        await help.files()
         await help.hand_over()
         await help.finish()
         page = await help.citizen.get(house.a, f"/api/hall/tickets/{help.token}")
@@ -163,6 +183,9 @@ async def replayed(help: Help) -> None:
     assert len([leg for leg in line["legs"] if leg["epochs"]]) == 3
     words = [mark["text_zh"] for mark in line["marks"]]
     assert "T01窗口接办：吴悦" in words and "结果：已办结" in words, words
+    sent = [mark for mark in line["marks"] if mark["file"]]
+    assert [mark["text_zh"] for mark in sent] == ["办事人发文件：身份证.jpg", "帮办员发文件：申请表.pdf"]
+    assert await help.auditor.get(b, f"/api/files/{sent[1]['file']}") == PDF
     assert [word[-5:] for word in words if "屏幕" in word] == ["人共享屏幕", "屏幕上标注"], words
 
 
@@ -178,6 +201,9 @@ async def verified(help: Help, folder: Path) -> None:
     await until(why_not, 60)
     path = folder / "package.tar"
     path.write_bytes(await help.auditor.get(b, f"/api/records/{help.record}/package"))
+    with tarfile.open(path) as package:
+        kept = sorted(Path(name).suffix for name in package.getnames() if "/data/files/" in name)
+    assert kept == [".jpg", ".pdf"]
     trust = await trust_bundle(await signing_means(parts, KINDS, effects(parts.clock)))
     verdict = await asyncio.to_thread(verify_package, path, parts.clock.now(), trust)
     found = [finding for part in verdict.parts for finding in part.findings]

@@ -221,6 +221,22 @@ export interface FactView {
   unit: string
 }
 
+export interface FileStored {
+  file: string
+  sha256: string
+}
+
+/** A file of the call; its bytes are at /api/files/{id}. */
+export interface FileView {
+  id: string
+  name: string
+  bytes: number
+  mime: string
+  by: string
+  role: string
+  at: string
+}
+
 /** What is wrong now with a leg's picture (covered, dark, fast, blurred, still), or with the line on which it sends     or receives (weak). */
 export interface FindingView {
   leg: string
@@ -475,7 +491,7 @@ export interface LoginRequest {
   password: string
 }
 
-/** One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open. */
+/** One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open.     `photo` and `file` can be opened there. */
 export interface MarkLine {
   at_ms: number
   seq: number
@@ -485,6 +501,7 @@ export interface MarkLine {
   text_en: string
   item: string | null
   photo: string | null
+  file: string | null
   verdict: string | null
 }
 
@@ -976,6 +993,7 @@ export interface ServiceView {
   cards: CardView[]
   screen: boolean
   marks: MarkView[]
+  files: FileView[]
   result_note: string
 }
 
