@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -137,8 +137,8 @@ class Database:
             engine = create_async_engine(parsed, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
             database = cls(engine, engine, "postgresql")
         try:
-            async with database.begin():
-                pass
+            async with database.begin() as conn:
+                await conn.execute(select(1))
         except BaseException:
             await database.close()
             raise
@@ -247,9 +247,14 @@ def sqlite_pragmas(*, writes: bool) -> Callable[[Any, Any], None]:
 
 
 def sqlite_begin(*, writes: bool) -> Callable[[Any], None]:
-    """A listener that starts each transaction: at once exclusive for writers, a snapshot for readers."""
+    """A listener that starts each transaction: alone for writers, on a snapshot for readers."""
+    begin: sqlite.Begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     def on_begin(conn: Any) -> None:
-        conn.exec_driver_sql(sqlite.WRITE if writes else "BEGIN")
+        driver = conn.connection.dbapi_connection
+        if isinstance(driver, sqlite.OneTripConnection):
+            driver.begin_with_next(begin)
+        else:
+            conn.exec_driver_sql(begin)
 
     return on_begin

@@ -1,7 +1,8 @@
-"""SQLAlchemy's aiosqlite dialect with one trip to the connection's thread for a statement, not four; and quick turns.
+"""SQLAlchemy's aiosqlite dialect with no more trips to the connection's thread than statements; and quick turns.
 
-aiosqlite runs every call of a cursor (make, execute, fetch, close) in the thread of its connection, and each of these
-trips takes longer than most statements. Rows are fetched whole in any case, so all of it is one errand here.
+aiosqlite runs every call (begin, make a cursor, execute, fetch, close, commit) in the thread of its connection, and
+each of these trips takes longer than most statements. Rows are fetched whole in any case, so a statement is one errand
+here; a transaction begins on the errand of its first statement; and to end one that only read takes none.
 
 Processes that write take turns. SQLite's own way to wait sleeps for up to 100 ms between two looks, while most turns
 are over in five: whoever asks to write looks every millisecond here.
@@ -11,20 +12,25 @@ import time
 from collections import deque
 from collections.abc import Callable
 from sqlite3 import SQLITE_BUSY, Connection, Cursor, OperationalError
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite import aiosqlite as adapted
 from sqlalchemy.util import EMPTY_DICT
 
-WRITE = "BEGIN IMMEDIATE"
+Begin = Literal["BEGIN", "BEGIN IMMEDIATE"]
+"""A snapshot to read from, as of the first statement; the one writer's turn."""
+
 BUSY_MS = 10_000
 """A writer of another process may hold the file for a whole transaction; this is far beyond the longest of ours."""
 
 _LOOK_S = 0.001
 DRIVER = "sqlite+one_trip"
 registry.register("sqlite.one_trip", __name__, "OneTripDialect")
+
+
+_Errand = Callable[[Connection], tuple[Cursor, list[Any]]]
 
 
 class _Unused:
@@ -47,8 +53,6 @@ class _Cursor(adapted.AsyncAdapt_aiosqlite_cursor):
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
         def errand(connection: Connection) -> tuple[Cursor, list[Any]]:
-            if operation == WRITE:
-                return _begin_to_write(connection), []
             cursor = connection.execute(operation, parameters or ())
             return cursor, cursor.fetchall() if cursor.description else []
 
@@ -57,10 +61,10 @@ class _Cursor(adapted.AsyncAdapt_aiosqlite_cursor):
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
         return await self._carry_out(lambda connection: (connection.executemany(operation, seq_of_parameters), []))
 
-    async def _carry_out(self, errand: Callable[[Connection], tuple[Cursor, list[Any]]]) -> Any:
-        connection = self._connection
-        async with self._adapt_connection._execute_mutex:
-            self._cursor, rows = await connection._execute(lambda: errand(connection._conn))
+    async def _carry_out(self, errand: _Errand) -> Any:
+        connection: Any = self._adapt_connection
+        async with connection._execute_mutex:
+            self._cursor, rows = await connection.errand(errand)
         self._rows = deque(rows)
         return self._cursor
 
@@ -71,14 +75,66 @@ class _Cursor(adapted.AsyncAdapt_aiosqlite_cursor):
         self._rows.clear()
 
 
-def _begin_to_write(connection: Connection) -> Cursor:
+class OneTripConnection(adapted.AsyncAdapt_aiosqlite_connection):
+    __slots__ = ("_asked", "_begin", "_done", "_reads")
+    _cursor_cls = _Cursor
+
+    def __init__(self, dbapi: Any, connection: Any) -> None:
+        super().__init__(dbapi, connection)
+        self._begin: Begin | None = None
+        self._reads = False
+        # Two counters with one writer each: an errand goes on when whoever asked for it was cancelled.
+        self._asked = self._done = 0
+
+    def begin_with_next(self, begin: Begin) -> None:
+        """Start a transaction on the errand of the next statement."""
+        self._begin, self._reads = begin, begin == "BEGIN"
+
+    async def errand(self, work: _Errand) -> Any:
+        begin, self._begin = self._begin, None
+        self._asked += 1
+
+        def errand() -> tuple[Cursor, list[Any]]:
+            connection = self._connection._conn
+            try:
+                if begin == "BEGIN IMMEDIATE":
+                    _begin_to_write(connection)
+                elif begin is not None:
+                    connection.execute(begin)
+                return work(connection)
+            finally:
+                self._done += 1
+
+        return await self._connection._execute(errand)
+
+    def commit(self) -> None:
+        if not self._ended():
+            super().commit()
+
+    def rollback(self) -> None:
+        if not self._ended():
+            super().rollback()
+
+    def _ended(self) -> bool:
+        """Whether the transaction is over without a trip: nothing was said in it, or there is nothing to write."""
+        self._begin = None
+        connection = self._connection._connection
+        if connection is None or self._asked != self._done:
+            return False
+        if connection.in_transaction and self._reads:
+            connection.rollback()  # waits for nothing: a snapshot is let go
+        return not connection.in_transaction
+
+
+def _begin_to_write(connection: Connection) -> None:
     """Raises OperationalError if it is not our turn within BUSY_MS."""
     deadline = time.monotonic() + BUSY_MS / 1000
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
             try:
-                return connection.execute(WRITE)
+                connection.execute("BEGIN IMMEDIATE")
+                return
             except OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
@@ -87,14 +143,10 @@ def _begin_to_write(connection: Connection) -> Cursor:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
-class _Connection(adapted.AsyncAdapt_aiosqlite_connection):
-    __slots__ = ()
-    _cursor_cls = _Cursor
-
-
 class _Driver(adapted.AsyncAdapt_aiosqlite_dbapi):
-    def connect(self, *args: Any, **options: Any) -> _Connection:
-        return _Connection(self, super().connect(*args, **options)._connection)
+    def connect(self, *args: Any, **options: Any) -> OneTripConnection:
+        # One thread at a time, not always the same: the end of a transaction that only read is no trip.
+        return OneTripConnection(self, super().connect(*args, **options | {"check_same_thread": False})._connection)
 
 
 class OneTripDialect(adapted.SQLiteDialect_aiosqlite):

@@ -150,7 +150,10 @@ class Pkcs11Signer:
     def _sign(self, session: Any, label: str, data: bytes) -> bytes:
         from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
-        (key,) = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: label})
+        found = list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: label}))
+        if len(found) != 1:
+            raise KeyUnusable(f"the token holds {len(found)} private keys labelled {label!r}, not one")
+        key = found[0]
         if key.key_type == KeyType.RSA:
             return bytes(key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS))
         # Many modules hash only for RSA; the raw mechanism gives r‖s (PKCS#11 2.3.1).

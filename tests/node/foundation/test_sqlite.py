@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import aiosqlite
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -67,8 +68,82 @@ async def test_a_turn_that_never_comes_is_an_error_and_the_next_one_is_taken(
     monkeypatch.setattr(sqlite, "BUSY_MS", 30)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(OperationalError, match="locked"):
-        async with kept.begin():
-            pass
+        async with kept.begin() as conn:
+            await conn.execute(text("SELECT 1"))
     other.execute("ROLLBACK")
     async with kept.begin() as conn:
         await conn.execute(text("INSERT INTO notes (word) VALUES ('later')"))
+
+
+async def test_a_transaction_takes_a_trip_for_each_statement_and_to_write_one_more(
+    kept: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips: list[object] = []
+    travel = aiosqlite.Connection._execute
+
+    async def counted(connection: aiosqlite.Connection, errand: Callable[[], object]) -> object:
+        trips.append(errand)
+        return await travel(connection, errand)
+
+    async with kept.read() as conn:
+        await conn.execute(text("SELECT 1"))  # the connection is made
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    for _ in range(2):
+        async with kept.read() as conn:
+            await conn.execute(text("SELECT 1"))
+            await conn.execute(text("SELECT 2"))
+        assert len(trips) == 2
+        trips.clear()
+    async with kept.begin():
+        pass
+    assert not trips
+    async with kept.begin() as conn:
+        await conn.execute(text("INSERT INTO notes (word) VALUES ('a')"))
+    assert len(trips) == 2
+
+
+async def test_a_reading_is_one_snapshot_and_ends_with_its_transaction(kept: Database) -> None:
+    count = text("SELECT count(*) FROM notes")
+    for before in range(3):
+        async with kept.read() as conn:
+            assert (await conn.execute(count)).scalar_one() == before
+            async with kept.begin() as writer:
+                await writer.execute(text("INSERT INTO notes (word) VALUES (:word)"), {"word": str(before)})
+            assert (await conn.execute(count)).scalar_one() == before
+
+
+async def test_who_is_cancelled_waiting_to_write_leaves_nothing(kept: Database, other: sqlite3.Connection) -> None:
+    """The errand goes on in its thread and gets its turn; the transaction ends after it."""
+    other.execute("BEGIN IMMEDIATE")
+
+    async def write() -> None:
+        async with kept.begin() as conn:
+            await conn.execute(text("INSERT INTO notes (word) VALUES ('cut off')"))
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0.02)
+    writing.cancel()
+    await asyncio.sleep(0.02)
+    other.execute("ROLLBACK")
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    async with kept.begin() as conn:
+        await conn.execute(text("INSERT INTO notes (word) VALUES ('next')"))
+    async with kept.read() as conn:
+        assert (await conn.execute(text("SELECT word FROM notes"))).scalars().all() == ["next"]
+
+
+async def test_who_is_cancelled_reading_leaves_a_connection_that_reads(kept: Database) -> None:
+    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n"
+
+    async def read(words: str) -> int:
+        async with kept.read() as conn:
+            return int((await conn.execute(text(words))).scalar_one())
+
+    for _ in range(3):
+        reading = asyncio.create_task(read(long))
+        await asyncio.sleep(0.005)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert await read("SELECT 7") == 7
