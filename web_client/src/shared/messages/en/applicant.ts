@@ -259,6 +259,7 @@ export default {
   'help.screen.on': 'The agent sees your screen and it is recorded. Stop before you type a password.',
   'help.screen.mine': 'My shared screen',
   'help.screen.no': 'This computer cannot share its screen',
+  'help.file': 'A file from the agent',
   'help.alone': 'The agent is offline for a moment; your number stands.',
   'problem.link': 'This link does not open',
   'problem.service': 'Not available now',
