@@ -1,4 +1,5 @@
-"""The whole path of one help service: from words to a rating, handed over in the call, verified by a stranger."""
+"""The whole path of one help service: from words to a rating, a node killed in the call, handed over, verified by a
+stranger."""
 
 import asyncio
 import hashlib
@@ -129,13 +130,33 @@ class Help:
         assert await self.zhang.get(b, f"/api/files/{own}") == picture()
         assert await self.citizen.get(a, f"/api/files/{theirs}") == PDF
 
+    async def node_dies(self) -> None:
+        """The citizen's, in the call: the page goes on at the other node with the same number, call and leg. Nothing
+        that was said or sent is lost, and sound and picture go both ways."""
+        welcome = self.phone_page.welcome
+        assert welcome is not None
+        before = self.zhang_page.view
+        await self.house.a.kill()
+        self.phone_page = await self.house.b.join(self.citizen, self.record, resume=welcome.resume)
+        assert self.phone_page.leg == welcome.you.leg
+        for page in (self.phone_page, self.zhang_page):
+            await page.sees(lambda view: view["phase"] == "live" and view["recording"], "the call")
+            for what in ("label", "window", "call", "cards", "files", "screen"):
+                assert page.view[what] == before[what], what
+        self.phone.client = self.phone_page
+        await asyncio.gather(self.phone.hears(), self.first.hears())
+        page = await self.citizen.get(self.house.b, f"/api/hall/tickets/{self.token}")
+        assert (page["state"], page["window"]["number"]) == ("serving", "S01"), page
+
     async def finish(self) -> None:
         await self.act(self.wu, "finish", ending={"result": "done", "note": "已提交申请"})
         await self.phone_page.sees(lambda view: view["phase"] == "closed", "the end")
         await asyncio.gather(self.phone.close(), self.second.close())
 
 
-async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Settings, tmp_path: Path) -> None:
+async def test_from_words_to_a_rating_with_a_killed_node_and_a_hand_over_in_the_call(
+    settings: Settings, tmp_path: Path
+) -> None:
     async with open_house(settings) as house:
         help = Help(house)
         for dwelling in (house.a, house.b):
@@ -153,11 +174,12 @@ async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Set
         await help.zhang_page.do("screen.mark", line=[{"x": 0.25, "y": 0.5}, {"x": 0.75, "y": 0.5}])
         await help.phone_page.sees(lambda view: [mark["line"][1]["x"] for mark in view["marks"]] == [0.75], "the mark")
         await help.files()
+        await help.node_dies()
         await help.hand_over()
         await help.finish()
-        page = await help.citizen.get(house.a, f"/api/hall/tickets/{help.token}")
+        page = await help.citizen.get(house.b, f"/api/hall/tickets/{help.token}")
         assert page["state"] == "finished" and not page["rated"]
-        rated = await help.citizen.post(house.a, f"/api/hall/tickets/{help.token}/rating", {"level": 5})
+        rated = await help.citizen.post(house.b, f"/api/hall/tickets/{help.token}/rating", {"level": 5})
         assert rated["rated"]
         await sealed(house, help.record)
         await replayed(help)
@@ -208,7 +230,7 @@ async def verified(help: Help, folder: Path) -> None:
     verdict = await asyncio.to_thread(verify_package, path, parts.clock.now(), trust)
     found = [finding for part in verdict.parts for finding in part.findings]
     assert [part.state for part in verdict.parts] == ["pass"] * 5, found
-    sheet = await help.citizen.get(help.house.a, f"/api/records/{help.record}/report.pdf")
+    sheet = await help.citizen.get(help.house.b, f"/api/records/{help.record}/report.pdf")
     with pikepdf.open(io.BytesIO(sheet)) as pdf:
         report = msgspec.json.decode(pdf.attachments["report.json"].get_file().read_bytes())
     assert report["kind"] == "help" and report["signers"] == [] and report["result"]["note"] == "已提交申请"
