@@ -86,6 +86,10 @@ class GiveBack(Command, frozen=True, kw_only=True, tag="service.return"):
     cause: Literal["expired", "declined", "closed"]
 
 
+class Drop(Command, frozen=True, kw_only=True, tag="service.drop"):
+    """The number is finished and its call never began."""
+
+
 class FileSend(Command, frozen=True, kw_only=True, tag="file.send"):
     """A file arrived whole: judged, its hash compared, its object stored before this command was made."""
 
@@ -103,4 +107,4 @@ class Finish(Command, frozen=True, kw_only=True, tag="service.finish"):
     note: Text = ""
 
 
-AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | FileSend | Finish | SystemCommand
+AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Drop | FileSend | Finish | SystemCommand

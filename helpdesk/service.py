@@ -9,6 +9,7 @@ the call, and it runs until the agent finishes. This table adds what a help serv
     cards     pushed by the agent, ticked by the citizen
     files     sent both ways while the call runs
     screen    shared by the citizen until they stop or their line is gone; the agent's marks are on it as long
+    drop      ends a service whose call never began: its number was served in the hall
     finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
 
 The number (`helpdesk.queue`) and the record are two things: the number says whose turn it is, the record what happened.
@@ -24,6 +25,7 @@ from msgspec.structs import replace
 from helpdesk.commands import (
     CardPush,
     CardTick,
+    Drop,
     FileSend,
     Finish,
     GiveBack,
@@ -39,6 +41,7 @@ from office.commands import Command, ConsentRefuse, OfficerAssign
 from office.conduct import fields, say
 from office.session import (
     APPLICANT,
+    BEFORE,
     IN_CALL,
     LEAD,
     NOTHING,
@@ -65,6 +68,7 @@ RULES: Mapping[type[Command], Rule] = {
     Offer: Rule(LEAD, RUNNING - {"closing"}),
     TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
     GiveBack: Rule(_SYSTEM, RUNNING),
+    Drop: Rule(_SYSTEM, BEFORE),
     FileSend: Rule(APPLICANT | OFFICERS, IN_CALL),
     Finish: Rule(LEAD, IN_CALL),
 }
@@ -150,6 +154,10 @@ def _clear(state: ServiceState, command: ScreenClear, actor: Party, now: datetim
     return say(actor, "officer:screen:cleared", {}) if state.marks else NOTHING
 
 
+def _drop(state: ServiceState, command: Drop, actor: Party, now: datetime) -> Outcome:
+    return say(actor, "system:record:dropped", {})
+
+
 def _send(state: ServiceState, command: FileSend, actor: Party, now: datetime) -> Outcome | Refused:
     if any(each.id == command.file for each in state.files):
         return NOTHING
@@ -185,6 +193,7 @@ _DECIDE: Mapping[type[Command], Decide] = {
     ScreenShare: _share,
     ScreenMark: _mark,
     ScreenClear: _clear,
+    Drop: _drop,
     FileSend: _send,
     Finish: _finish,
 }

@@ -30,7 +30,7 @@ from recordings import manifest as manifests
 from recordings import seal, store
 from recordings.chain import epoch_line
 from recordings.container import suffix
-from recordings.package_words import README
+from recordings.package_words import readme
 from signing import store as signing_store
 from signing.means import Means
 from signing.trust import to_json, to_pem, trust_bundle
@@ -155,7 +155,10 @@ async def package_stream(means: Means, record: str, progress: Progress) -> Async
     tar = Tar(record, means.clock.now())
     total = sum(epoch.size for epoch in epochs) + sum(size for _, _, size in sent) + 1
     done = 0
-    small = {"data/README.txt": README.encode(), "data/events.jsonl": b"".join(event_line(event) for event in events)}
+    small = {
+        "data/README.txt": readme(row.kind).encode(),
+        "data/events.jsonl": b"".join(event_line(event) for event in events),
+    }
     small["data/manifest.json"] = newest
     for cut in cuts:
         small[f"data/trust/manifest-{cut.version}.json"] = cut.body.encode()

@@ -95,6 +95,7 @@ WORDS: dict[str, Pair] = {
     "photo:asked": ("{who}请拍照：{text}", "{who} asked for a photo: {text}"),
     "photo:taken": ("照片 {item}", "Photo {item}"),
     "photo:refused": ("{who}没有拍照：{text}", "{who} did not take the photo: {text}"),
+    "record:dropped": ("没有通话，已结束", "Ended without a call"),
     "record:closed": ("结果：{result}", "Result: {result}"),
     "sheet:read": ("{who}阅读了勘验单", "{who} read the sheet"),
     "sheet:objected": ("{who}提出异议：{text}", "{who} objected: {text}"),

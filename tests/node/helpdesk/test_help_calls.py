@@ -15,6 +15,7 @@ from helpdesk.kind import load_state
 from helpdesk.queue import HAND_OVER
 from helpdesk.state import ServiceState
 from office import invitations
+from office import store as office
 from office.commands import CallStart, ConsentGive, ConsentRefuse, PersonJoin, WaitEnter
 from office.routes import GUEST_COOKIE
 from office.session import Party
@@ -179,6 +180,24 @@ async def test_who_does_not_agree_to_be_recorded_is_served_with_the_same_number(
     await calls.act(LIU, calls.ticket, "serve")
     await calls.act(LIU, calls.ticket, "finish")
     assert (await calls.page())["state"] == "finished" and (await calls.state()).session.phase == "declined"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_who_is_served_in_the_hall_after_all_leaves_no_record_open(calls: Calls, waits: bool) -> None:
+    if waits:
+        await calls.come_in()
+    else:
+        calls.token = (await calls.take(name="刘桂兰", video=True))["token"]
+        calls.record = (await calls.open())[0]["record"]
+    await calls.sit(LIU, S1)
+    calls.ticket = (await calls.next(LIU, S1))["ticket"]
+    await calls.act(LIU, calls.ticket, "serve")
+    await calls.act(LIU, calls.ticket, "finish")
+    session = (await calls.state()).session
+    assert (session.phase, session.call, session.signers) == ("closed", None, ())
+    async with calls.hall.db.read() as conn:
+        row = await office.get_record(conn, calls.record)
+    assert row is not None and row.phase == "closed"
 
 
 async def test_a_number_that_is_over_opens_no_call(calls: Calls) -> None:

@@ -275,6 +275,7 @@ export default {
   'help.screen.mine': '我共享的屏幕',
   'help.screen.no': '这台电脑不能共享屏幕',
   'help.file': '帮办员发来文件',
+  'done.rate': '评价这次服务',
   'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
