@@ -86,6 +86,12 @@ class GiveBack(Command, frozen=True, kw_only=True, tag="service.return"):
     cause: Literal["expired", "declined", "closed"]
 
 
+class Park(Command, frozen=True, kw_only=True, tag="service.park"):
+    """The number is parked while its call runs: the agent does something else meanwhile."""
+
+    window: Line
+
+
 class Drop(Command, frozen=True, kw_only=True, tag="service.drop"):
     """The number is finished and its call never began."""
 
@@ -107,4 +113,4 @@ class Finish(Command, frozen=True, kw_only=True, tag="service.finish"):
     note: Text = ""
 
 
-AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Drop | FileSend | Finish | SystemCommand
+AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Park | Drop | FileSend | Finish | SystemCommand

@@ -9,6 +9,7 @@ the call, and it runs until the agent finishes. This table adds what a help serv
     cards     pushed by the agent, ticked by the citizen
     files     sent both ways while the call runs
     screen    shared by the citizen until they stop or their line is gone; the agent's marks are on it as long
+    parked    until somebody takes it again; call and recording go on
     drop      ends a service whose call never began: its number was served in the hall
     finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
 
@@ -30,6 +31,7 @@ from helpdesk.commands import (
     Finish,
     GiveBack,
     Offer,
+    Park,
     ScreenClear,
     ScreenMark,
     ScreenShare,
@@ -68,6 +70,7 @@ RULES: Mapping[type[Command], Rule] = {
     Offer: Rule(LEAD, RUNNING - {"closing"}),
     TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
     GiveBack: Rule(_SYSTEM, RUNNING),
+    Park: Rule(LEAD, IN_CALL),
     Drop: Rule(_SYSTEM, BEFORE),
     FileSend: Rule(APPLICANT | OFFICERS, IN_CALL),
     Finish: Rule(LEAD, IN_CALL),
@@ -100,7 +103,7 @@ def _without_video(state: ServiceState, command: ConsentRefuse, actor: Party, no
 def _take(state: ServiceState, command: TakeOver, actor: Party, now: datetime) -> Outcome | Refused:
     lead = state.session.lead
     same = lead is not None and lead.id == command.staff
-    if same and state.window == command.window and state.offer is None:
+    if same and state.window == command.window and state.offer is None and not state.parked:
         return NOTHING
     taker = Party(id=command.staff, name=command.name, role="lead", kind="staff")
     taken = say(taker, "officer:service:taken", fields(command))
@@ -154,6 +157,10 @@ def _clear(state: ServiceState, command: ScreenClear, actor: Party, now: datetim
     return say(actor, "officer:screen:cleared", {}) if state.marks else NOTHING
 
 
+def _park(state: ServiceState, command: Park, actor: Party, now: datetime) -> Outcome:
+    return NOTHING if state.parked else say(actor, "officer:service:parked", {**fields(command), "name": actor.name})
+
+
 def _drop(state: ServiceState, command: Drop, actor: Party, now: datetime) -> Outcome:
     return say(actor, "system:record:dropped", {})
 
@@ -193,6 +200,7 @@ _DECIDE: Mapping[type[Command], Decide] = {
     ScreenShare: _share,
     ScreenMark: _mark,
     ScreenClear: _clear,
+    Park: _park,
     Drop: _drop,
     FileSend: _send,
     Finish: _finish,

@@ -61,14 +61,15 @@ class FileView(Struct, frozen=True, kw_only=True):
 
 
 class ServiceView(SessionView, frozen=True, kw_only=True):
-    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen
-    shares one now, with these `marks` on it."""
+    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `parked`: the agent
+    has put it aside and will be back; `screen`: the citizen shares one now, with these `marks` on it."""
 
     label: str
     window: str
     papers: tuple[PaperView, ...]
     passages: tuple[PassageView, ...]
     cards: tuple[CardView, ...]
+    parked: bool
     screen: bool
     marks: tuple[MarkView, ...]
     files: tuple[FileView, ...]
@@ -90,6 +91,7 @@ def view(state: ServiceState, party: Party, now: datetime, queue: Queue | None =
         ),
         passages=tuple(_passage(one, staff) for one in state.passages),
         cards=tuple(_card(one) for one in state.cards),
+        parked=state.parked,
         screen=state.screen,
         marks=tuple(MarkView(line=tuple(SpotView(x=spot.x, y=spot.y) for spot in line)) for line in state.marks),
         files=tuple(_file(one) for one in state.files),

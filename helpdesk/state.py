@@ -69,13 +69,15 @@ MOST_MARKS = 12
 
 
 class ServiceState(Struct, frozen=True, kw_only=True):
-    """`screen`: the citizen shares one now; `marks`: the lines that the agent drew on it."""
+    """`parked`: the agent has put it aside and will be back; `screen`: the citizen shares one now; `marks`: the lines
+    that the agent drew on it."""
 
     facts: ServiceFacts
     session: SessionState
     window: str = ""
     passages: tuple[Passage, ...] = ()
     cards: tuple[Card, ...] = ()
+    parked: bool = False
     screen: bool = False
     marks: tuple[tuple[Spot, ...], ...] = ()
     files: tuple[File, ...] = ()
@@ -115,7 +117,7 @@ def _offered(state: ServiceState, event: Event) -> ServiceState:
 
 
 def _taken(state: ServiceState, event: Event) -> ServiceState:
-    after = replace(state, window=event.body["window"])
+    after = replace(state, window=event.body["window"], parked=False)
     return _ended(after, event, "taken", event.body.get("name", ""))
 
 
@@ -169,6 +171,7 @@ def _sent(state: ServiceState, event: Event) -> ServiceState:
 _CHANGES: Mapping[str, Callable[[ServiceState, Event], ServiceState]] = {
     "officer:service:offered": _offered,
     "officer:service:taken": _taken,
+    "officer:service:parked": lambda state, event: replace(state, parked=True),
     "system:service:returned": lambda state, event: _ended(state, event, "returned"),
     "officer:card:pushed": _pushed,
     "applicant:card:ticked": _ticked,

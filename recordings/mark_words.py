@@ -104,6 +104,7 @@ WORDS: dict[str, Pair] = {
     "signature:refused": ("{who}不签名：{text}", "{who} refused to sign: {text}"),
     "service:offered": ("{who}转往{window}窗口：{text}", "{who} hands over to window {window}: {text}"),
     "service:taken": ("{window}窗口接办：{name}", "Window {window} takes over: {name}"),
+    "service:parked": ("{window}窗口暂时挂起，通话和录像继续", "Window {window} parked it; call and recording go on"),
     "service:returned": ("{window}窗口没有接，回到原窗口", "Window {window} did not take it; it stays where it was"),
     "card:pushed": ("{who}发步骤卡：{text}", "{who} sent a step card: {text}"),
     "card:ticked": ("{who}完成一步：{text}", "{who} did a step: {text}"),

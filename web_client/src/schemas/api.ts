@@ -958,7 +958,7 @@ export interface Segment {
   cause: string
 }
 
-/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen     shares one now, with these `marks` on it. */
+/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `parked`: the agent     has put it aside and will be back; `screen`: the citizen shares one now, with these `marks` on it. */
 export interface ServiceView {
   kind: string
   record: string
@@ -991,6 +991,7 @@ export interface ServiceView {
   papers: PaperView[]
   passages: PassageView[]
   cards: CardView[]
+  parked: boolean
   screen: boolean
   marks: MarkView[]
   files: FileView[]

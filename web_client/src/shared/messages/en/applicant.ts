@@ -261,6 +261,7 @@ export default {
   'help.screen.no': 'This computer cannot share its screen',
   'help.file': 'A file from the agent',
   'done.rate': 'Rate this service',
+  'help.parked': 'The agent will be back shortly; please stay. Recording goes on.',
   'help.alone': 'The agent is offline for a moment; your number stands.',
   'problem.link': 'This link does not open',
   'problem.service': 'Not available now',

@@ -276,6 +276,7 @@ export default {
   'help.screen.no': '这台电脑不能共享屏幕',
   'help.file': '帮办员发来文件',
   'done.rate': '评价这次服务',
+  'help.parked': '帮办员先去办一件事，马上回来，请不要离开。录音录像继续。',
   'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',
