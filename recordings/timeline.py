@@ -8,6 +8,7 @@ import msgspec
 
 from office.events import StoredEvent
 from recordings.coverage import Segment
+from recordings.drawings import Drawing, drawings
 from recordings.manifest import LegEntry, Manifest
 from recordings.mark_words import CAUSES, FINDINGS, ROLES, STEPS, WORDS, Pair
 from recordings.stretches import QualityStretch, stretches
@@ -97,6 +98,7 @@ class Timeline(msgspec.Struct, frozen=True):
     live: bool
     legs: list[LegLine]
     marks: list[MarkLine]
+    drawings: list[Drawing]
     coverage_percent: float
 
 
@@ -146,6 +148,7 @@ def timeline(
         length_ms=manifest.length_ms,
         live=live,
         legs=legs,
+        drawings=drawings(manifest, events),
         marks=sorted(marks, key=lambda mark: (mark.at_ms, mark.seq)),
         coverage_percent=manifest.coverage.percent,
     )

@@ -44,10 +44,11 @@ class HelpPlay(Play):
         await self.hand_over(first, second, number)
         computer = await self.at_a_computer(second)
         await self.finish(second, computer)
-        await self.rate(number)
+        await self.rate(computer)
         auditor = await self.log_in("hejing")
         await self.find_and_replay(auditor, 4)
         await expect(tid(auditor, "mark-file")).to_have_count(3)
+        await self.drawn_again(auditor)
         return await self.take_away(auditor, folder)
 
     async def ask(self) -> Page:
@@ -194,8 +195,16 @@ class HelpPlay(Play):
             await expect(tid(agent, "call")).to_be_hidden()
             await self.shown(phone, "citizen-done")
 
+    async def drawn_again(self, auditor: Page) -> None:
+        """At its moment the agent's line lies over the film of the screen."""
+        async with self.step("the agent's mark is drawn in the replay"):
+            words = "在屏幕上标注" if self.lang == "zh-CN" else "marked the screen"
+            await tid(auditor, "events").get_by_text(words).first.click()
+            await expect(tid(auditor, "screen-screen").get_by_test_id("drawing")).to_have_count(1)
+            await self.shown(auditor, "auditor-drawing")
+
     async def rate(self, phone: Page) -> None:
-        async with self.step("the citizen rates it on the number's page"):
+        async with self.step("the last page leads to the rating"):
             await tid(phone, "done-rate").click()
             await tid(phone, "rate-5").check()
             await tid(phone, "rate-send").click()

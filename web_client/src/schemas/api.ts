@@ -187,6 +187,14 @@ export interface DeviceView {
   at: string
 }
 
+/** A line over a leg's picture, or a pointer where it has one point. Points are shares of the picture's sides. */
+export interface Drawing {
+  leg: string
+  from_ms: number
+  to_ms: number
+  points: [number, number][]
+}
+
 export interface Ending {
   result: "done" | "referred" | "unfinished"
   note: string
@@ -1191,6 +1199,7 @@ export interface Timeline {
   live: boolean
   legs: LegLine[]
   marks: MarkLine[]
+  drawings: Drawing[]
   coverage_percent: number
 }
 
