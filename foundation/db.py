@@ -1,16 +1,18 @@
 """The one door to SQLite and PostgreSQL: SQLAlchemy Core, aware UTC times, one write transaction at a time on SQLite.
 
-`begin()` is a write transaction, `read()` a consistent read-only snapshot; nothing else opens a connection. On SQLite
-every write starts with BEGIN IMMEDIATE behind a lock in this process (other processes wait their turn, sqlite.py),
-so a transaction never has to be repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever
-needs more takes a row lock, an advisory lock or a unique constraint.
+`begin()` is a write transaction, `read()` a consistent read-only snapshot, `carry_out()` and `look()` the same for work
+that waits for nothing but its statements: on SQLite all of it is one errand of a thread, so that nobody's turn to write
+lasts longer while the event loop is busy. Nothing else opens a connection. On SQLite every write starts with BEGIN
+IMMEDIATE behind a lock in this process (other processes wait their turn, sqlite.py), so a transaction never has to be
+repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever needs more takes a row lock, an
+advisory lock or a unique constraint.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url, select
@@ -20,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from foundation import log, sqlite
+from foundation.errands import SUBJECTS, Errands, take_subjects
 
 metadata = MetaData(
     naming_convention={
@@ -104,14 +107,15 @@ def make_beside(connection: Connection) -> None:
             make(connection)
 
 
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
 Committed = Callable[[frozenset[str]], Awaitable[None]]
-_SUBJECTS = "yuankan.subjects"
 _logger = log.get("db")
 
 
 def say_after_commit(conn: AsyncConnection, subject: str) -> None:
     """Ask that listeners of `Database.committed` hear this subject once the transaction stands, and only then."""
-    conn.info.setdefault(_SUBJECTS, set()).add(subject)
+    conn.info.setdefault(SUBJECTS, set()).add(subject)
 
 
 class Database:
@@ -123,6 +127,8 @@ class Database:
         self._write = write
         self._read = read
         self._writer = asyncio.Lock() if dialect == "sqlite" else None
+        self._errands: Errands | None = None
+        self._carried_out: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(cls, url: str) -> "Database":
@@ -133,6 +139,7 @@ class Database:
         parsed = async_url(url)
         if parsed.get_backend_name() == "sqlite":
             database = cls(_sqlite(parsed, writes=True), _sqlite(parsed, writes=False), "sqlite")
+            database._errands = Errands(parsed)
         else:
             engine = create_async_engine(parsed, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
             database = cls(engine, engine, "postgresql")
@@ -145,6 +152,9 @@ class Database:
         return database
 
     async def close(self) -> None:
+        await asyncio.gather(*self._carried_out, return_exceptions=True)
+        if self._errands is not None:
+            await asyncio.to_thread(self._errands.close)
         await self._write.dispose()
         await self._read.dispose()
 
@@ -158,11 +168,40 @@ class Database:
             subjects = frozenset[str]()
             async with self._transaction() as conn:
                 yield conn
-                subjects = _take_subjects(conn)
+                subjects = take_subjects(conn)
         else:
             async with self._writer, self._transaction() as conn:
                 yield conn
-                subjects = _take_subjects(conn)
+                subjects = take_subjects(conn)
+        await self._tell(subjects)
+
+    async def carry_out(self, work: Work[T]) -> T:
+        """What `work` gives, in one write transaction. It may await nothing but statements.
+
+        Whoever is cancelled meanwhile does not hear how it ended; it ends all the same.
+        """
+        if self._errands is None or self._writer is None:
+            async with self.begin() as conn:
+                return await work(conn)
+        task = asyncio.create_task(self._carry_out(self._errands, self._writer, work))
+        self._carried_out.add(task)
+        task.add_done_callback(self._carried_out.discard)
+        return await asyncio.shield(task)
+
+    async def _carry_out(self, errands: Errands, writer: asyncio.Lock, work: Work[T]) -> T:
+        async with writer:
+            found, subjects = await errands.write(work)
+        await self._tell(subjects)
+        return found
+
+    async def look(self, work: Work[T]) -> T:
+        """What `work` gives, from one snapshot. It may await nothing but statements."""
+        if self._errands is None:
+            async with self.read() as conn:
+                return await work(conn)
+        return await self._errands.look(work)
+
+    async def _tell(self, subjects: frozenset[str]) -> None:
         if subjects:
             for listener in self.committed:
                 try:
@@ -174,7 +213,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         async with self._write.connect() as conn:
-            _take_subjects(conn)
+            take_subjects(conn)
             async with conn.begin():
                 yield conn
 
@@ -191,11 +230,6 @@ class Database:
         """Make every table of `metadata` without migrations: for tests and throw-away databases."""
         async with self.begin() as conn:
             await conn.run_sync(metadata.create_all)
-
-
-def _take_subjects(conn: AsyncConnection) -> frozenset[str]:
-    # conn.info lives as long as the pooled connection, so what a rolled-back transaction left there is dropped here.
-    return frozenset(conn.info.pop(_SUBJECTS, ()))
 
 
 def async_url(url: str) -> URL:
@@ -223,38 +257,5 @@ def _with_driver(url: str, driver: str) -> URL:
 
 def _sqlite(url: URL, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=1 if writes else _SQLITE_READERS, max_overflow=0)
-    event.listen(engine.sync_engine, "connect", sqlite_pragmas(writes=writes))
-    event.listen(engine.sync_engine, "begin", sqlite_begin(writes=writes))
+    sqlite.set_up(engine.sync_engine, writes=writes)
     return engine
-
-
-def sqlite_pragmas(*, writes: bool) -> Callable[[Any, Any], None]:
-    """A listener that sets up each new SQLite connection."""
-
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves; the driver's own guess is off
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {sqlite.BUSY_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit that was acknowledged outlives a power cut, which NORMAL does not promise under WAL.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        if not writes:
-            cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
-
-    return on_connect
-
-
-def sqlite_begin(*, writes: bool) -> Callable[[Any], None]:
-    """A listener that starts each transaction: alone for writers, on a snapshot for readers."""
-    begin: sqlite.Begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-
-    def on_begin(conn: Any) -> None:
-        driver = conn.connection.dbapi_connection
-        if isinstance(driver, sqlite.OneTripConnection):
-            driver.begin_with_next(begin)
-        else:
-            conn.exec_driver_sql(begin)
-
-    return on_begin

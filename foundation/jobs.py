@@ -284,8 +284,7 @@ class JobRunner:
         mine = and_(jobs.c.state == "leased", jobs.c.lease_by == self.id)
         freed = {"state": "queued", "lease_by": None, "lease_until": None, "attempts": jobs.c.attempts - 1}
         try:
-            async with self._db.begin() as conn:
-                await conn.execute(update(jobs).where(mine).values(freed))
+            await self._db.carry_out(lambda conn: conn.execute(update(jobs).where(mine).values(freed)))
         except Exception:
             _logger.exception("leases could not be given back; they end by themselves")
 
@@ -300,11 +299,11 @@ class JobRunner:
                 and_(jobs.c.state == "leased", jobs.c.lease_until <= now),
             ),
         )
-        # An empty look must not take SQLite's writer lock every second.
-        async with self._db.read() as conn:
-            if (await conn.execute(select(jobs.c.id).where(due).limit(1))).first() is None:
-                return []
-        async with self._db.begin() as conn:
+
+        async def look(conn: AsyncConnection) -> bool:
+            return (await conn.execute(select(jobs.c.id).where(due).limit(1))).first() is not None
+
+        async def lease(conn: AsyncConnection) -> list[Job]:
             # SKIP LOCKED lets PostgreSQL's runners pass each other; SQLite's writers are alone and leave it out. In two
             # statements: as a subquery of the update, PostgreSQL may run the choice again and lock more than `most`.
             chosen = select(jobs.c.id).where(due).order_by(jobs.c.due_at, jobs.c.id).limit(most)
@@ -313,6 +312,9 @@ class JobRunner:
             taken = update(jobs).where(jobs.c.id.in_(ids)).values(attempts=jobs.c.attempts + 1, **leased)
             rows = (await conn.execute(taken.returning(*_FIELDS))).all()
             return sorted((Job(**row._mapping) for row in rows), key=lambda job: (job.due_at, job.id))
+
+        # An empty look must not take SQLite's writer lock every second.
+        return await self._db.carry_out(lease) if await self._db.look(look) else []
 
     async def _run(self, job: Job) -> None:
         with log.bind(job=job.id, kind=job.kind), self._running.track_inprogress():
@@ -372,9 +374,12 @@ class JobRunner:
         return outcome if taken else "lost"
 
     async def _update(self, job: Job, **values: Any) -> bool:
-        async with self._db.begin() as conn:
-            mine = and_(jobs.c.id == job.id, jobs.c.lease_by == self.id, jobs.c.attempts == job.attempts)
+        mine = and_(jobs.c.id == job.id, jobs.c.lease_by == self.id, jobs.c.attempts == job.attempts)
+
+        async def change(conn: AsyncConnection) -> bool:
             return (await conn.execute(update(jobs).where(mine).values(**values))).rowcount == 1
+
+        return await self._db.carry_out(change)
 
     def _progress(self, job: Job) -> Progress:
         async def tell(percent: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from sqlite3 import SQLITE_BUSY, Connection, Cursor, OperationalError
 from typing import Any, Literal
 
+from sqlalchemy import Engine, event
 from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_connection
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite import aiosqlite as adapted
@@ -97,10 +98,8 @@ class OneTripConnection(adapted.AsyncAdapt_aiosqlite_connection):
         def errand() -> tuple[Cursor, list[Any]]:
             connection = self._connection._conn
             try:
-                if begin == "BEGIN IMMEDIATE":
-                    _begin_to_write(connection)
-                elif begin is not None:
-                    connection.execute(begin)
+                if begin is not None:
+                    _begin(connection, begin)
                 return work(connection)
             finally:
                 self._done += 1
@@ -124,6 +123,42 @@ class OneTripConnection(adapted.AsyncAdapt_aiosqlite_connection):
         if connection.in_transaction and self._reads:
             connection.rollback()  # waits for nothing: a snapshot is let go
         return not connection.in_transaction
+
+
+def set_up(engine: Engine, *, writes: bool) -> None:
+    """Have each connection of this engine as it must be, and each transaction begin as it must: on a snapshot for
+    readers, alone for writers.
+    """
+    begin: Begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver's own guess is off
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # FULL: a commit that was acknowledged outlives a power cut, which NORMAL does not promise under WAL.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if not writes:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    def on_begin(connection: Any) -> None:
+        driver = connection.connection.dbapi_connection
+        if isinstance(driver, OneTripConnection):
+            driver.begin_with_next(begin)
+        else:
+            _begin(driver, begin)
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def _begin(connection: Connection, begin: Begin) -> None:
+    if begin == "BEGIN IMMEDIATE":
+        _begin_to_write(connection)
+    else:
+        connection.execute(begin)
 
 
 def _begin_to_write(connection: Connection) -> None:

@@ -150,17 +150,16 @@ class HallDesk:
             raise Problem("Q13", field="phone")
         now = self.services.clock.now()
         holder = call.request.cookies.get(HOLDER_COOKIE) or new_token()
-        async with self.services.db.begin() as conn:
-            office = await register.get_office(conn, body.office)
-            guide = await directory.get_guide(conn, body.guide)
-            line = await directory.line_for(conn, body.office, body.guide)
-            if office is None or guide is None or line is None:
+        async with self.services.db.read() as conn:
+            place = await self.lines.known.place(conn, body.office, body.guide)
+            if place is None:
                 raise Problem("Q10")
-            await self._require_taken(conn, office, line, body.video, now, call.lang)
-            taken = await calling.take(
+            await self._require_taken(conn, place.office, place.line, body.video, now, call.lang)
+        taken = await self.services.db.carry_out(
+            lambda conn: calling.take(
                 conn,
-                line,
-                guide,
+                place.line,
+                place.guide,
                 priority="priority" if body.priority else "ordinary",
                 name=body.name.strip(),
                 phone=phone,
@@ -169,11 +168,14 @@ class HallDesk:
                 now=now,
                 video=body.video,
             )
-            if isinstance(taken, Refused):
-                raise Problem(taken.code, **taken.params)
+        )
+        if isinstance(taken, Refused):
+            raise Problem(taken.code, **taken.params)
         # Where it stands was counted with it; the rest of the line may be as others saw it a moment ago.
         now_there = await self._line_now(taken.slip)
-        page = view.ticket_page(taken.slip, now_there.standing_for(taken.slip.ticket.id, taken.standing), guide, False)
+        page = view.ticket_page(
+            taken.slip, now_there.standing_for(taken.slip.ticket.id, taken.standing), place.guide, False
+        )
         response = answer(Taken(token=taken.token, ticket=page), 201)
         response.set_cookie(
             HOLDER_COOKIE,
@@ -206,8 +208,7 @@ class HallDesk:
             raise Problem("Q08", opens=short_time(opens, lang) if opens else "—")
 
     async def _held(self, call: Call) -> Slip:
-        async with self.services.db.read() as conn:
-            return await self._slip(conn, call)
+        return await self.services.db.look(lambda conn: self._slip(conn, call))
 
     async def _slip(self, conn: AsyncConnection, call: Call) -> Slip:
         slip = await store.slip_of_token(conn, hash_token(call.path["token"]))
@@ -235,9 +236,12 @@ class HallDesk:
         return await self._page(await self._held(call), fresh=True)
 
     async def live(self, call: Call) -> web.StreamResponse:
-        async with self.services.db.read() as conn:
+
+        async def find(conn: AsyncConnection) -> tuple[Slip, Guide | None]:
             slip = await self._slip(conn, call)
-            guide = await directory.get_guide(conn, slip.guide)
+            return slip, await directory.get_guide(conn, slip.guide)
+
+        slip, guide = await self.services.db.look(find)
         watch = Watch(slip.ticket.id)
         with ExitStack() as looking:
             looking.enter_context(self.lines.watching(slip.ticket.queue, watch))

@@ -12,7 +12,6 @@ from helpdesk import directory, store
 from helpdesk.directory import Line, Window
 from helpdesk.queue import AT_WINDOW, wait
 from helpdesk.store import Seen, Standing
-from office import register
 from office.queue import Queue
 from office.register import Office
 
@@ -59,14 +58,10 @@ class LineNow(Struct, frozen=True, kw_only=True):
         return self.windows.get(window) if window is not None else None
 
 
-async def read_line(conn: AsyncConnection, line: str) -> LineNow | None:
-    known = await directory.get_line(conn, line)
-    office = await register.get_office(conn, known.office) if known else None
-    if known is None or office is None:
-        return None
-    windows = {one.id: one for one in await directory.list_windows(conn, [known.office])}
-    at_work = {one.id for one in windows.values() if one.line == line and one.agent is not None and not one.away}
-    everybody = await store.seen(conn, line)
+async def read_line(conn: AsyncConnection, line: Line, office: Office) -> LineNow:
+    windows = {one.id: one for one in await directory.list_windows(conn, [office.code])}
+    at_work = {one.id for one in windows.values() if one.line == line.id and one.agent is not None and not one.away}
+    everybody = await store.seen(conn, line.id)
     waiting = [one for one in everybody if one.state == "queued"]
     present = [one for one in everybody if one.state != "queued"]
     places: dict[str, tuple[int, float]] = {}
@@ -75,7 +70,7 @@ async def read_line(conn: AsyncConnection, line: str) -> LineNow | None:
         places[one.id] = (ahead, minutes)
         minutes += one.minutes
     return LineNow(
-        line=known,
+        line=line,
         office=office,
         windows=windows,
         windows_open=len(at_work),

@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation import log
 from foundation.bus import Bus, BusUnavailable, Msg
 from foundation.db import Database
 from foundation.http import Call
+from helpdesk.known import Known
 from helpdesk.line import LineNow, read_line
 from helpdesk.store import CHANGED
 
@@ -25,6 +27,9 @@ ROUND_S = 40.0
 """Every line that is looked at is read this often in any case, and a silent connection shows that it lives: within the
 minute after which proxies end it.
 """
+
+AT_ONCE = 5
+"""Pages written before anything else has its turn."""
 
 WALL_ROUND_S = 5.0
 """A wall whose data are older than fifteen seconds says so (ux.md H3): one round may be lost."""
@@ -74,6 +79,7 @@ class Lines:
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self.closed = False
+        self.known = Known()
         self._db = db
         self._bus = bus
         self._watches: dict[str, set[Watch]] = {}
@@ -119,8 +125,12 @@ class Lines:
 
     async def read(self, line: str) -> LineNow | None:
         """The line as it is this moment, for one answer."""
-        async with self._db.read() as conn:
-            return await read_line(conn, line)
+
+        async def look(conn: AsyncConnection) -> LineNow | None:
+            known = await self.known.line(conn, line)
+            return await read_line(conn, *known) if known else None
+
+        return await self._db.look(look)
 
     async def _on_change(self, message: Msg) -> None:
         line = message.subject.removeprefix(f"{CHANGED}.")
@@ -151,9 +161,13 @@ class Lines:
                     continue
                 if after is not None and line in self._watches:
                     self._now[line] = after
-                for watch in self._watches.get(line, ()):
+                told = 0
+                for watch in tuple(self._watches.get(line, ())):
                     if before is None or after is None or _differs(watch.ticket, before, after):
                         watch.tell()
+                        told += 1
+                        if told % AT_ONCE == 0:
+                            await asyncio.sleep(0)  # whoever presses a button meanwhile does not wait for all pages
 
 
 def _differs(ticket: str | None, before: LineNow, after: LineNow) -> bool:

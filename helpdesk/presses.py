@@ -4,6 +4,7 @@ Two hundred agents who press at the same moment wait for two transactions, not f
 """
 
 import asyncio
+from functools import partial
 
 from foundation.clock import Clock
 from foundation.db import Database
@@ -37,9 +38,8 @@ class Presses:
         while self._waiting:
             together, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             try:
-                async with self._db.begin() as conn:
-                    presses = [press for press, _ in together]
-                    found = await calling.call_next(conn, presses, self._clock.now())
+                presses = [press for press, _ in together]
+                found = await self._db.carry_out(partial(calling.call_next, presses=presses, now=self._clock.now()))
             except Exception as error:
                 for _, answer in together:
                     if not answer.done():

@@ -56,7 +56,7 @@ class Standing(Struct, frozen=True):
     minutes: float
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Seen(Struct, frozen=True):
     """A number as everybody who looks at its line needs it."""
 
     id: str
@@ -310,7 +310,7 @@ async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
 
 async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
     """Everybody of a line who is in the hall: who waits, in order, and who was called, is served, parked or missed."""
-    return [Seen(**row._mapping) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
+    return [Seen(*row) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
 
 
 async def at_windows(conn: AsyncConnection, windows: Sequence[str]) -> dict[str, str]:

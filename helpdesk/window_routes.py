@@ -69,15 +69,13 @@ class WindowDesk:
         self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:
-        async with self.services.db.read() as conn:
-            window = await directory.get_window(conn, call.path["window"])
+        window = await self.services.db.look(lambda conn: directory.get_window(conn, call.path["window"]))
         if window is None:
             raise Problem("S404")
         return Resource("window", window.id, office=window.office)
 
     async def ticket_resource(self, call: Call) -> Resource:
-        async with self.services.db.read() as conn:
-            office = await store.office_of(conn, call.path["ticket"])
+        office = await self.services.db.look(lambda conn: store.office_of(conn, call.path["ticket"]))
         if office is None:
             raise Problem("S404")
         return Resource("ticket", call.path["ticket"], office=office)
@@ -190,7 +188,8 @@ class WindowDesk:
         ticket, now = call.path["ticket"], self.services.clock.now()
         if body.do == "finish":
             await self._end_call(ticket, body.ending, call.actor)
-        async with self.services.db.begin() as conn:
+
+        async def carry_out(conn: AsyncConnection) -> Slip:
             mine = await self._mine(conn, call.actor)
             if body.do == "forward":
                 line = await directory.get_line(conn, body.to or "")
@@ -203,13 +202,17 @@ class WindowDesk:
             if body.do == "miss":
                 # The one act that costs somebody their turn.
                 await self._note(conn, call.actor, "ticket.missed", f"ticket:{ticket}", {"number": done.label})
-        return _moved(done)
+            return done
+
+        return _moved(await self.services.db.carry_out(carry_out))
 
     async def _end_call(self, ticket: str, ending: Ending, agent: Actor) -> None:
         """First the record, then the number: an end that was cut off between the two is repeated by pressing again."""
-        async with self.services.db.read() as conn:
-            mine = await self._mine(conn, agent)
-            slip = await store.get_slip(conn, ticket)
+
+        async def look(conn: AsyncConnection) -> tuple[Window, Slip | None]:
+            return await self._mine(conn, agent), await store.get_slip(conn, ticket)
+
+        mine, slip = await self.services.db.look(look)
         if slip is not None and slip.ticket.state == "serving" and slip.ticket.window == mine.id:
             await self.calls.service.finish(slip, ending, agent)
 

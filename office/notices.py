@@ -197,18 +197,23 @@ def handlers(
 ) -> dict[str, Callable[[jobs.Job, jobs.Progress], Awaitable[dict[str, Any]]]]:
     """The job that sends. A notice that was sent already is not sent again after a crash of the runner."""
 
+    async def find(conn: AsyncConnection, notice: str) -> Notice:
+        row = (await conn.execute(select(notices).where(notices.c.id == notice))).first()
+        if row is None:
+            raise jobs.GiveUp("S404")
+        return Notice(**row._mapping)
+
     async def send(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:
-        async with db.begin() as conn:
-            row = (await conn.execute(select(notices).where(notices.c.id == job.payload["notice"]))).first()
-            if row is None:
-                raise jobs.GiveUp("S404")
-            notice = Notice(**row._mapping)
-            key = await key_of(conn, notice, record_key)
-        if notice.state != "sent":
-            await transport.send(notice.phone, read_out(notice, key, notice.lang))
+        notice = await db.look(lambda conn: find(conn, job.payload["notice"]))
+        if notice.state == "sent":
+            return {"notice": notice.id}
+        key = None
+        if notice.record is not None:
             async with db.begin() as conn:
-                sent = update(notices).where(notices.c.id == notice.id)
-                await conn.execute(sent.values(state="sent", sent_at=clock.now()))
+                key = await key_of(conn, notice, record_key)
+        await transport.send(notice.phone, read_out(notice, key, notice.lang))
+        sent = update(notices).where(notices.c.id == notice.id).values(state="sent", sent_at=clock.now())
+        await db.carry_out(lambda conn: conn.execute(sent))
         return {"notice": notice.id}
 
     return {SEND: send}

@@ -11,6 +11,7 @@ from foundation.clock import Clock
 from foundation.db import Database
 from helpdesk import store as hall
 from helpdesk.kind import HELP
+from helpdesk.known import Known
 from helpdesk.line import read_line as hall_line
 from helpdesk.queue import wait
 from office import store as office
@@ -25,13 +26,15 @@ ON_DUTY = timedelta(minutes=3)
 def read_line(db: Database, clock: Clock) -> Callable[[str], Awaitable[Queue | None]]:
     """The function that gives a waiting applicant's place, None for a record that does not wait."""
 
+    known = Known()
+
     async def read(record: str) -> Queue | None:
         async with db.read() as conn:
             row = await office.get_record(conn, record)
             if row is None or row.phase not in ("invited", "waiting"):
                 return None
             if row.kind == HELP.name:
-                return await _by_number(conn, record)
+                return await _by_number(conn, known, record)
             if row.phase != "waiting":
                 return None
             before = [one for one in await office.waiting(conn, row.office) if one.id != record]
@@ -49,10 +52,12 @@ def read_line(db: Database, clock: Clock) -> Callable[[str], Awaitable[Queue | N
     return read
 
 
-async def _by_number(conn: AsyncConnection, record: str) -> Queue | None:
+async def _by_number(conn: AsyncConnection, known: Known, record: str) -> Queue | None:
     """The place of a help service is its number's."""
     slip = await hall.slip_of_record(conn, record)
-    line = await hall_line(conn, slip.ticket.queue) if slip else None
-    if slip is None or line is None:
+    if slip is None:
         return None
-    return line.wait_of(slip.ticket.id) if slip.ticket.state == "queued" else wait(0, 0.0, 1, 1)
+    if slip.ticket.state != "queued":
+        return wait(0, 0.0, 1, 1)
+    found = await known.line(conn, slip.ticket.queue)
+    return (await hall_line(conn, *found)).wait_of(slip.ticket.id) if found else None

@@ -11,13 +11,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foundation import log
 from foundation.settings import Settings
-from server import preflight
+from server import memory, preflight
 from server.supervise import CannotStart, announce_ready, die_with_parent
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 HAND_OVER_S = 20.0
 """A stopped media worker's calls are moved within seconds; whoever waits longer has no browser that listens."""
+
+MESSAGES_AT_ONCE = 8
+SWITCH_S = 0.0005
+"""A thread of Python gives way after so long where another waits for it."""
 
 
 @asynccontextmanager
@@ -51,6 +55,9 @@ async def run_node(settings: Settings) -> None:
             await start_node(node, parts, stack)
         except OSError as error:
             raise CannotStart(preflight.port_sentence(settings.host, settings.port, error, "YUANKAN_PORT")) from error
+        _settle()
+        # Threads carry out what the database is asked: they give way after half a millisecond, not five.
+        sys.setswitchinterval(SWITCH_S)
         announce_ready()
         await told.wait()
 
@@ -98,10 +105,10 @@ async def run_media(settings: Settings) -> None:
             raise CannotStart(preflight.port_sentence(host, port, error, "YUANKAN_MEDIA_PORT")) from error
         try:
             _settle()
-            # The thread that writes journals gives way after half a millisecond, not five: packets wait for it.
-            sys.setswitchinterval(0.0005)
+            # The thread that writes journals gives way as soon: packets wait for it.
+            sys.setswitchinterval(SWITCH_S)
             announce_ready()
-            async with _told_to_nodes(worker.worker_id, metrics, bus):
+            async with memory.returned(), _told_to_nodes(worker.worker_id, metrics, bus):
                 await told.wait()
                 await worker.hand_over(HAND_OVER_S)
         finally:
@@ -120,22 +127,33 @@ async def run_packager(settings: Settings) -> None:
             parts.db, parts.objects, parts.keyring, parts.clock, settings.spools, parts.bus, parts.metrics
         )
         _settle()
-        async with _told_to_nodes(f"{socket.gethostname()}-packager", parts.metrics, parts.bus):
+        async with memory.returned(), _told_to_nodes(f"{socket.gethostname()}-packager", parts.metrics, parts.bus):
             await _until(told, packager.run())
 
 
 async def run_jobs(settings: Settings) -> None:
     """Reports, seals, packages, messages."""
     from foundation.jobs import JobRunner
+    from office.notices import SEND
     from server.assembly import open_parts
     from server.work import job_handlers
 
     async with until_told(settings) as told, open_parts(settings, "jobs") as parts:
-        runner = JobRunner(
-            parts.db, parts.clock, await job_handlers(parts), parts.bus, metrics=parts.metrics, at_once=2
-        )
+        handlers = dict(await job_handlers(parts))
+        # Somebody in the hall is called now: their message waits for no package and no report.
+        messages = {SEND: handlers.pop(SEND)}
+        runners = [
+            JobRunner(parts.db, parts.clock, work, parts.bus, metrics=parts.metrics, at_once=at_once)
+            for work, at_once in ((handlers, 2), (messages, MESSAGES_AT_ONCE))
+        ]
         async with _told_to_nodes(f"{socket.gethostname()}-jobs-{os.getpid()}", parts.metrics, parts.bus):
-            await _until(told, runner.run())
+            await _until(told, _together(*(runner.run() for runner in runners)))
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work)
 
 
 @asynccontextmanager
@@ -152,7 +170,7 @@ async def _told_to_nodes(process: str, metrics: Metrics, bus: Bus) -> AsyncItera
 
 def _settle() -> None:
     """What exists now lives as long as the process: no collection looks at it again, and those to come are rarer, as
-    packets come and go by the thousand and leave no cycles.
+    packets and requests come and go by the thousand and leave no cycles.
     """
     gc.collect()
     gc.freeze()

@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, event, text
 
-from foundation import db
+from foundation import db, sqlite
 
 VERSIONS = Path(__file__).with_name("versions")
 # Any fixed number, another than the audit log's. "schema" in ASCII.
@@ -126,10 +126,9 @@ def _config(connection: Connection, metadata: MetaData, versions: Path) -> Any:
 def _locked(url: str) -> Iterator[Connection]:
     engine = create_engine(db.sync_url(url))
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", db.sqlite_pragmas(writes=True))
+        sqlite.set_up(engine, writes=True)
         # Rebuilding a table drops the old one, and must not take the rows that refer to it along.
         event.listen(engine, "connect", lambda conn, _record: conn.execute("PRAGMA foreign_keys = OFF"))
-        event.listen(engine, "begin", db.sqlite_begin(writes=True))
     try:
         with _one_at_a_time, engine.begin() as connection:
             if engine.dialect.name == "postgresql":

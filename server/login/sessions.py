@@ -83,7 +83,10 @@ class Login:
             await store.note_failure(conn, account, 0, None)
             await store.end_sessions_before(conn, now - IDLE)
             await store.begin_session(conn, store.LoginSession(hashed(token), known.staff, now, now, address))
-            actor = await self._staff(conn, known.staff)
+            person = await office.get_staff(conn, known.staff)
+            if person is None:
+                raise Problem("S401")
+            actor = _actor(person)
             await audit.append(
                 conn,
                 at=now,
@@ -112,21 +115,14 @@ class Login:
 
     async def _staff_of(self, token: str) -> Actor | None:
         now = self._clock.now()
-        async with self._db.read() as conn:
-            session = await store.get_session(conn, hashed(token))
-            if session is None or now - session.seen_at > IDLE:
-                return None
-            actor = await self._staff(conn, session.staff)
+        visit = await self._db.look(lambda conn: store.get_visit(conn, hashed(token)))
+        if visit is None or now - visit[0].seen_at > IDLE:
+            return None
+        session, person = visit
         if now - session.seen_at > TOUCH_EVERY:
             async with self._db.begin() as conn:
                 await store.touch_session(conn, session.token_hash, now)
-        return actor
-
-    async def _staff(self, conn: office.AsyncConnection, staff: str) -> Actor:
-        person = await office.get_staff(conn, staff)
-        if person is None:
-            raise Problem("S401")
-        return Actor("staff", person.id, person.name, person.office, frozenset(person.roles))
+        return _actor(person)
 
     def _matches(self, password_hash: str, password: str) -> bool:
         try:
@@ -158,3 +154,7 @@ class Login:
         if locked is not None:
             return Problem("E102", minutes=int(LOCK.total_seconds() // 60))
         return Problem("E101", left=WRONG_PASSWORDS - failures)
+
+
+def _actor(person: office.Staff) -> Actor:
+    return Actor("staff", person.id, person.name, person.office, frozenset(person.roles))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, delete, insert, select, update
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import UtcTime, metadata
+from office.register import Staff
+from office.tables import staff
 
 accounts = Table(
     "accounts",
@@ -49,6 +51,15 @@ class LoginSession(msgspec.Struct, frozen=True):
     address: str
 
 
+_SESSION, _STAFF = len(LoginSession.__struct_fields__), Staff.__struct_fields__
+# Made once: every request of staff asks it.
+_VISIT = (
+    select(*(login_sessions.c[name] for name in LoginSession.__struct_fields__), *(staff.c[name] for name in _STAFF))
+    .join(staff)
+    .where(login_sessions.c.token_hash == bindparam("token_hash"), staff.c.active)
+)
+
+
 async def get_account(conn: AsyncConnection, account: str) -> Account | None:
     row = (await conn.execute(select(accounts).where(accounts.c.account == account))).mappings().first()
     return Account(**row) if row else None
@@ -71,10 +82,10 @@ async def begin_session(conn: AsyncConnection, session: LoginSession) -> None:
     await conn.execute(insert(login_sessions).values(**msgspec.structs.asdict(session)))
 
 
-async def get_session(conn: AsyncConnection, token_hash: str) -> LoginSession | None:
-    found = select(login_sessions).where(login_sessions.c.token_hash == token_hash)
-    row = (await conn.execute(found)).mappings().first()
-    return LoginSession(**row) if row else None
+async def get_visit(conn: AsyncConnection, token_hash: str) -> tuple[LoginSession, Staff] | None:
+    """A session and whose it is; None for one that ended, or whose owner does not work here any more."""
+    row = (await conn.execute(_VISIT, {"token_hash": token_hash})).first()
+    return (LoginSession(*row[:_SESSION]), Staff(**dict(zip(_STAFF, row[_SESSION:], strict=True)))) if row else None
 
 
 async def touch_session(conn: AsyncConnection, token_hash: str, at: datetime) -> None:

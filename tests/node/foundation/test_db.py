@@ -161,6 +161,96 @@ async def test_listeners_hear_a_subject_once_after_the_commit_and_never_of_a_rol
     assert heard == [(frozenset({"jobs.wake"}), 1)]
 
 
+async def test_work_carried_out_whole_is_committed_and_told_or_nothing_of_it_stands(kept):
+    heard = []
+
+    async def listener(subjects):
+        heard.append((subjects, await count(kept)))
+
+    kept.committed.append(listener)
+
+    async def work(conn):
+        await add(conn, body=[1])
+        say_after_commit(conn, "notes")
+        return (await conn.execute(select(func.count()).select_from(notes))).scalar_one()
+
+    async def fails(conn):
+        await work(conn)
+        raise LookupError("after it wrote")
+
+    assert await kept.carry_out(work) == 1
+    with pytest.raises(LookupError):
+        await kept.carry_out(fails)
+    assert await kept.carry_out(work) == 2
+    assert heard == [(frozenset({"notes"}), 1), (frozenset({"notes"}), 2)]
+
+
+async def test_work_and_transactions_take_turns(kept):
+    async def read_and_write(conn):
+        found = (await conn.execute(select(func.count()).select_from(notes))).scalar_one()
+        await add(conn, id=found)
+
+    async def by_hand():
+        async with kept.begin() as conn:
+            if kept.dialect == "postgresql":
+                await conn.execute(text("LOCK TABLE notes"))
+            await read_and_write(conn)
+
+    async def locked(conn):
+        if kept.dialect == "postgresql":
+            await conn.execute(text("LOCK TABLE notes"))
+        await read_and_write(conn)
+
+    await asyncio.gather(*(kept.carry_out(locked) if number % 2 else by_hand() for number in range(20)))
+    assert await count(kept) == 20
+
+
+async def test_whoever_is_cancelled_meanwhile_leaves_work_that_ends_by_itself(sqlite_database):
+    async with sqlite_database.begin() as conn:
+        await conn.run_sync(_tables.create_all)
+    told = asyncio.Event()
+
+    async def listener(_subjects):
+        told.set()
+
+    async def work(conn):
+        await add(conn, body=[1])
+        say_after_commit(conn, "notes")
+
+    sqlite_database.committed.append(listener)
+    asked = asyncio.create_task(sqlite_database.carry_out(work))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await asyncio.wait_for(told.wait(), 5)
+    assert await count(sqlite_database) == 1
+
+
+async def test_work_that_waits_for_something_else_is_a_fault_and_writes_nothing(sqlite_database):
+    async with sqlite_database.begin() as conn:
+        await conn.run_sync(_tables.create_all)
+
+    async def work(conn):
+        await add(conn, body=[1])
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="no statement"):
+        await sqlite_database.carry_out(work)
+    assert await count(sqlite_database) == 0
+
+
+async def test_a_look_is_one_moment_and_cannot_write(kept):
+    async def look(conn):
+        return (await conn.execute(select(func.count()).select_from(notes))).scalar_one()
+
+    assert await kept.look(look) == 0
+    with pytest.raises(DBAPIError):
+        await kept.look(lambda conn: add(conn, body=[1]))
+    assert await kept.look(look) == 0
+
+
 async def test_a_listener_that_fails_does_not_deny_a_commit(kept):
     async def fail(subjects):
         raise ConnectionError("no bus")

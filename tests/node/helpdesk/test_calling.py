@@ -11,6 +11,7 @@ from foundation.bus import Bus
 from helpdesk import calling, directory, store
 from helpdesk.hours import day_of
 from helpdesk.jobs import handlers
+from helpdesk.known import Known
 from helpdesk.line import read_line
 from helpdesk.queue import HAND_OVER, MOST_NUMBERS, NEAR, RECALL_PAUSE, STEP_AWAY, next_in_line
 from helpdesk.store import Slip
@@ -283,8 +284,9 @@ async def test_midnight_carries_over_who_still_waited_and_keeps_their_order(hall
 async def test_what_is_told_is_true_of_windows_that_are_open(hall: Hall) -> None:
     async def now() -> tuple[int, int]:
         async with hall.db.read() as conn:
-            line = await read_line(conn, SOCIAL)
-        assert line is not None
+            found = await Known().line(conn, SOCIAL)
+            assert found is not None
+            line = await read_line(conn, *found)
         return line.windows_open, line.windows_free
 
     assert await now() == (0, 0)
