@@ -16,7 +16,7 @@ from foundation.errors import Problem
 from foundation.http import Call, Route, answer
 from foundation.rates import Rate
 from helpdesk import calling, directory, opening, store
-from helpdesk.commands import Finish, GiveBack, Offer, Result, TakeOver
+from helpdesk.commands import Drop, Finish, GiveBack, Offer, Park, Result, TakeOver
 from helpdesk.directory import Window
 from helpdesk.queue import OVER
 from helpdesk.store import Slip
@@ -25,7 +25,7 @@ from office.commands import Line, Text
 from office.routes import give_seat
 from office.secret import hash_token
 from office.services import Services, Within
-from office.session import IN_CALL, SYSTEM, Party, Refused
+from office.session import BEFORE, IN_CALL, SYSTEM, Party, Refused
 
 _KNOCKS = Rate(60, 60)
 """Calls opened from one address: a whole hall may stand behind it."""
@@ -87,6 +87,19 @@ class Service:
             row = await office.get_record(conn, slip.record)
         if row is not None and row.phase in IN_CALL:
             await self._services.dispatch(slip.record, agent, Finish(result=ending.result, note=ending.note))
+
+    async def park(self, conn: AsyncConnection, slip: Slip, window: Window, agent: Actor) -> None:
+        """It is put aside while its call runs; who waits in it is told so."""
+        row = await office.get_record(conn, slip.record) if slip.record is not None else None
+        if row is not None and row.phase in IN_CALL:
+            lead = Party(id=agent.id, name=agent.name, role="lead", kind="staff")
+            await self._services.within(conn, row.id, Park(window=window.number), lead)
+
+    async def drop(self, conn: AsyncConnection, slip: Slip) -> None:
+        """The number is finished: a record whose call never began has nothing left to wait for."""
+        row = await office.get_record(conn, slip.record) if slip.record is not None else None
+        if row is not None and row.phase in BEFORE:
+            await self._services.within(conn, row.id, Drop(), SYSTEM)
 
     async def _over(self, conn: AsyncConnection, record: str) -> bool:
         row = await office.get_record(conn, record)

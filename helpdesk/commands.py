@@ -1,6 +1,7 @@
 """What may be asked of a help service besides the shared commands.
 
-The agent pushes step cards and the citizen ticks them; the citizen shares a screen and the agent draws on it. What
+The agent pushes step cards and the citizen ticks them; the citizen shares a screen and the agent draws on it; both
+send files. What
 concerns the number as well (another window, the end) is put by the server only, together with what it does to the
 ticket.
 """
@@ -85,6 +86,26 @@ class GiveBack(Command, frozen=True, kw_only=True, tag="service.return"):
     cause: Literal["expired", "declined", "closed"]
 
 
+class Park(Command, frozen=True, kw_only=True, tag="service.park"):
+    """The number is parked while its call runs: the agent does something else meanwhile."""
+
+    window: Line
+
+
+class Drop(Command, frozen=True, kw_only=True, tag="service.drop"):
+    """The number is finished and its call never began."""
+
+
+class FileSend(Command, frozen=True, kw_only=True, tag="file.send"):
+    """A file arrived whole: judged, its hash compared, its object stored before this command was made."""
+
+    file: Id
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    bytes: int
+    mime: Line
+
+
 class Finish(Command, frozen=True, kw_only=True, tag="service.finish"):
     """The agent ends the service; the call ends with it."""
 
@@ -92,4 +113,4 @@ class Finish(Command, frozen=True, kw_only=True, tag="service.finish"):
     note: Text = ""
 
 
-AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Finish | SystemCommand
+AnyCommand = ClientCommand | TakeOver | Offer | GiveBack | Park | Drop | FileSend | Finish | SystemCommand

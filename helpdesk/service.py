@@ -7,7 +7,10 @@ the call, and it runs until the agent finishes. This table adds what a help serv
               onlooker until they leave, so nobody is left alone while the service goes from hand to hand
     offers    at most one stands: offered ──take──► taken;  offered ──expired, declined, closed──► returned
     cards     pushed by the agent, ticked by the citizen
+    files     sent both ways while the call runs
     screen    shared by the citizen until they stop or their line is gone; the agent's marks are on it as long
+    parked    until somebody takes it again; call and recording go on
+    drop      ends a service whose call never began: its number was served in the hall
     finish    ends call and service together: nobody signs, the office's seal alone stands on the record sheet
 
 The number (`helpdesk.queue`) and the record are two things: the number says whose turn it is, the record what happened.
@@ -23,9 +26,12 @@ from msgspec.structs import replace
 from helpdesk.commands import (
     CardPush,
     CardTick,
+    Drop,
+    FileSend,
     Finish,
     GiveBack,
     Offer,
+    Park,
     ScreenClear,
     ScreenMark,
     ScreenShare,
@@ -37,9 +43,11 @@ from office.commands import Command, ConsentRefuse, OfficerAssign
 from office.conduct import fields, say
 from office.session import (
     APPLICANT,
+    BEFORE,
     IN_CALL,
     LEAD,
     NOTHING,
+    OFFICERS,
     RUNNING,
     BuildReport,
     CloseCall,
@@ -62,11 +70,17 @@ RULES: Mapping[type[Command], Rule] = {
     Offer: Rule(LEAD, RUNNING - {"closing"}),
     TakeOver: Rule(_SYSTEM, RUNNING - {"closing"}),
     GiveBack: Rule(_SYSTEM, RUNNING),
+    Park: Rule(LEAD, IN_CALL),
+    Drop: Rule(_SYSTEM, BEFORE),
+    FileSend: Rule(APPLICANT | OFFICERS, IN_CALL),
     Finish: Rule(LEAD, IN_CALL),
 }
 
 MOST_CARDS = 30
 """Of one service; each travels with every view."""
+
+MOST_FILES = 30
+"""Of one service, 300 MB at most; each travels with every view."""
 
 
 def apply(state: ServiceState, command: Command, actor: Party, now: datetime) -> Outcome | Refused:
@@ -89,7 +103,7 @@ def _without_video(state: ServiceState, command: ConsentRefuse, actor: Party, no
 def _take(state: ServiceState, command: TakeOver, actor: Party, now: datetime) -> Outcome | Refused:
     lead = state.session.lead
     same = lead is not None and lead.id == command.staff
-    if same and state.window == command.window and state.offer is None:
+    if same and state.window == command.window and state.offer is None and not state.parked:
         return NOTHING
     taker = Party(id=command.staff, name=command.name, role="lead", kind="staff")
     taken = say(taker, "officer:service:taken", fields(command))
@@ -143,6 +157,25 @@ def _clear(state: ServiceState, command: ScreenClear, actor: Party, now: datetim
     return say(actor, "officer:screen:cleared", {}) if state.marks else NOTHING
 
 
+def _park(state: ServiceState, command: Park, actor: Party, now: datetime) -> Outcome:
+    return NOTHING if state.parked else say(actor, "officer:service:parked", {**fields(command), "name": actor.name})
+
+
+def _drop(state: ServiceState, command: Drop, actor: Party, now: datetime) -> Outcome:
+    return say(actor, "system:record:dropped", {})
+
+
+def _send(state: ServiceState, command: FileSend, actor: Party, now: datetime) -> Outcome | Refused:
+    if any(each.id == command.file for each in state.files):
+        return NOTHING
+    if len(state.files) >= MOST_FILES:
+        return Refused("F07", {"count": MOST_FILES})
+    body = fields(command)
+    # `name` is the person's in every event that speaks of one.
+    body |= {"title": command.name, "name": actor.name, "role": actor.role}
+    return say(actor, f"{actor.source}:file:sent", body)
+
+
 def _finish(state: ServiceState, command: Finish, actor: Party, now: datetime) -> Outcome:
     closed = say(
         actor,
@@ -167,6 +200,9 @@ _DECIDE: Mapping[type[Command], Decide] = {
     ScreenShare: _share,
     ScreenMark: _mark,
     ScreenClear: _clear,
+    Park: _park,
+    Drop: _drop,
+    FileSend: _send,
     Finish: _finish,
 }
 

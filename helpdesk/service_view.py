@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from helpdesk.state import Card, Passage, ServiceState
+from helpdesk.state import Card, File, Passage, ServiceState
 from office.person import mask_name
 from office.queue import Queue
 from office.session import Party
@@ -48,17 +48,31 @@ class MarkView(Struct, frozen=True, kw_only=True):
     line: tuple[SpotView, ...]
 
 
+class FileView(Struct, frozen=True, kw_only=True):
+    """A file of the call; its bytes are at /api/files/{id}."""
+
+    id: str
+    name: str
+    bytes: int
+    mime: str
+    by: str
+    role: str
+    at: datetime
+
+
 class ServiceView(SessionView, frozen=True, kw_only=True):
-    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen
-    shares one now, with these `marks` on it."""
+    """`label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `parked`: the agent
+    has put it aside and will be back; `screen`: the citizen shares one now, with these `marks` on it."""
 
     label: str
     window: str
     papers: tuple[PaperView, ...]
     passages: tuple[PassageView, ...]
     cards: tuple[CardView, ...]
+    parked: bool
     screen: bool
     marks: tuple[MarkView, ...]
+    files: tuple[FileView, ...]
     result_note: str
 
 
@@ -77,8 +91,10 @@ def view(state: ServiceState, party: Party, now: datetime, queue: Queue | None =
         ),
         passages=tuple(_passage(one, staff) for one in state.passages),
         cards=tuple(_card(one) for one in state.cards),
+        parked=state.parked,
         screen=state.screen,
         marks=tuple(MarkView(line=tuple(SpotView(x=spot.x, y=spot.y) for spot in line)) for line in state.marks),
+        files=tuple(_file(one) for one in state.files),
         result_note=state.result_note,
     )
 
@@ -98,4 +114,10 @@ def _passage(passage: Passage, staff: bool) -> PassageView:
 def _card(card: Card) -> CardView:
     return CardView(
         id=card.id, title=card.title, steps=card.steps, done=tuple(sorted(card.done)), by=card.by, at=card.at
+    )
+
+
+def _file(file: File) -> FileView:
+    return FileView(
+        id=file.id, name=file.name, bytes=file.bytes, mime=file.mime, by=file.by, role=file.role, at=file.at
     )

@@ -51,20 +51,36 @@ class Card(Struct, frozen=True, kw_only=True):
     done: frozenset[int] = frozenset()
 
 
+class File(Struct, frozen=True, kw_only=True):
+    """A file that somebody of the call sent; `by` and `role` are theirs."""
+
+    id: str
+    name: str
+    sha256: str
+    bytes: int
+    mime: str
+    by: str
+    role: str
+    at: datetime
+
+
 MOST_MARKS = 12
 """Drawn at once; the oldest goes for the next. Each travels with every view."""
 
 
 class ServiceState(Struct, frozen=True, kw_only=True):
-    """`screen`: the citizen shares one now; `marks`: the lines that the agent drew on it."""
+    """`parked`: the agent has put it aside and will be back; `screen`: the citizen shares one now; `marks`: the lines
+    that the agent drew on it."""
 
     facts: ServiceFacts
     session: SessionState
     window: str = ""
     passages: tuple[Passage, ...] = ()
     cards: tuple[Card, ...] = ()
+    parked: bool = False
     screen: bool = False
     marks: tuple[tuple[Spot, ...], ...] = ()
+    files: tuple[File, ...] = ()
     result_note: str = ""
 
     @property
@@ -101,7 +117,7 @@ def _offered(state: ServiceState, event: Event) -> ServiceState:
 
 
 def _taken(state: ServiceState, event: Event) -> ServiceState:
-    after = replace(state, window=event.body["window"])
+    after = replace(state, window=event.body["window"], parked=False)
     return _ended(after, event, "taken", event.body.get("name", ""))
 
 
@@ -137,9 +153,25 @@ def _marked(state: ServiceState, event: Event) -> ServiceState:
     return replace(state, marks=(*state.marks, line)[-MOST_MARKS:])
 
 
+def _sent(state: ServiceState, event: Event) -> ServiceState:
+    body = event.body
+    file = File(
+        id=body["file"],
+        name=body["title"],
+        sha256=body["sha256"],
+        bytes=int(body["bytes"]),
+        mime=body["mime"],
+        by=body.get("name", ""),
+        role=body.get("role", ""),
+        at=event.at,
+    )
+    return replace(state, files=(*state.files, file))
+
+
 _CHANGES: Mapping[str, Callable[[ServiceState, Event], ServiceState]] = {
     "officer:service:offered": _offered,
     "officer:service:taken": _taken,
+    "officer:service:parked": lambda state, event: replace(state, parked=True),
     "system:service:returned": lambda state, event: _ended(state, event, "returned"),
     "officer:card:pushed": _pushed,
     "applicant:card:ticked": _ticked,
@@ -149,5 +181,7 @@ _CHANGES: Mapping[str, Callable[[ServiceState, Event], ServiceState]] = {
     "applicant:person:left": lambda state, event: _screen(state, False),
     "officer:screen:marked": _marked,
     "officer:screen:cleared": lambda state, event: replace(state, marks=()),
+    "applicant:file:sent": _sent,
+    "officer:file:sent": _sent,
     "officer:record:closed": lambda state, event: replace(state, result_note=event.body.get("note", "")),
 }

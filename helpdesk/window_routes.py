@@ -223,6 +223,10 @@ class WindowDesk:
                 await self.calls.service.take_over(conn, slip, mine, agent)
             case "hand_over":
                 await self.calls.service.offer(conn, slip, body.to or "", body.passing, agent)
+            case "park":
+                await self.calls.service.park(conn, slip, mine, agent)
+            case "finish":
+                await self.calls.service.drop(conn, slip)
             case "decline":
                 await give_back(conn, self.services.within, slip, GiveBack(cause="declined"))
 

@@ -25,6 +25,8 @@ def cue_of(before: SessionState, event: Event) -> Cue | None:
     match event.tag:
         case "applicant:consent:refused":
             return "refused"
+        case "system:record:dropped":
+            return "dropped"
         case "applicant:wait:entered":
             return "arrived"
         case "officer:call:started":

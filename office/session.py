@@ -14,10 +14,11 @@ The phase moves by *cues*, which `office.fold.cue_of` reads from events:
 
     invited ──arrived──► waiting ──started──► live ⇄ (lost / back) interrupted
        │                    │                   └──concluded──► closing ──settled──► closed
-       └──────refused───────┴──► declined
+       ├──────refused───────┼──► declined
+       └──────dropped───────┴──► closed
 
 - arrived: the applicant, having consented, entered the waiting room.  refused: they do not agree to be recorded (to
-  the spot).
+  the spot).  dropped: what it was for is done without it.
 - started: the lead opened the call; recording begins. lost, back: the applicant's connection or picture; the clock
   runs on.
 - concluded: a result stands and answers are fixed; call and recording go on while the sheet is read and signed.
@@ -54,13 +55,15 @@ from office.commands import (
 from office.events import Event, NewEvent
 
 Phase = Literal["invited", "waiting", "live", "interrupted", "closing", "closed", "declined"]
-Cue = Literal["refused", "arrived", "started", "lost", "back", "concluded", "settled"]
+Cue = Literal["refused", "dropped", "arrived", "started", "lost", "back", "concluded", "settled"]
 Role = Literal["applicant", "lead", "assist", "expert", "system"]
 
 TRANSITIONS: Mapping[tuple[Phase, Cue], Phase] = {
     ("invited", "refused"): "declined",
+    ("invited", "dropped"): "closed",
     ("invited", "arrived"): "waiting",
     ("waiting", "refused"): "declined",
+    ("waiting", "dropped"): "closed",
     ("waiting", "started"): "live",
     ("live", "lost"): "interrupted",
     ("live", "concluded"): "closing",

@@ -230,3 +230,19 @@ photos = Table(
     # A phone that lost the answer sends again: the same picture for the same request is the same photograph.
     UniqueConstraint("record", "sha256", "request"),
 )
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("record", String(40), nullable=False, index=True),
+    Column("object", String(200), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("mime", String(80), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("sender", String(80), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    UniqueConstraint("record", "sha256", "sender"),
+)
+"""What people of a help call sent each other."""

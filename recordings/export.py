@@ -4,7 +4,7 @@
     <record>/data/events.jsonl              the chain of events, as it was hashed
     <record>/data/manifest.json             the newest manifest; all cuts: trust/manifest-<n>.json and .tst
     <record>/data/report.pdf                the signed sheet
-    <record>/data/photos/<photo>.<kind>     the photographs as they arrived
+    <record>/data/photos/<photo>.<kind>     the photographs as they arrived; files of a help call: files/<file>.<kind>
     <record>/data/trust/trust.json, .pem    the certificates that a verifier pins
 
 The tar is written while it is read from the store: no second copy lies on a disk in the clear.
@@ -25,19 +25,28 @@ from foundation.jobs import Progress as JobProgress
 from foundation.objects import Stored
 from office import store as office
 from office.events import StoredEvent, format_time
-from office.tables import photos
+from office.tables import files, photos
 from recordings import manifest as manifests
 from recordings import seal, store
 from recordings.chain import epoch_line
 from recordings.container import suffix
-from recordings.package_words import README
+from recordings.package_words import readme
 from signing import store as signing_store
 from signing.means import Means
 from signing.trust import to_json, to_pem, trust_bundle
 
 PACKAGE_JOB = "record.package"
 _BLOCK = 512
-_SUFFIX = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic"}
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+_SUFFIX = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/heic": "heic",
+    "application/pdf": "pdf",
+    f"{_OFFICE}.wordprocessingml.document": "docx",
+    f"{_OFFICE}.spreadsheetml.sheet": "xlsx",
+}
 Progress = Callable[[int], Awaitable[None]]
 
 
@@ -131,7 +140,11 @@ async def package_stream(means: Means, record: str, progress: Progress) -> Async
         epochs = [epoch for epoch in await store.epochs_of(conn, record) if epoch.closed]
         cuts = await store.manifests_of(conn, record)
         revision = await signing_store.current(conn, record)
-        found = (await conn.execute(select(photos).where(photos.c.record == record).order_by(photos.c.id))).all()
+        sent = [
+            (f"data/{table.name}/{row.id}.{_SUFFIX.get(row.mime, 'bin')}", row.object, row.bytes)
+            for table in (photos, files)
+            for row in (await conn.execute(select(table).where(table.c.record == record).order_by(table.c.id))).all()
+        ]
         newest = cuts[-1].body.encode() if cuts else b""
         if not cuts or not cuts[-1].final:
             # Not sealed yet: an unstamped manifest of this moment, which the verdict calls undecided.
@@ -140,9 +153,12 @@ async def package_stream(means: Means, record: str, progress: Progress) -> Async
             newest = manifests.to_json(now)
     key = await means.record_key(record)
     tar = Tar(record, means.clock.now())
-    total = sum(epoch.size for epoch in epochs) + sum(photo.bytes for photo in found) + 1
+    total = sum(epoch.size for epoch in epochs) + sum(size for _, _, size in sent) + 1
     done = 0
-    small = {"data/README.txt": README.encode(), "data/events.jsonl": b"".join(event_line(event) for event in events)}
+    small = {
+        "data/README.txt": readme(row.kind).encode(),
+        "data/events.jsonl": b"".join(event_line(event) for event in events),
+    }
     small["data/manifest.json"] = newest
     for cut in cuts:
         small[f"data/trust/manifest-{cut.version}.json"] = cut.body.encode()
@@ -162,11 +178,10 @@ async def package_stream(means: Means, record: str, progress: Progress) -> Async
             yield piece
         done += epoch.size
         await progress(done * 95 // total)
-    for photo in found:
-        name = f"data/photos/{photo.id}.{_SUFFIX.get(photo.mime, 'bin')}"
-        async for piece in tar.file(name, photo.bytes, means.objects.stream(photo.object, key)):
+    for name, stored, size in sent:
+        async for piece in tar.file(name, size, means.objects.stream(stored, key)):
             yield piece
-        done += photo.bytes
+        done += size
         await progress(done * 95 // total)
     if revision is not None:
         async for piece in tar.file("data/report.pdf", revision.size, means.objects.stream(revision.object, key)):

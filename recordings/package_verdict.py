@@ -12,7 +12,7 @@ State = Literal["pass", "fail", "undecided"]
 PartName = Literal["recording", "photos", "report", "signatures", "time"]
 PARTS: dict[PartName, tuple[str, str]] = {
     "recording": ("录像", "recording"),
-    "photos": ("照片", "photographs"),
+    "photos": ("照片和文件", "photographs and files"),
     "report": ("勘验单", "report sheet"),
     "signatures": ("签名", "signatures"),
     "time": ("时间证明", "time proof"),
@@ -96,6 +96,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "证书文件{object}读不出来。",
         "The certificates in {object} cannot be read.",
     ),
+    "B20": (
+        "文件{object}与发送时登记的不一致。",
+        "File {object} differs from what was registered when it was sent.",
+    ),
+    "B21": (
+        "文件{object}没有登记过。",
+        "File {object} was never registered.",
+    ),
     "B30": (
         "还没有生成勘验单。",
         "There is no sheet yet.",
@@ -113,8 +121,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "There is no recording.",
     ),
     "B34": (
-        "没有照片。",
-        "There are no photographs.",
+        "没有照片，也没有文件。",
+        "There are no photographs and no files.",
     ),
     "B40": (
         "证书取自案卷包本身，没有与机关公布的证书核对。",

@@ -1,7 +1,18 @@
 """The text that lies in every package, for whoever opens it without knowing this product."""
 
-README = """远程视频勘验案卷 / Record of a remote video inspection
+_OF: dict[str, tuple[str, str]] = {
+    "inspection": ("远程视频勘验案卷 / Record of a remote video inspection", "勘验单"),
+    "help": ("视频帮办案卷 / Record of video help", "记录单"),
+}
 
+
+def readme(kind: str) -> str:
+    """For a record of this kind (inspection, help)."""
+    title, sheet = _OF[kind]
+    return f"{title}\n{_README.replace('{sheet}', sheet)}"
+
+
+_README = """
 这个文件夹自己证明自己。用“远勘”的核验页面或命令 yuankan verify 可以核对全部内容，不需要联网。
 This folder proves itself. The verification page of Yuankan, or `yuankan verify`, checks all of it without a network.
 
@@ -12,8 +23,9 @@ data/recordings/*.json   录像每一段的SHA-256 / SHA-256 of each cluster of 
 data/events.jsonl        发生的每件事，逐条相连 / everything that happened, chained
 data/manifest.json       录了什么、没录什么，以及全部内容的总哈希
                          what was recorded, what was not, and the hash over all of it
-data/report.pdf          签名盖章的勘验单 / the signed and sealed sheet
+data/report.pdf          签名盖章的{sheet} / the signed and sealed sheet
 data/photos/             照片原件 / photographs as they arrived
+data/files/              通话中互发的文件 / files sent in the call, as they arrived
 data/trust/              证书和时间戳 / certificates and time stamps (RFC 3161)
 
 不用本产品也能核对 / Without this product:

@@ -8,6 +8,7 @@ import msgspec
 
 from office.events import StoredEvent
 from recordings.coverage import Segment
+from recordings.drawings import Drawing, drawings
 from recordings.manifest import LegEntry, Manifest
 from recordings.mark_words import CAUSES, FINDINGS, ROLES, STEPS, WORDS, Pair
 from recordings.stretches import QualityStretch, stretches
@@ -72,7 +73,8 @@ class LegLine(msgspec.Struct, frozen=True):
 
 
 class MarkLine(msgspec.Struct, frozen=True):
-    """One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open."""
+    """One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open.
+    `photo` and `file` can be opened there."""
 
     at_ms: int
     seq: int
@@ -82,6 +84,7 @@ class MarkLine(msgspec.Struct, frozen=True):
     text_en: str
     item: str | None = None
     photo: str | None = None
+    file: str | None = None
     verdict: str | None = None
 
 
@@ -95,6 +98,7 @@ class Timeline(msgspec.Struct, frozen=True):
     live: bool
     legs: list[LegLine]
     marks: list[MarkLine]
+    drawings: list[Drawing]
     coverage_percent: float
 
 
@@ -144,6 +148,7 @@ def timeline(
         length_ms=manifest.length_ms,
         live=live,
         legs=legs,
+        drawings=drawings(manifest, events),
         marks=sorted(marks, key=lambda mark: (mark.at_ms, mark.seq)),
         coverage_percent=manifest.coverage.percent,
     )
@@ -178,6 +183,7 @@ def _kind(tag: str) -> Kind | None:
         "report": "signature",
         "record": "signature",
         "message": "message",
+        "file": "message",
         "request": "message",
         "wait": "message",
         "interruption": "gap",
@@ -192,7 +198,7 @@ def _mark(event: StoredEvent, origin: datetime, wording: Wording) -> MarkLine | 
         return None
     zh, en = words(event, wording)
     at_ms = int((event.at - origin).total_seconds() * 1000)
-    item, photo = event.body.get("item"), event.body.get("photo")
+    item, photo, file = (event.body.get(word) for word in ("item", "photo", "file"))
     return MarkLine(
         at_ms,
         event.seq,
@@ -202,6 +208,7 @@ def _mark(event: StoredEvent, origin: datetime, wording: Wording) -> MarkLine | 
         en,
         str(item) if item else None,
         str(photo) if photo else None,
+        str(file) if file else None,
         wording.answer(event)[0] if kind == "answer" else None,
     )
 

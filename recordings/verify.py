@@ -36,6 +36,7 @@ from signing.verdict import NOTES, PdfVerdict
 from signing.verify import verify_pdf
 
 AHEAD = timedelta(minutes=5)  # clocks of two machines; a stamp further ahead is not believed
+_SENT = ("data/photos/", "data/files/")  # what people sent, one file each
 LARGEST_TEXT = 256 << 20  # bytes of events, manifests and indexes that are read whole
 _PDF_UNFINISHED = frozenset({"V03", "V10", "V13"})  # a sheet that is still being signed; not a fault of anybody
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, ValueError, KeyError)
@@ -83,7 +84,10 @@ class _Package:
                 self._recording(epoch, self.manifest)
             if not self.manifest.epochs:
                 self._say("recording", "B33")
-        self._photos()
+        self._sent("photos", "photo", "photo:taken", "B13", "B14")
+        self._sent("files", "file", "file:sent", "B20", "B21")
+        if not any(name.startswith(_SENT) for name in self.names) and not self.found["photos"]:
+            self._say("photos", "B34")
         self._report()
         self._stamps()
         record = self.manifest.record if self.manifest else ""
@@ -211,22 +215,21 @@ class _Package:
             yield cluster, self.files.read(name, at, cluster.size)
             at += cluster.size
 
-    # --- photographs -------------------------------------------------------------------------------------------------
+    # --- photographs and files ---------------------------------------------------------------------------------------
 
-    def _photos(self) -> None:
-        there = {Path(name).stem: name for name in self.names if name.startswith("data/photos/")}
-        taken = [event for event in self.events if event.tag == "applicant:photo:taken" and event.body_text is not None]
-        known = {str(event.body.get("photo")): str(event.body.get("sha256")) for event in taken}
-        for photo, value in known.items():
-            name = there.get(photo)
+    def _sent(self, folder: str, word: str, what: str, changed: str, unknown: str) -> None:
+        """What lies in a folder is what events of this kind name by `word`, byte for byte."""
+        there = {Path(name).stem: name for name in self.names if name.startswith(f"data/{folder}/")}
+        told = [event for event in self.events if event.tag.endswith(f":{what}") and event.body_text is not None]
+        known = {str(event.body.get(word)): str(event.body.get("sha256")) for event in told}
+        for thing, value in known.items():
+            name = there.get(thing)
             if name is None:
-                self._say("photos", "B02", object=f"data/photos/{photo}")
+                self._say("photos", "B02", object=f"data/{folder}/{thing}")
             elif self._sha256(name) != value:
-                self._say("photos", "B13", object=name)
-        for photo in sorted(set(there) - set(known)):
-            self._say("photos", "B14", object=there[photo])
-        if not there and not known:
-            self._say("photos", "B34")
+                self._say("photos", changed, object=name)
+        for thing in sorted(set(there) - set(known)):
+            self._say("photos", unknown, object=there[thing])
 
     # --- sheet, signatures, time -------------------------------------------------------------------------------------
 
@@ -358,7 +361,11 @@ def _stored(line: EventLine) -> StoredEvent:
 
 
 def _part_of(name: str) -> PartName:
-    prefixes: dict[str, PartName] = {"data/photos/": "photos", "data/report.pdf": "report", "data/trust/": "time"}
+    prefixes: dict[str, PartName] = {
+        **dict.fromkeys(_SENT, "photos"),
+        "data/report.pdf": "report",
+        "data/trust/": "time",
+    }
     return next((part for prefix, part in prefixes.items() if name.startswith(prefix)), "recording")
 
 

@@ -19,8 +19,9 @@ from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
 from foundation.telemetry import Listener
-from helpdesk import hall_routes, window_routes
+from helpdesk import file_routes, hall_routes, window_routes
 from helpdesk.demo import read_levels
+from helpdesk.files import Files
 from helpdesk.live import Lines
 from helpdesk.live import announce as announce_lines
 from inspection import photo_routes, witnesses
@@ -124,6 +125,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *photo_routes.routes(services, photos),
         *hall_routes.routes(services, lines, levels),
         *window_routes.routes(services, lines, levels),
+        *file_routes.routes(services, Files(db, clock, parts.objects, keys.within)),
         *signing_routes.routes(means, services.record_resource),
         *draft.routes(means, drafter(parts), services.record_resource),
         *recordings_routes.routes(means, services.record_resource, words),

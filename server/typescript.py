@@ -26,7 +26,7 @@ PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean":
 def structs() -> list[Any]:
     """Every type that crosses HTTP: what routes take and give, and the view that the WebSocket carries."""
     from foundation.jobs import Job
-    from helpdesk import call_routes, hall_routes, window_routes
+    from helpdesk import call_routes, file_routes, hall_routes, window_routes
     from helpdesk import view as hall
     from helpdesk.rating import Level
     from helpdesk.service_view import ServiceView
@@ -57,6 +57,7 @@ def structs() -> list[Any]:
         hall_routes,
         call_routes,
         window_routes,
+        file_routes,
     ):
         own = [value for value in vars(module).values() if isinstance(value, type)]
         named += [value for value in own if issubclass(value, msgspec.Struct) and value.__module__ == module.__name__]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIGNS = {"pass": "✓", "fail": "✗", "undecided": "?"}
 PARTS = {
     "recording": "录像 / recording",
-    "photos": "照片 / photographs",
+    "photos": "照片和文件 / photographs and files",
     "report": "勘验单 / sheet",
     "signatures": "签名 / signatures",
     "time": "时间证明 / time proof",

@@ -15,7 +15,7 @@ from signing.ceremony import SEAL_JOB
 from signing.certificates import der
 from signing.means import Composed, Means, SigningEvent, off_loop
 from signing.pdf import build_pdf
-from signing.report import SYSTEM_FIELD, to_json
+from signing.report import SERVICE_WORDS, SYSTEM_FIELD, Kind, to_json
 from signing.signature import add_revocation, sign_with
 from signing.store import Revision, SignatureRow
 
@@ -33,7 +33,7 @@ async def issue(means: Means, composed: Composed) -> Revision:
     if before is not None and before.report_sha256 == content_sha256:
         return before
     pdf = await asyncio.to_thread(build_pdf, report, composed.thumbnails, composed.manifest, means.fonts)
-    pdf = await certified(means, pdf, report.office.name)
+    pdf = await certified(means, pdf, report.office.name, report.kind)
     key = await means.record_key(report.record)
     folder = f"records/{report.record}/report/{new_id('rev')}"
     await means.objects.put(f"{folder}.json", content, key)
@@ -95,7 +95,7 @@ async def _may_issue(means: Means, record: str, content_sha256: str) -> Revision
     return before
 
 
-async def certified(means: Means, pdf: bytes, office: str) -> bytes:
+async def certified(means: Means, pdf: bytes, office: str, kind: Kind = "inspection") -> bytes:
     """Certification with DocMDP 2 (ISO 32000-1 12.8.2.2): from here on only fields may be filled."""
     system = (await means.keys.server_keys()).system
     signed = await off_loop(
@@ -105,7 +105,7 @@ async def certified(means: Means, pdf: bytes, office: str) -> bytes:
         pdf,
         means.stamps,
         field=SYSTEM_FIELD,
-        name=f"{office} 远程视频勘验系统",
+        name=f"{office} {SERVICE_WORDS[kind][0]}系统",
         role="system",
         reason="按系统记录生成，内容自此不能改动",
         now=means.clock.now(),

@@ -134,9 +134,9 @@ class KeyStore:
         return self._event_authorities
 
     async def seal(self, office_code: str, office_name: str) -> ServerKey:
-        """The seal of an office; its certificate carries the office's name and code. RootAway for a new office."""
+        """An office's seal, for all its services; the certificate has its name and code. RootAway for a new office."""
         if office_code not in self._seals:
-            called = subject(f"{office_name} 远程视频勘验专用章", organisation=office_name, unit=office_code)
+            called = subject(f"{office_name} 远程视频业务专用章", organisation=office_name, unit=office_code)
             name = await self._newest_name(f"seal:{office_code}")
             self._seals[office_code] = await self._key(name, lambda key: self._by_root("seal", called, key))
         return self._seals[office_code]

@@ -52,7 +52,7 @@ def _require_names(report: Report, fonts: FontSet) -> None:
     for what, text in (
         ("办公单位", report.office.name),
         ("申请人姓名", report.applicant_name),
-        ("勘验对象", report.business_name),
+        ("办事人" if report.kind == "help" else "勘验对象", report.business_name),
         ("登记地址", report.registered_address),
         *(("姓名", person.name) for person in report.people),
         *(("签名人姓名", signer.name) for signer in report.signers),

@@ -94,5 +94,6 @@ async def test_from_words_to_a_rating(sqlite_database: Database, clock: ManualCl
         desk = await desk_of(context, site, console, BOSS)
         await desk.goto("/desk/lines")
         await expect(desk.get_by_test_id("alarm-990101-S")).to_contain_text("S02")
+        await expect(desk.get_by_test_id("satisfied")).to_contain_text("1人评价")
         await expect(desk.get_by_test_id("low")).to_contain_text("等了很久")
     assert [line for line in console.lines if "ERR_INTERNET_DISCONNECTED" not in line] == []

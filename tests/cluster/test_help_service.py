@@ -1,9 +1,13 @@
-"""The whole path of one help service: from words to a rating, handed over in the call, verified by a stranger."""
+"""The whole path of one help service: from words to a rating, a node killed in the call, handed over, verified by a
+stranger."""
 
 import asyncio
+import hashlib
 import io
+import tarfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pikepdf
@@ -17,6 +21,7 @@ from server.effects import effects
 from server.kinds import KINDS
 from server.means import signing_means
 from signing.trust import trust_bundle
+from tests.support.documents import PDF, picture
 from tests.support.house import House, Line, Person, house_settings, open_house
 from tests.support.waiting import until
 
@@ -110,13 +115,49 @@ class Help:
         await self.phone_page.sees(lambda view: view["passages"][-1]["state"] == "taken", "the hand-over")
         assert self.phone_page.leg == leg and self.phone_page.view["passages"][-1]["note"] == ""
 
+    async def files(self) -> None:
+        """One each way, over different nodes: both are in both views, and each side has the other's bytes."""
+        a, b, path = self.house.a, self.house.b, f"/api/records/{self.record}/files"
+        for person, at, name, data in (
+            (self.citizen, a, "身份证.jpg", picture()),
+            (self.zhang, b, "申请表.pdf", PDF),
+        ):
+            query = f"?name={quote(name)}&sha256={hashlib.sha256(data).hexdigest()}"
+            await person.post(at, path + query, data)
+        for page in (self.phone_page, self.zhang_page):
+            await page.sees(lambda view: len(view["files"]) == 2, "both files", 60)
+        own, theirs = (one["id"] for one in self.phone_page.view["files"])
+        assert await self.zhang.get(b, f"/api/files/{own}") == picture()
+        assert await self.citizen.get(a, f"/api/files/{theirs}") == PDF
+
+    async def node_dies(self) -> None:
+        """The citizen's, in the call: the page goes on at the other node with the same number, call and leg. Nothing
+        that was said or sent is lost, and sound and picture go both ways."""
+        welcome = self.phone_page.welcome
+        assert welcome is not None
+        before = self.zhang_page.view
+        await self.house.a.kill()
+        self.phone_page = await self.house.b.join(self.citizen, self.record, resume=welcome.resume)
+        assert self.phone_page.leg == welcome.you.leg
+        for page in (self.phone_page, self.zhang_page):
+            await page.sees(lambda view: view["phase"] == "live" and view["recording"], "the call", 60)
+            # Not the screen: on a machine too slow for the grace of three seconds it is shared anew.
+            for what in ("label", "window", "call", "cards", "files"):
+                assert page.view[what] == before[what], what
+        self.phone.client = self.phone_page
+        await asyncio.gather(self.phone.hears(), self.first.hears())
+        page = await self.citizen.get(self.house.b, f"/api/hall/tickets/{self.token}")
+        assert (page["state"], page["window"]["number"]) == ("serving", "S01"), page
+
     async def finish(self) -> None:
         await self.act(self.wu, "finish", ending={"result": "done", "note": "已提交申请"})
         await self.phone_page.sees(lambda view: view["phase"] == "closed", "the end")
         await asyncio.gather(self.phone.close(), self.second.close())
 
 
-async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Settings, tmp_path: Path) -> None:
+async def test_from_words_to_a_rating_with_a_killed_node_and_a_hand_over_in_the_call(
+    settings: Settings, tmp_path: Path
+) -> None:
     async with open_house(settings) as house:
         help = Help(house)
         for dwelling in (house.a, house.b):
@@ -133,11 +174,13 @@ async def test_from_words_to_a_rating_with_a_hand_over_in_the_call(settings: Set
         await help.zhang_page.sees(lambda view: view["screen"], "the shared screen")
         await help.zhang_page.do("screen.mark", line=[{"x": 0.25, "y": 0.5}, {"x": 0.75, "y": 0.5}])
         await help.phone_page.sees(lambda view: [mark["line"][1]["x"] for mark in view["marks"]] == [0.75], "the mark")
+        await help.files()
+        await help.node_dies()
         await help.hand_over()
         await help.finish()
-        page = await help.citizen.get(house.a, f"/api/hall/tickets/{help.token}")
+        page = await help.citizen.get(house.b, f"/api/hall/tickets/{help.token}")
         assert page["state"] == "finished" and not page["rated"]
-        rated = await help.citizen.post(house.a, f"/api/hall/tickets/{help.token}/rating", {"level": 5})
+        rated = await help.citizen.post(house.b, f"/api/hall/tickets/{help.token}/rating", {"level": 5})
         assert rated["rated"]
         await sealed(house, help.record)
         await replayed(help)
@@ -163,6 +206,9 @@ async def replayed(help: Help) -> None:
     assert len([leg for leg in line["legs"] if leg["epochs"]]) == 3
     words = [mark["text_zh"] for mark in line["marks"]]
     assert "T01窗口接办：吴悦" in words and "结果：已办结" in words, words
+    sent = [mark for mark in line["marks"] if mark["file"]]
+    assert [mark["text_zh"] for mark in sent] == ["办事人发文件：身份证.jpg", "帮办员发文件：申请表.pdf"]
+    assert await help.auditor.get(b, f"/api/files/{sent[1]['file']}") == PDF
     assert [word[-5:] for word in words if "屏幕" in word] == ["人共享屏幕", "屏幕上标注"], words
 
 
@@ -178,11 +224,14 @@ async def verified(help: Help, folder: Path) -> None:
     await until(why_not, 60)
     path = folder / "package.tar"
     path.write_bytes(await help.auditor.get(b, f"/api/records/{help.record}/package"))
+    with tarfile.open(path) as package:
+        kept = sorted(Path(name).suffix for name in package.getnames() if "/data/files/" in name)
+    assert kept == [".jpg", ".pdf"]
     trust = await trust_bundle(await signing_means(parts, KINDS, effects(parts.clock)))
     verdict = await asyncio.to_thread(verify_package, path, parts.clock.now(), trust)
     found = [finding for part in verdict.parts for finding in part.findings]
     assert [part.state for part in verdict.parts] == ["pass"] * 5, found
-    sheet = await help.citizen.get(help.house.a, f"/api/records/{help.record}/report.pdf")
+    sheet = await help.citizen.get(help.house.b, f"/api/records/{help.record}/report.pdf")
     with pikepdf.open(io.BytesIO(sheet)) as pdf:
         report = msgspec.json.decode(pdf.attachments["report.json"].get_file().read_bytes())
     assert report["kind"] == "help" and report["signers"] == [] and report["result"]["note"] == "已提交申请"

@@ -1,7 +1,8 @@
 """A help service as people walk it: a citizen's phone, two agents at their windows, an auditor.
 
-The citizen says in their own words what they need, asks for help by video, is called and helped, handed over to another
-window in the call, goes on at a computer whose screen the agent draws on, and rates the service.
+The citizen says in their own words what they need, asks for help by video, is called and helped, sends and gets files,
+is handed over to another window in the call, goes on at a computer whose screen the agent draws on and sends back as a
+marked still, and rates the service.
 Nothing reaches behind the pages.
 """
 
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
+from office.picture import recognise
 from tests.rehearsal.play import Play, playing, tid
+from tests.support.documents import PDF, picture
 
 CITIZEN = "刘桂兰"
 WORDS = {"zh-CN": "退休金怎么领", "en-GB": "pension"}
@@ -37,12 +40,15 @@ class HelpPlay(Play):
         await self.come_in(number)
         await self.call(first, number)
         await self.card(first, number)
+        await self.files(first, number)
         await self.hand_over(first, second, number)
         computer = await self.at_a_computer(second)
         await self.finish(second, computer)
-        await self.rate(number)
+        await self.rate(computer)
         auditor = await self.log_in("hejing")
         await self.find_and_replay(auditor, 4)
+        await expect(tid(auditor, "mark-file")).to_have_count(3)
+        await self.drawn_again(auditor)
         return await self.take_away(auditor, folder)
 
     async def ask(self) -> Page:
@@ -103,6 +109,25 @@ class HelpPlay(Play):
             await self.shown(phone, "citizen-call")
             await self.shown(agent, "agent-call")
 
+    async def files(self, agent: Page, phone: Page) -> None:
+        """One each way, as it was sent."""
+        async with self.step("citizen and agent send each other files"):
+            await tid(phone, "type").click()
+            scan = {"name": "户口本.jpg", "mimeType": "image/jpeg", "buffer": picture()}
+            await tid(phone, "attach").set_input_files(scan)
+            await expect(tid(phone, "chat-file")).to_have_count(1)
+            await self.shown(phone, "citizen-files")
+            await phone.keyboard.press("Escape")
+            async with agent.expect_download() as saved:
+                await tid(agent, "chat-file").click()
+            got = await saved.value
+            assert got.suggested_filename == scan["name"] and Path(await got.path()).read_bytes() == scan["buffer"]
+            form = {"name": "申请表.pdf", "mimeType": "application/pdf", "buffer": PDF}
+            await tid(agent, "attach").set_input_files(form)
+            async with phone.expect_download() as saved:
+                await tid(phone, "file-save").click()
+            assert Path(await (await saved.value).path()).read_bytes() == PDF
+
     async def hand_over(self, first: Page, second: Page, phone: Page) -> None:
         """The citizen does nothing: the same page, the same call, another agent."""
         async with self.step("the call is handed over to another window"):
@@ -141,6 +166,19 @@ class HelpPlay(Play):
             await expect(tid(computer, "mark")).to_have_count(1)
             await self.shown(agent, "agent-screen")
             await self.shown(computer, "citizen-screen")
+        async with self.step("the agent sends a still of the screen, marked up"):
+            await tid(agent, "tool-still").click()
+            await tid(agent, "still").drag_to(
+                tid(agent, "still"), source_position={"x": 100, "y": 60}, target_position={"x": 220, "y": 110}
+            )
+            await expect(tid(agent, "still-undo")).to_be_enabled()
+            await self.shown(agent, "agent-still")
+            await tid(agent, "still-send").click()
+            await expect(tid(agent, "still")).to_be_hidden()
+            async with computer.expect_download() as saved:
+                await tid(computer, "file-save").click()
+            taken = recognise(Path(await (await saved.value).path()).read_bytes())
+            assert taken is not None and taken.mime == "image/jpeg" and taken.width >= 640, taken
             await tid(agent, "tool-clear").click()
             await expect(tid(computer, "mark")).to_have_count(0)
             await tid(computer, "share").click()
@@ -157,9 +195,17 @@ class HelpPlay(Play):
             await expect(tid(agent, "call")).to_be_hidden()
             await self.shown(phone, "citizen-done")
 
+    async def drawn_again(self, auditor: Page) -> None:
+        """At its moment the agent's line lies over the film of the screen."""
+        async with self.step("the agent's mark is drawn in the replay"):
+            words = "在屏幕上标注" if self.lang == "zh-CN" else "marked the screen"
+            await tid(auditor, "events").get_by_text(words).first.click()
+            await expect(tid(auditor, "screen-screen").get_by_test_id("drawing")).to_have_count(1)
+            await self.shown(auditor, "auditor-drawing")
+
     async def rate(self, phone: Page) -> None:
-        async with self.step("the citizen rates it on the number's page"):
-            await phone.goto(self.number_page)
+        async with self.step("the last page leads to the rating"):
+            await tid(phone, "done-rate").click()
             await tid(phone, "rate-5").check()
             await tid(phone, "rate-send").click()
             await expect(tid(phone, "rated")).to_be_visible()

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from foundation.access import ANONYMOUS, Actor
 from foundation.bus import Bus
 from foundation.http import build_app
-from helpdesk import hall_routes, window_routes
+from foundation.objects import ObjectStore
+from helpdesk import file_routes, hall_routes, window_routes
 from helpdesk.demo import read_levels
+from helpdesk.files import Files
 from helpdesk.live import Lines, announce
 from office.commands import Command
 from office.services import Services
@@ -54,8 +56,18 @@ def lead(actor: Actor) -> Party:
     return Party(id=actor.id, name=actor.name, role="lead", kind="staff")
 
 
+def _party(actor: Actor) -> Party:
+    if actor.kind == "staff":
+        return lead(actor)
+    return Party(id=actor.id, name=actor.name, role="applicant", kind="guest")
+
+
 @asynccontextmanager
-async def hall_site(hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = None) -> AsyncIterator[HallSite]:
+async def hall_site(
+    hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = None, objects: ObjectStore | None = None
+) -> AsyncIterator[HallSite]:
+    """`dist`: the built pages; `objects`: where files of calls are kept."""
+
     async def key(_conn: AsyncConnection, _record: str) -> bytes:
         return b"k" * 32
 
@@ -70,7 +82,7 @@ async def hall_site(hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = N
 
     services = Services(
         db=hall.db, clock=hall.clock, base_url="https://demo.test", secure=False, record_key=key,
-        dispatch=lambda record, actor, command: site.put(record, lead(actor), command), displaced=nothing,
+        dispatch=lambda record, actor, command: site.put(record, _party(actor), command), displaced=nothing,
         within=lambda conn, *of: act_within(conn, KINDS, *of, no_effect, hall.clock.now()), subject_of=subject_of,
     )  # fmt: skip
     announce(hall.db, bus)
@@ -80,6 +92,7 @@ async def hall_site(hall: Hall, bus: Bus, serve: Serve, *, dist: Path | None = N
         *hall_routes.routes(services, lines, levels),
         *window_routes.routes(services, lines, levels),
         *login_routes.routes(Login(hall.db, hall.clock, no_guest), hall.db, secure=False),
+        *(file_routes.routes(services, Files(hall.db, hall.clock, objects, key)) if objects else []),
         *(pages.routes(dist) if dist else []),
     ]
     site = HallSite(hall, lines, await serve(build_app(routes, actors=actors, clock=hall.clock)), {})

@@ -69,6 +69,22 @@ def upgrade() -> None:
     sa.Column('body', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('record', 'seq', name=op.f('pk_event_bodies'))
     )
+    op.create_table('files',
+    sa.Column('id', sa.String(length=40), nullable=False),
+    sa.Column('record', sa.String(length=40), nullable=False),
+    sa.Column('object', sa.String(length=200), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('bytes', sa.Integer(), nullable=False),
+    sa.Column('mime', sa.String(length=80), nullable=False),
+    sa.Column('name', sa.String(length=80), nullable=False),
+    sa.Column('sender', sa.String(length=80), nullable=False),
+    sa.Column('at', foundation.db.UtcTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_files')),
+    sa.UniqueConstraint('record', 'sha256', 'sender', name=op.f('uq_files_record_sha256_sender'))
+    )
+    with op.batch_alter_table('files', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_files_record'), ['record'], unique=False)
+
     op.create_table('guides',
     sa.Column('slug', sa.String(length=60), nullable=False),
     sa.Column('name', sa.String(length=120), nullable=False),

@@ -15,6 +15,7 @@ from helpdesk.kind import load_state
 from helpdesk.queue import HAND_OVER
 from helpdesk.state import ServiceState
 from office import invitations
+from office import store as office
 from office.commands import CallStart, ConsentGive, ConsentRefuse, PersonJoin, WaitEnter
 from office.routes import GUEST_COOKIE
 from office.session import Party
@@ -179,6 +180,39 @@ async def test_who_does_not_agree_to_be_recorded_is_served_with_the_same_number(
     await calls.act(LIU, calls.ticket, "serve")
     await calls.act(LIU, calls.ticket, "finish")
     assert (await calls.page())["state"] == "finished" and (await calls.state()).session.phase == "declined"
+
+
+async def test_a_number_that_is_parked_in_its_call_keeps_the_call_and_says_so_until_it_goes_on(calls: Calls) -> None:
+    await calls.start()
+    call = (await calls.state()).session.call
+    await calls.act(LIU, calls.ticket, "park")
+    state = await calls.state()
+    assert state.parked and state.session.call == call and state.session.phase == "live"
+    assert (await calls.page())["state"] == "parked" and "call" in (await calls.page())["can"]
+    await calls.act(LIU, calls.ticket, "resume")
+    state = await calls.state()
+    assert not state.parked and state.session.call == call
+    async with calls.hall.db.read() as conn:
+        tags = [event.tag for event in await office.events(conn, calls.record)]
+    assert tags[-2:] == ["officer:service:parked", "officer:service:taken"], "the record says for how long"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_who_is_served_in_the_hall_after_all_leaves_no_record_open(calls: Calls, waits: bool) -> None:
+    if waits:
+        await calls.come_in()
+    else:
+        calls.token = (await calls.take(name="刘桂兰", video=True))["token"]
+        calls.record = (await calls.open())[0]["record"]
+    await calls.sit(LIU, S1)
+    calls.ticket = (await calls.next(LIU, S1))["ticket"]
+    await calls.act(LIU, calls.ticket, "serve")
+    await calls.act(LIU, calls.ticket, "finish")
+    session = (await calls.state()).session
+    assert (session.phase, session.call, session.signers) == ("closed", None, ())
+    async with calls.hall.db.read() as conn:
+        row = await office.get_record(conn, calls.record)
+    assert row is not None and row.phase == "closed"
 
 
 async def test_a_number_that_is_over_opens_no_call(calls: Calls) -> None:

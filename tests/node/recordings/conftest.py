@@ -21,7 +21,7 @@ from foundation.metrics import Metrics
 from office import store as office
 from office.events import NewEvent
 from office.register import Case, Office, Person
-from office.tables import photos
+from office.tables import files, photos
 from recordings import seal
 from recordings.export import package_stream
 from recordings.packager import Packager
@@ -32,6 +32,7 @@ from signing.means import Means, SigningEvent
 from signing.trust import TrustBundle, trust_bundle
 from tests.node.signing.scene import EVERYBODY, Browser, Scene
 from tests.support import rtp_source
+from tests.support.documents import PDF
 from tests.unit.signing.samples import RECORD
 
 START = datetime.fromtimestamp(rtp_source.WALL_NS // 1_000_000_000, UTC)
@@ -102,6 +103,7 @@ async def hold_call(
     photo = await means.objects.put(
         f"records/{record}/photos/pho_1", picture.getvalue(), await means.record_key(record)
     )
+    file = await means.objects.put(f"records/{record}/files/fil_1", PDF, await means.record_key(record))
     joined = {"name": "张伟", "role": "applicant", "leg": "leg_1"}
     async with db.begin() as conn:
         await told(conn, record, clock, ("applicant:person:joined", "inv_1", joined))
@@ -115,6 +117,11 @@ async def hold_call(
         values = {"id": "pho_1", "record": record, "object": photo.name, "thumbnail": None, "sha256": photo.sha256}
         size = {"bytes": photo.size, "mime": "image/jpeg", "width": 640, "height": 480, "at": clock.now()}
         await conn.execute(insert(photos).values(**values, **size, request=""))
+        body = {"file": "fil_1", "sha256": file.sha256, "title": "a.pdf"}
+        await told(conn, record, clock, ("officer:file:sent", "stf_1", body))
+        values = {"id": "fil_1", "record": record, "object": file.name, "sha256": file.sha256, "bytes": file.size}
+        about = {"mime": "application/pdf", "name": "a.pdf", "sender": "stf_1", "at": clock.now()}
+        await conn.execute(insert(files).values(**values, **about))
     clock.advance(1)
     async with db.begin() as conn:
         await told(conn, record, clock, ("officer:record:closed", "stf_1", {"result": "pass"}))

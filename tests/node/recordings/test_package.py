@@ -16,6 +16,7 @@ from recordings.package_verdict import PackageVerdict
 from recordings.verify import verify_package
 from tests.node.recordings.conftest import SECONDS, Sealed
 from tests.support import rtp_source
+from tests.support.documents import PDF
 from tests.unit.signing.samples import RECORD
 
 
@@ -124,6 +125,19 @@ def test_a_replaced_photo_a_stranger_photo_and_a_missing_photo_are_named(sealed:
     assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B14"]
     files = files_of(sealed.tar)
     del files["data/photos/pho_1.jpg"]
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B02"]
+
+
+def test_a_replaced_file_a_stranger_file_and_a_missing_file_are_named(sealed: Sealed, tmp_path: Path) -> None:
+    name = "data/files/fil_1.pdf"
+    files = files_of(sealed.tar)
+    assert files[name] == PDF
+    files[name] = changed(PDF, 20)
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B20"]
+    files = files_of(sealed.tar) | {"data/files/fil_2.pdf": PDF}
+    assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B21"]
+    files = files_of(sealed.tar)
+    del files[name]
     assert [each.code for each in judged(sealed, tmp_path, packed(files)).part("photos").findings] == ["B02"]
 
 

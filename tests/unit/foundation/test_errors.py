@@ -51,7 +51,17 @@ def test_a_row_without_a_status_is_refused():
 
 def test_every_code_the_program_raises_has_its_sentence():
     root = Path(__file__).parents[3]
-    folders = ("foundation", "office", "inspection", "signing", "recordings", "media", "signaling", "server")
+    folders = (
+        "foundation",
+        "office",
+        "inspection",
+        "helpdesk",
+        "signing",
+        "recordings",
+        "media",
+        "signaling",
+        "server",
+    )
     raised = {
         (code, path.relative_to(root).as_posix())
         for folder in folders

@@ -9,8 +9,9 @@ export type Cluster = Readonly<ClusterMark>
 export type Epoch = EpochLine
 export type TimelineLeg = LegLine
 export type MarkKind = MarkLine['kind']
-/** What is on the page; only marks that come from an item or a photo name one. */
-export type Mark = Omit<MarkLine, 'item' | 'photo' | 'verdict'> & Partial<Pick<MarkLine, 'item' | 'photo' | 'verdict'>>
+/** What is on the page; only marks that come from an item, a photo or a file name one. */
+export type Mark = Omit<MarkLine, 'item' | 'photo' | 'file' | 'verdict'> &
+  Partial<Pick<MarkLine, 'item' | 'photo' | 'file' | 'verdict'>>
 
 /** The part of a strip that holds `at`, or null outside it. */
 export function partAt(strip: readonly StripPart[], at: number): StripPart | null {

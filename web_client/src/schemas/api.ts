@@ -187,6 +187,14 @@ export interface DeviceView {
   at: string
 }
 
+/** A line over a leg's picture, or a pointer where it has one point. Points are shares of the picture's sides. */
+export interface Drawing {
+  leg: string
+  from_ms: number
+  to_ms: number
+  points: [number, number][]
+}
+
 export interface Ending {
   result: "done" | "referred" | "unfinished"
   note: string
@@ -219,6 +227,22 @@ export interface FactView {
   gloss: string
   value: boolean | number | string
   unit: string
+}
+
+export interface FileStored {
+  file: string
+  sha256: string
+}
+
+/** A file of the call; its bytes are at /api/files/{id}. */
+export interface FileView {
+  id: string
+  name: string
+  bytes: number
+  mime: string
+  by: string
+  role: string
+  at: string
 }
 
 /** What is wrong now with a leg's picture (covered, dark, fast, blurred, still), or with the line on which it sends     or receives (weak). */
@@ -475,7 +499,7 @@ export interface LoginRequest {
   password: string
 }
 
-/** One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open. */
+/** One place to jump to. `verdict` is what an answer came to: conforms, fails, na, not_seen; None while open.     `photo` and `file` can be opened there. */
 export interface MarkLine {
   at_ms: number
   seq: number
@@ -485,6 +509,7 @@ export interface MarkLine {
   text_en: string
   item: string | null
   photo: string | null
+  file: string | null
   verdict: string | null
 }
 
@@ -941,7 +966,7 @@ export interface Segment {
   cause: string
 }
 
-/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `screen`: the citizen     shares one now, with these `marks` on it. */
+/** `label`: the number; `window`: where it is now; `passages`: its hand-overs, in order; `parked`: the agent     has put it aside and will be back; `screen`: the citizen shares one now, with these `marks` on it. */
 export interface ServiceView {
   kind: string
   record: string
@@ -974,8 +999,10 @@ export interface ServiceView {
   papers: PaperView[]
   passages: PassageView[]
   cards: CardView[]
+  parked: boolean
   screen: boolean
   marks: MarkView[]
+  files: FileView[]
   result_note: string
 }
 
@@ -1172,6 +1199,7 @@ export interface Timeline {
   live: boolean
   legs: LegLine[]
   marks: MarkLine[]
+  drawings: Drawing[]
   coverage_percent: number
 }
 

@@ -99,24 +99,38 @@ export interface PhotoUpload {
   takenAt: string
 }
 
-/** Sends one photo; `progress` is 0..1. XMLHttpRequest, because fetch tells nothing about how much has been sent. */
+/** Sends one photo; `progress` is 0..1. */
 export function uploadPhoto(
   photo: PhotoUpload,
   progress: (share: number) => void,
-): Promise<{ photo: string; sha256: string }> {
+): Promise<wire.PhotoStored> {
   const query = new URLSearchParams({ taken_at: photo.takenAt, sha256: photo.sha256 })
   if (photo.item) query.set('item', photo.item)
   if (photo.request) query.set('request', photo.request)
+  return upload(`${at`/api/records/${photo.record}/photos`}?${query.toString()}`, photo.blob, progress)
+}
+
+/** Sends one file of a help call; `progress` is 0..1. */
+export function uploadFile(
+  file: { record: string; blob: Blob; sha256: string; name: string },
+  progress: (share: number) => void,
+): Promise<wire.FileStored> {
+  const query = new URLSearchParams({ name: file.name, sha256: file.sha256 })
+  return upload(`${at`/api/records/${file.record}/files`}?${query.toString()}`, file.blob, progress)
+}
+
+/** XMLHttpRequest, because fetch tells nothing about how much has been sent. */
+function upload<T>(path: string, blob: Blob, progress: (share: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest()
-    xhr.open('POST', `${at`/api/records/${photo.record}/photos`}?${query.toString()}`)
-    xhr.setRequestHeader('content-type', photo.blob.type || 'image/jpeg')
+    xhr.open('POST', path)
+    xhr.setRequestHeader('content-type', blob.type || 'application/octet-stream')
     xhr.setRequestHeader('accept-language', lang.value)
     xhr.upload.onprogress = (event) => {
       if (event.lengthComputable) progress(event.loaded / event.total)
     }
-    xhr.onerror = () => reject(new Unreachable('photo'))
-    xhr.ontimeout = () => reject(new Unreachable('photo'))
+    xhr.onerror = () => reject(new Unreachable('upload'))
+    xhr.ontimeout = () => reject(new Unreachable('upload'))
     xhr.onload = () => {
       let body: Record<string, unknown> = {}
       try {
@@ -124,7 +138,7 @@ export function uploadPhoto(
       } catch {
         // judged by the status below
       }
-      if (xhr.status >= 200 && xhr.status < 300) resolve(body as unknown as { photo: string; sha256: string })
+      if (xhr.status >= 200 && xhr.status < 300) resolve(body as T)
       else
         reject(
           new ApiProblem(
@@ -135,6 +149,6 @@ export function uploadPhoto(
           ),
         )
     }
-    xhr.send(photo.blob)
+    xhr.send(blob)
   })
 }

@@ -1,11 +1,17 @@
 /** What the phone has said about itself when it was asked for something. Pure. */
-import type { SessionView } from '../../shared/protocol'
+import type { EitherView, SessionView } from '../../shared/protocol'
 
-/** The phone answered the last request for light with "cannot". */
-export function torchUnable(view: SessionView | null): boolean {
+/** Somebody at a computer has no light, and a phone that answered the last request with "cannot" has none either. */
+export function torchUnable(view: EitherView | null): boolean {
+  if (view?.kind === 'help' && (view.screen || atComputer(view.device?.browser ?? ''))) return true
   const asked = (view?.requests ?? []).filter((request) => request.kind === 'torch')
   const last = asked[asked.length - 1]
   return last !== undefined && last.state === 'refused' && last.reason.includes('unsupported')
+}
+
+/** By what the browser calls itself; one that says nothing may be a phone. */
+export function atComputer(browser: string): boolean {
+  return browser !== '' && !/Android|iPhone|iPad|Mobile|HarmonyOS/i.test(browser)
 }
 
 /** Is the phone's light on, by what it has confirmed. */

@@ -41,10 +41,19 @@ async function fromSensor(track: MediaStreamTrack): Promise<Blob | null> {
 }
 
 async function fromFrame(video: HTMLVideoElement): Promise<Blob> {
+  return jpegOf(stillOf(video))
+}
+
+/** The picture that a video shows now, in its own size. */
+export function stillOf(video: HTMLVideoElement): HTMLCanvasElement {
   const canvas = document.createElement('canvas')
   canvas.width = video.videoWidth
   canvas.height = video.videoHeight
   canvas.getContext('2d')?.drawImage(video, 0, 0)
+  return canvas
+}
+
+export function jpegOf(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/jpeg', 0.92)
   })

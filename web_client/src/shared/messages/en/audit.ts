@@ -91,6 +91,7 @@ export default {
   'tab.checklist': 'Checklist',
   'tab.verify': 'Verify',
   'tab.export': 'Export',
+  'events.file': 'Save the file',
   'events.empty': 'No events yet.',
   'events.filter': 'Show',
   'events.all': 'All',

@@ -83,7 +83,7 @@ export default {
   'lines.waiting': 'Waiting',
   'lines.longest': 'Longest',
   'lines.open': 'Windows open',
-  'lines.satisfied': 'Satisfied or better',
+  'lines.satisfied': 'Satisfied or better, of {count} who rated',
   'lines.line': 'Queue',
   'lines.state': 'State',
   'lines.minutes': '{minutes} min',

@@ -274,6 +274,9 @@ export default {
   'help.screen.on': '帮办员看得到您的屏幕，并会录下来。输密码前请停止共享。',
   'help.screen.mine': '我共享的屏幕',
   'help.screen.no': '这台电脑不能共享屏幕',
+  'help.file': '帮办员发来文件',
+  'done.rate': '评价这次服务',
+  'help.parked': '帮办员先去办一件事，马上回来，请不要离开。录音录像继续。',
   'help.alone': '帮办员暂时不在线，请稍等，您的号还在。',
   // problems that fill the page
   'problem.link': '这个链接打不开',

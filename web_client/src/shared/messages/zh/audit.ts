@@ -91,6 +91,7 @@ export default {
   'tab.checklist': '清单',
   'tab.verify': '校验',
   'tab.export': '导出',
+  'events.file': '保存文件',
   'events.empty': '这条记录还没有事件。',
   'events.filter': '只看',
   'events.all': '全部',

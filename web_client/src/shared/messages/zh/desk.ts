@@ -83,7 +83,7 @@ export default {
   'lines.waiting': '等候中',
   'lines.longest': '最长等候',
   'lines.open': '开着的窗口',
-  'lines.satisfied': '满意和非常满意',
+  'lines.satisfied': '满意和非常满意，{count}人评价',
   'lines.line': '队',
   'lines.state': '状态',
   'lines.minutes': '{minutes}分钟',

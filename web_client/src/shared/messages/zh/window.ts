@@ -61,6 +61,13 @@ export default {
   'call.mute': '静音',
   'call.unmute': '开声音',
   'call.over': '通话已结束，记录单正在生成。',
+  // a still of the citizen's picture
+  'still.title': '截图',
+  'still.text': '用笔在图上标出来，再发给办事人。发出的图记入案卷。',
+  'still.send': '发给办事人',
+  'still.undo': '撤销一笔',
+  'still.none': '现在没有画面，没有截图。',
+  'still.name': '截图 {time}.jpg',
   // papers, cards, words
   'papers.title': '材料',
   'papers.required': '必需',
@@ -69,8 +76,7 @@ export default {
   'cards.steps': '每行一步',
   'cards.send': '发给办事人',
   'cards.done': '{done}/{all}',
-  'chat.title': '文字',
-  'chat.none': '还没有文字。',
+  'chat.title': '文字和文件',
   // hand-over
   'hand.title': '转到另一个窗口',
   'hand.text': '号不变，办事人不用重新取号，也不用重新进入。对方接听前您仍在线，60秒没有接就回到您这里。',

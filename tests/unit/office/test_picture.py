@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from inspection.picture import recognise
+from office.picture import recognise
 
 
 def made(kind: str, size: tuple[int, int] = (640, 480), **options: object) -> bytes:

@@ -1,0 +1,114 @@
+"""HTTP routes of the files in a help call: its people send and fetch them while it runs, auditors read them later."""
+
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+from msgspec import Struct
+
+from foundation.access import Resource, decide
+from foundation.errors import Problem
+from foundation.http import Asked, Call, Route
+from foundation.rates import Rate
+from helpdesk.attachment import MOST_BYTES, MOST_MB, SUFFIXES
+from helpdesk.commands import FileSend
+from helpdesk.files import Files
+from office import store
+from office.services import Services, resource_of
+from office.session import RUNNING
+
+_SENDS = Rate(60, 60)
+"""Files from one address: a whole hall may stand behind it."""
+
+
+class FileStored(Struct, frozen=True, kw_only=True):
+    file: str
+    sha256: str
+
+
+class FileDesk:
+    """Handlers of sending and fetching."""
+
+    def __init__(self, services: Services, files: Files) -> None:
+        self.services = services
+        self.files = files
+
+    async def record_resource(self, call: Call) -> Resource:
+        return await self.services.record_resource(call.path["record"])
+
+    async def file_resource(self, call: Call) -> Resource:
+        stored = await self.files.get(call.path["file"])
+        if stored is None:
+            raise Problem("S404")
+        return await self.services.record_resource(stored.record)
+
+    async def send(self, call: Call) -> FileStored:
+        record = call.path["record"]
+        try:
+            data = await call.read_raw()
+        except Problem as problem:
+            if problem.code == "S413":
+                raise Problem("F04", mb=MOST_MB) from problem
+            raise
+        asked = call.query
+        stored, fresh = await self.files.take_in(
+            record, data, asked.get("sha256", ""), asked.get("name", ""), call.actor.id
+        )
+        command = FileSend(file=stored.id, name=stored.name, sha256=stored.sha256, bytes=stored.bytes, mime=stored.mime)
+        try:
+            await self.services.dispatch(record, call.actor, command)
+        except Problem:
+            # What was on record before stays, whatever this repetition was refused for.
+            if fresh:
+                await self.files.forget(stored)
+            raise
+        return FileStored(file=stored.id, sha256=stored.sha256)
+
+    async def fetch(self, call: Call) -> web.Response:
+        """The bytes as they were sent; never shown by the browser itself, whatever is in them (RFC 6266, RFC 8187)."""
+        stored = await self.files.get(call.path["file"])
+        if stored is None:
+            raise Problem("S404")
+        async with self.services.db.read() as conn:
+            row = await store.get_record(conn, stored.record)
+        if row is None:
+            raise Problem("S404")
+        if row.phase not in RUNNING and not decide(call.actor, "record.replay", resource_of(row)).allowed:
+            raise Problem("F08")
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
+            "Cache-Control": "private, no-store",
+        }
+        return web.Response(body=await self.files.original(stored), content_type=stored.mime, headers=headers)
+
+
+def routes(services: Services, files: Files) -> list[Route]:
+    desk = FileDesk(services, files)
+    of_record: dict[str, Any] = {"resource": desk.record_resource}
+    return [
+        Route(
+            "POST",
+            "/api/records/{record}/files",
+            desk.send,
+            "record.attend",
+            "Send a file in a help call",
+            response=FileStored,
+            body_limit=MOST_BYTES,
+            raw_body=True,
+            rate=_SENDS,
+            query=(
+                Asked("name", "Its name; the end must fit what it is", required=True),
+                Asked("sha256", "Hash of the bytes, made before they were sent", required=True),
+            ),
+            **of_record,
+        ),
+        Route(
+            "GET",
+            "/api/files/{file}",
+            desk.fetch,
+            "record.read",
+            "A file as it was sent",
+            gives=tuple(SUFFIXES),
+            resource=desk.file_resource,
+        ),
+    ]

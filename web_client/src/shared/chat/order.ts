@@ -1,0 +1,17 @@
+/** What was said and what was sent, as one list. */
+import type { FileView, MessageView } from '../../schemas/api'
+import { toMs } from '../format'
+
+export type ChatEntry = { at: number; from: string; role: string } & ({ text: string; file?: never } | { text?: never; file: FileView })
+
+/** In order of time; words before a file of the same moment. */
+export function inOrder(messages: readonly MessageView[], files: readonly FileView[]): ChatEntry[] {
+  const words: ChatEntry[] = messages.map(({ at, from, role, text }) => ({ at: toMs(at), from, role, text }))
+  const sent: ChatEntry[] = files.map((file) => ({ at: toMs(file.at), from: file.by, role: file.role, file }))
+  return [...words, ...sent].sort((one, other) => one.at - other.at)
+}
+
+/** 12 KB, 3.4 MB: as people are used to read it. */
+export function sizeWords(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.max(1, Math.round(bytes / 1024))} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`
+}
