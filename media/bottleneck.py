@@ -7,8 +7,9 @@ does neither: there everything is sent, and what was lost is sent again. So a le
     - at once, when LOSS of the packets of an interval did not arrive, and as many levels as the rest suggests;
     - one or more, when the round trip is QUEUED_NS above its least, or long and packets are lost too, twice in a row;
 
-and tried again after a quiet time that doubles whenever a try fails. On the lowest level keyframes are sent as the line
-can afford them, and no faster than it carries: ``afford`` and ``spend`` keep that account, ``pause_s`` the pace.
+and tried again after a quiet time that doubles whenever a try fails. The first report behind a step down tells of what
+was sent before it, and is no reason for another. On the lowest level pictures are sent as the line can afford them, and
+no faster than it carries: ``afford`` and ``spend`` keep that account, ``pause_s`` the pace.
 """
 
 from media.thinning import FULL
@@ -40,6 +41,7 @@ class Bottleneck:
         self._reported = (0, 0, 0, 0, 0)  # time, expected, lost, packets and bytes sent
         self._least: list[tuple[int, int]] = []  # (since, least round trip) of this minute and the one before
         self._queued = 0  # looks in a row
+        self._stale = False  # the next report is still of what was sent before a step down
         self._lowered_ns = self._raised_ns = self._clear_ns = 0
         self._quiet_ns = QUIET_NS
         self._credit = 0.0  # bits
@@ -59,13 +61,14 @@ class Bottleneck:
         self._reported = reported
         if packets < 0:
             return  # something else plays now
+        stale, self._stale = self._stale, False
         loss = min(1.0, max(0, missed) / came)
         rate = came * (1 - loss) * size / max(1, packets) * 8e9 / max(1, passed_ns)
         over_ns = self._over_ns(now_ns, rtt_ns)
         settling = self._lowered_ns > 0 and now_ns - self._lowered_ns < SETTLE_NS
         full = over_ns >= QUEUED_NS or (loss >= _CLEAR_LOSS and (rtt_ns or 0) >= _LOSSY_RTT_NS)
         self._queued = self._queued + 1 if full and not settling else 0
-        if (loss >= LOSS and not (settling and self.level == 0)) or self._queued >= 2:
+        if (loss >= LOSS and not stale and not (settling and self.level == 0)) or self._queued >= 2:
             self._lower(now_ns, loss, rate)
         elif loss >= _CLEAR_LOSS or over_ns >= _CLEAR_QUEUED_NS:
             self._clear_ns = now_ns
@@ -84,7 +87,7 @@ class Bottleneck:
 
     def _lower(self, now_ns: int, loss: float, rate: float) -> None:
         self._clear_ns = self._lowered_ns = now_ns
-        self._queued = 0
+        self._queued, self._stale = 0, True
         if self.level == 0:
             self.carries = max(_LEAST, _CUT * self.carries)
             return
@@ -105,7 +108,7 @@ class Bottleneck:
             self._raised_ns = self._clear_ns = now_ns
 
     def afford(self, now_ns: int) -> bool:
-        """Whether another keyframe may be sent; what the last ones took is paid off first."""
+        """Whether another picture of the lowest level may be sent; what the last ones took is paid off first."""
         rate = self.carries * _FOR_PICTURES
         passed_s = (now_ns - self._filled_ns) / 1e9 if self._filled_ns else _SAVED_S
         self._filled_ns = now_ns
@@ -117,5 +120,5 @@ class Bottleneck:
         return 8 * size / self.carries / _PACE
 
     def spend(self, size: int) -> None:
-        """So many bytes of a keyframe were sent."""
+        """So many bytes of such a picture were sent."""
         self._credit -= 8 * size

@@ -7,10 +7,10 @@ whole, when its first packet comes; what is left out takes no number.
     level 3   everything (then nothing of this is in a packet's way)
     level 2   without the topmost of three temporal layers: half the pictures
     level 1   layer 0: a quarter
-    level 0   keyframes, as often as the line carries one
+    level 0   keyframes, as often as the line carries one, and what it carries of layer 0 right behind each
 
 No picture needs one of a higher layer, so a lower level begins with any picture; a higher one begins with a keyframe.
-A sender without layers has but keyframes to offer below level 3.
+Of a sender without layers all is layer 0, so levels 1 and 2 are no less than the whole.
 
 A packet that is missing keeps a number, since nobody knows to what it belongs. If it comes and belongs to what was left
 out, padding takes that number. Pure: packets in, numbers out.
@@ -50,6 +50,7 @@ class Thinning:
         """
         self.level = self.wanted = level
         self._newest = self._begun = newest[0] if newest is not None else None
+        self._unbroken = False  # on level 0: a keyframe and all of layer 0 behind it were let through
         self._gap = self._pictures = self._bases = 0
         self._latest = newest[1] if newest is not None else -1
         self._seen: dict[int, _Picture] = {self._latest: _Picture(False, 0, 0)}
@@ -58,7 +59,7 @@ class Thinning:
 
     def take(self, index: int, timestamp: int, layer: int, *, key: bool, media: bool, afford: bool) -> Share | None:
         """What to send for the packet with this index, or None. ``key``: it begins a keyframe; ``media``: it holds more
-        than padding; ``afford``: the line could take a keyframe now.
+        than padding; ``afford``: the line could take another picture now.
         """
         if self._newest is None or self._begun is None:
             self._newest = self._begun = index - 1
@@ -83,7 +84,11 @@ class Thinning:
         if key:
             self.level = self.wanted
         self.level = min(self.level, self.wanted)
-        out = not (key and afford) if self.level == 0 else layer >= self.level
+        if self.level == 0:
+            out = not afford or not (key or (layer == 0 and self._unbroken))
+            self._unbroken = not out if key or layer == 0 else self._unbroken
+        else:
+            out, self._unbroken = layer >= self.level, False
         picture = _Picture(out, self._pictures, self._bases)
         if out:
             self._pictures += 1

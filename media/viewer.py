@@ -134,13 +134,15 @@ class Slot:
         if key and thinning.wanted == FULL:
             self.play(source)  # from here on everything, as a new stream whose numbers are the sender's own
             return self._addressed(packet)
+        layer = layers.temporal_layer(packet.body) if source.codec == "VP8" else 0
+        asked = key or (thinning.level == 0 and layer == 0)
         share = thinning.take(
             source.index_of(packet.seq),
             packet.timestamp,
-            layers.temporal_layer(packet.body) if source.codec == "VP8" else 0,
+            layer,
             key=key,
             media=packet.payload_bytes > 0,
-            afford=key and bottleneck.afford(self._viewer.now_ns()),
+            afford=asked and bottleneck.afford(self._viewer.now_ns()),
         )
         if share is None:
             return None

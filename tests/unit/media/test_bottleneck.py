@@ -90,6 +90,15 @@ def test_silence_says_nothing() -> None:
     assert bottleneck.level == FULL
 
 
+def test_the_first_report_behind_a_step_down_is_of_what_was_sent_before_it() -> None:
+    bottleneck, expected, lost, levels = Bottleneck(), 0, 0, []
+    for second, missed in enumerate((0, 0, 50, 60, 60), start=1):
+        expected, lost = expected + 100, lost + missed
+        bottleneck.look(second * SECOND, expected, lost, (expected, 1100 * expected), 60_000_000)
+        levels.append(bottleneck.level)
+    assert levels == [FULL, FULL, 1, 1, 0]
+
+
 def test_of_a_narrow_line_keyframes_take_but_a_part() -> None:
     bottleneck = Bottleneck()
     bottleneck.carries = 200_000

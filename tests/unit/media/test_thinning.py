@@ -131,6 +131,17 @@ def test_of_the_lowest_level_only_keyframes_pass_and_only_those_the_line_affords
     assert sorted(receiver.numbers) == list(range(70_000, 70_000 + len(receiver.numbers)))
 
 
+def test_behind_a_keyframe_of_the_lowest_level_layer_0_goes_on_until_the_line_cannot_afford_one() -> None:
+    thinning, receiver = Thinning(0, None), Receiver()
+    for each in packets(encoded(96, 32)):
+        n = each[1] // 3000 % 32
+        feed(thinning, receiver, each, afford=n < 10 or n >= 16)
+    seen = receiver.pictures()
+    assert [at // 3000 for at in seen] == [key + n for key in (0, 32, 64) for n in (0, 4, 8)]
+    assert decoded(seen) == 9
+    assert sorted(receiver.numbers) == list(range(70_000, 70_000 + len(receiver.numbers)))
+
+
 def test_a_lower_level_begins_with_any_picture_and_a_higher_one_with_a_keyframe() -> None:
     pictures = encoded(120, 40)
     stream = packets(pictures)
