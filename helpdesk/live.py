@@ -64,14 +64,18 @@ class Watch:
     def tell(self) -> None:
         self._changed.set()
 
-    async def wait(self) -> None:
-        """Until the line changed since the last time, or a round is over."""
+    async def wait(self) -> bool:
+        """Until the line changed since the last time, or a round is over; whether there may be something new to show.
+
+        Whoever looks at one number hears of all that its page shows; other pages show times as well.
+        """
         try:
             async with asyncio.timeout(self._round_s):
                 await self._changed.wait()
         except TimeoutError:
-            pass
+            return self.ticket is None
         self._changed.clear()
+        return True
 
 
 class Lines:
@@ -182,12 +186,13 @@ async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awai
     await response.prepare(call.request)
     last = b""
     try:
+        news = True
         while not lines.closed:
-            body = await look()
+            body = await look() if news else last
             # No news is said by an event of its own: a page hears no comments, and from silence it knows a dead line.
             await response.write(b"data: " + body + b"\n\n" if body != last else STILL_HERE)
             last = body
-            await watch.wait()
+            news = await watch.wait()
     except ConnectionResetError:
         pass  # they left
     return response
