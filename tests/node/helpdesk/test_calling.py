@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from sqlalchemy import select
 
@@ -13,8 +13,8 @@ from helpdesk.hours import day_of
 from helpdesk.jobs import handlers
 from helpdesk.known import Known
 from helpdesk.line import read_line
-from helpdesk.queue import HAND_OVER, MOST_NUMBERS, NEAR, RECALL_PAUSE, STEP_AWAY, next_in_line
-from helpdesk.store import Slip
+from helpdesk.queue import HAND_OVER, MOST_NUMBERS, NEAR, RECALL_PAUSE, STEP_AWAY, next_in_line, place
+from helpdesk.store import Seen, Slip
 from helpdesk.tables import moves
 from office import notices
 from office.session import Refused
@@ -279,6 +279,31 @@ async def test_midnight_carries_over_who_still_waited_and_keeps_their_order(hall
         order.append(slip.ticket.id)
         await hall.do(slip, "serve", "finish")
     assert order == [*(slip.ticket.id for slip in waiting), new.ticket.id]
+
+
+async def test_a_line_is_seen_as_its_rows_stand(hall: Hall) -> None:
+    """The engine puts the line into one text; times to the microsecond, truth and nothing come back as they were."""
+    async with hall.db.read() as conn:
+        assert await store.seen(conn, SOCIAL) == []
+    await hall.sit(W1, "stf_a")
+    taken = []
+    for _ in range(5):
+        hall.clock.advance(0.654321)
+        taken.append(await hall.take())
+    await hall.do(taken[1], "step_away")
+    await hall.do(await hall.called(W1), "serve", "park")
+    await hall.called(W1)
+    await hall.do(taken[4], "abandon")
+    async with hall.db.read() as conn:
+        line = await store.seen(conn, SOCIAL)
+        slips = await store.get_slips(conn, [slip.ticket.id for slip in taken])
+    ordered = sorted(slips.values(), key=lambda slip: place(slip.ticket))
+    assert [one.id for one in line] == [slip.ticket.id for slip in ordered if slip.ticket.state != "abandoned"]
+    for one in line:
+        slip = slips[one.id]
+        for name in Seen.__struct_fields__:
+            assert getattr(one, name) == getattr(slip if hasattr(slip, name) else slip.ticket, name), name
+        assert one.came.tzinfo is UTC
 
 
 async def test_what_is_told_is_true_of_windows_that_are_open(hall: Hall) -> None:
