@@ -5,12 +5,11 @@ Whoever changes several things locks them in this order: a window, a line, a tic
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Integer, Row, Text, bindparam, cast, func, insert, select, text, tuple_, update
+from sqlalchemy import Integer, Row, Text, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,7 +56,7 @@ class Standing(Struct, frozen=True):
     minutes: float
 
 
-class Seen(Struct, frozen=True, array_like=True):
+class Seen(Struct, frozen=True):
     """A number as everybody who looks at its line needs it."""
 
     id: str
@@ -91,6 +90,7 @@ class Rating(Struct, frozen=True, kw_only=True):
 _TICKET = Ticket.__struct_fields__
 _REST = tuple(name for name in Slip.__struct_fields__ if name != "ticket")
 _COLUMNS = [tickets.c[name] for name in (*_TICKET, *_REST)]
+_SEEN = [tickets.c[name] for name in Seen.__struct_fields__]
 _IN_THE_HALL: tuple[State, ...] = ("queued", "called", "serving", "parked", "transferred", "missed")
 _PLACE = (tickets.c.band, tickets.c.rank, tickets.c.came, tickets.c.id)
 
@@ -126,46 +126,9 @@ _UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
 _AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
     tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
 )
-_IN_LINE = (
-    select(func.row_number().over(order_by=_PLACE).label("nth"), *(tickets.c[name] for name in Seen.__struct_fields__))
-    .where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL))
-    .subquery()
+_SEEN_IN_LINE = (
+    select(*_SEEN).where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
 )
-_SEEN = msgspec.json.Decoder(list[tuple[int, Seen]], strict=False)  # SQLite has no true and false
-
-
-def _as_utc(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A column as PostgreSQL puts it into JSON: a time as SQLite keeps it."""
-    if not isinstance(column.type, UtcTime):
-        return column
-    return func.to_char(func.timezone("UTC", column), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-
-
-# One row, made by the engine: of fifty rows each would be handed over alone, and the loop have its turn between them.
-_SEEN_IN_LINE = {
-    "sqlite": select(
-        func.json_group_array(
-            func.json_array(
-                _IN_LINE.c.nth,
-                func.json_array(*(_IN_LINE.c[name] for name in Seen.__struct_fields__)),
-            )
-        )
-    ),
-    "postgresql": select(
-        cast(
-            func.coalesce(
-                func.json_agg(
-                    func.json_build_array(
-                        _IN_LINE.c.nth,
-                        func.json_build_array(*(_as_utc(_IN_LINE.c[name]) for name in Seen.__struct_fields__)),
-                    )
-                ),
-                text("'[]'::json"),
-            ),
-            Text,
-        )
-    ),
-}
 _NUMBERS = {
     dialect: upsert(counters)
     .values(line=bindparam("line"), day=bindparam("day"), last=1)
@@ -347,8 +310,7 @@ async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
 
 async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
     """Everybody of a line who is in the hall: who waits, in order, and who was called, is served, parked or missed."""
-    found = (await conn.execute(_SEEN_IN_LINE[conn.dialect.name], {"queue": queue})).scalar_one()
-    return [one for _, one in sorted(_SEEN.decode(found), key=itemgetter(0))]
+    return [Seen(*row) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
 
 
 async def at_windows(conn: AsyncConnection, windows: Sequence[str]) -> dict[str, str]:

@@ -282,7 +282,6 @@ async def test_midnight_carries_over_who_still_waited_and_keeps_their_order(hall
 
 
 async def test_a_line_is_seen_as_its_rows_stand(hall: Hall) -> None:
-    """The engine puts the line into one text; times to the microsecond, truth and nothing come back as they were."""
     async with hall.db.read() as conn:
         assert await store.seen(conn, SOCIAL) == []
     await hall.sit(W1, "stf_a")
