@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url, select
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from foundation import log, sqlite
-from foundation.errands import SUBJECTS, Errands, take_subjects
+from foundation.errands import SUBJECTS, Errands, T, Work, take_subjects
 
 metadata = MetaData(
     naming_convention={
@@ -107,8 +107,6 @@ def make_beside(connection: Connection) -> None:
             make(connection)
 
 
-T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
 Committed = Callable[[frozenset[str]], Awaitable[None]]
 _logger = log.get("db")
 

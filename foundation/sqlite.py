@@ -77,6 +77,8 @@ class _Cursor(adapted.AsyncAdapt_aiosqlite_cursor):
 
 
 class OneTripConnection(adapted.AsyncAdapt_aiosqlite_connection):
+    """A connection that begins with its first statement and knows when there is nothing to end."""
+
     __slots__ = ("_asked", "_begin", "_done", "_reads")
     _cursor_cls = _Cursor
 

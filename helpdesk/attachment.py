@@ -85,7 +85,9 @@ def _document(data: bytes) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
             names = {name.lower() for name in parts.namelist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        # No list, one of a version to come, a part whose name is no text: none that an office program writes. The
+        # sender is told that such a file is not taken.
         return None
     if "[content_types].xml" not in names or any(name.endswith("vbaproject.bin") for name in names):
         return None

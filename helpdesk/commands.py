@@ -1,9 +1,8 @@
 """What may be asked of a help service besides the shared commands.
 
-The agent pushes step cards and the citizen ticks them; the citizen shares a screen and the agent draws on it; both
-send files. What
-concerns the number as well (another window, the end) is put by the server only, together with what it does to the
-ticket.
+The agent pushes step cards and the citizen ticks them; the citizen shares a screen and the agent draws on it; both send
+files. What concerns the number as well (another window, the end) is put by the server only, together with what it does
+to the ticket.
 """
 
 from typing import Annotated, Literal

@@ -55,13 +55,8 @@ class FileDesk:
             record, data, asked.get("sha256", ""), asked.get("name", ""), call.actor.id
         )
         command = FileSend(file=stored.id, name=stored.name, sha256=stored.sha256, bytes=stored.bytes, mime=stored.mime)
-        try:
+        async with self.files.on_record(stored, fresh=fresh):
             await self.services.dispatch(record, call.actor, command)
-        except Problem:
-            # What was on record before stays, whatever this repetition was refused for.
-            if fresh:
-                await self.files.forget(stored)
-            raise
         return FileStored(file=stored.id, sha256=stored.sha256)
 
     async def fetch(self, call: Call) -> web.Response:

@@ -10,9 +10,8 @@ from foundation.access import Resource
 from foundation.errors import Problem
 from foundation.http import Asked, Call, Route
 from inspection.photos import MOST_BYTES, MOST_MB, Photos, StoredPhoto
-from office import store
 from office.commands import PhotoTaken
-from office.services import Services, resource_of
+from office.services import Services
 
 SENT = ("image/jpeg", "image/png", "image/heic")
 """What phones send; stored and given as it came."""
@@ -34,14 +33,7 @@ class PhotoDesk:
         return await self.services.record_resource(call.path["record"])
 
     async def photo_resource(self, call: Call) -> Resource:
-        photo = await self.photos.get(call.path["photo"])
-        if photo is None:
-            raise Problem("S404")
-        async with self.services.db.read() as conn:
-            row = await store.get_record(conn, photo.record)
-        if row is None:
-            raise Problem("S404")
-        return resource_of(row)
+        return await self.services.record_resource((await self._photo(call)).record)
 
     async def upload(self, call: Call) -> PhotoStored:
         record = call.path["record"]
@@ -64,13 +56,8 @@ class PhotoDesk:
             item=_id(call.query.get("item")),
             request=request,
         )
-        try:
+        async with self.photos.on_record(photo, fresh=fresh):
             await self.services.dispatch(record, call.actor, command)
-        except Problem:
-            # What was on record before stays, whatever this repetition was refused for.
-            if fresh:
-                await self.photos.forget(photo)
-            raise
         return PhotoStored(photo=photo.id, sha256=photo.sha256)
 
     async def original(self, call: Call) -> web.Response:

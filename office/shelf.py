@@ -6,6 +6,8 @@ shelves of their own; what may come in is their owners' to judge.
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -98,8 +100,18 @@ class Shelf(Generic[K]):
             return known, False
         return row, True
 
-    async def forget(self, thing: K) -> None:
-        """Undo `keep` for what the session did not accept."""
+    @asynccontextmanager
+    async def on_record(self, thing: K, *, fresh: bool) -> AsyncIterator[None]:
+        """Meanwhile the session is told of it; what it refuses is kept no longer."""
+        try:
+            yield
+        except Problem:
+            # What was on record before stays, whatever this repetition was refused for.
+            if fresh:
+                await self._forget(thing)
+            raise
+
+    async def _forget(self, thing: K) -> None:
         async with self.db.begin() as conn:
             await conn.execute(delete(self._table).where(self._table.c.id == thing.id))
         await self.objects.delete(thing.object)

@@ -78,6 +78,19 @@ def test_size_comes_first() -> None:
     assert code("表.exe", PDF + bytes(MOST_BYTES)) == "F04"
 
 
+@given(
+    document=st.sampled_from([word(), excel()]),
+    wounds=st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.integers(0, 40),
+)
+def test_a_damaged_document_is_taken_or_refused(document: bytes, wounds: list[tuple[int, int]], cut: int) -> None:
+    damaged = bytearray(document)
+    for back, value in wounds:  # from the end: the list of parts is there
+        damaged[-1 - back % len(damaged)] = value
+    judged = judge("表.docx", bytes(damaged[: len(damaged) - cut]))
+    assert isinstance(judged, Refused) or judged[1] in SUFFIXES
+
+
 HEADS = [b"", b"PK\x03\x04", b"%PDF-1.", b"\xff\xd8\xff"]
 
 

@@ -2,7 +2,7 @@
 import type { LineRow, RatingsPage } from '../../schemas/api'
 import { toMs } from '../../shared/format'
 import { named } from '../../shared/i18n'
-import { t } from '../text'
+import { t } from './text'
 
 const MINUTE_MS = 60_000
 
@@ -15,8 +15,8 @@ export function longestMinutes(row: LineRow, now: number): number | null {
 export function alarmText(row: LineRow, now: number): string {
   const said = { line: named(row), office: row.office, minutes: longestMinutes(row, now) ?? 0, most: row.alarm_minutes }
   return row.open_window
-    ? t('lines.alarm.open', { ...said, window: row.open_window.number })
-    : t('lines.alarm.full', said)
+    ? t('alarm.open', { ...said, window: row.open_window.number })
+    : t('alarm.full', said)
 }
 
 export interface Totals {
