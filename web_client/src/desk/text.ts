@@ -1,10 +1,16 @@
 import { ref } from 'vue'
 
 import { defineText, type Translate } from '../shared/i18n'
-import en from '../shared/messages/en/desk'
+import enDesk from '../shared/messages/en/desk'
 import enHelp from '../shared/messages/en/help_desk'
-import zh from '../shared/messages/zh/desk'
+import enLive from '../shared/messages/en/live'
+import zhDesk from '../shared/messages/zh/desk'
 import zhHelp from '../shared/messages/zh/help_desk'
+import zhLive from '../shared/messages/zh/live'
+
+// Before and after the call, and in it.
+const zh = { ...zhDesk, ...zhLive }
+const en = { ...enDesk, ...enLive }
 
 export type DeskKey = keyof typeof zh
 
