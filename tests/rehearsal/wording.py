@@ -34,10 +34,12 @@ CHINESE = re.compile(r"[\u3400-\u9fff]+")
 LATIN = re.compile(r"[A-Za-z][A-Za-z'’-]{2,}")
 # What stays Latin in Chinese sentences: names of formats, browsers and keys, and the accounts of the demonstration.
 FORMATS = {"PDF", "JPG", "PNG", "HEIC", "PEM", "SHA", "WGS", "UTC", "Wi-Fi"}
-PROGRAMS = {"English", "Chrome", "Edge", "Firefox", "Safari", "JavaScript"}
+PROGRAMS = {"English", "Word", "Excel", "Chrome", "Edge", "Firefox", "Safari", "JavaScript"}
 KEYS = {"Ctrl", "Shift", "Enter", "Esc", "Home", "End", "Space"}
 PROPER = FORMATS | PROGRAMS | KEYS | {"liming", "zhoulan", "hejing"}
 ADDRESS = re.compile(r"https?://\S+|\b[a-z]{2,4}_[0-9a-z]{26}\b|\b[0-9a-f]{12,}\b")
+# A file goes by the name that its sender gave it.
+FILE = re.compile(r"\S+\.(?:jpg|png|pdf|docx|xlsx)\b")
 KEY = re.compile(r"^[a-z]+(?:\.[a-z0-9_]+)+$")
 UNFILLED = re.compile(r"\{\w+\}|\bundefined\b|\bNaN\b|\bnull\b|\[object ")
 
@@ -70,7 +72,7 @@ def faults(words: list[dict[str, str]], lang: str) -> list[str]:
     for word in words:
         if word["lang"][:2] not in ("", lang):
             continue  # marked as another language, as the switch to it is
-        text = ADDRESS.sub("", word["text"])
+        text = FILE.sub("", ADDRESS.sub("", word["text"]))
         if KEY.match(text) or UNFILLED.search(text):
             found.append(f"no sentence: {text!r} at {word['where']}")
         elif lang == "en":
