@@ -1,23 +1,39 @@
 """The one door to SQLite and PostgreSQL: SQLAlchemy Core, aware UTC times, one write transaction at a time on SQLite.
 
 `begin()` is a write transaction, `read()` a consistent read-only snapshot, `carry_out()` and `look()` the same for work
-that waits for nothing but its statements: on SQLite all of it is one errand of a thread, so that nobody's turn to write
-lasts longer while the event loop is busy. Nothing else opens a connection. On SQLite every write starts with BEGIN
-IMMEDIATE behind a lock in this process (other processes wait their turn, sqlite.py), so a transaction never has to be
-repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever needs more takes a row lock, an
-advisory lock or a unique constraint.
+that waits for nothing but its statements, `ask()` for a single one: all of it is one errand of a thread, so that
+nobody's turn to write lasts longer while the event loop is busy. Nothing else opens a connection. On SQLite every write
+starts with BEGIN IMMEDIATE behind a lock in this process (other processes wait their turn, sqlite.py), so a transaction
+never has to be repeated because it began as a reader. PostgreSQL writes at READ COMMITTED: whoever needs more takes a
+row lock, an advisory lock or a unique constraint.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, String, Table, Text, event, inspect, make_url, select
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -37,7 +53,17 @@ metadata = MetaData(
 
 # One thread each in aiosqlite; readers never wait for the writer under WAL.
 _SQLITE_READERS = 8
-_POSTGRES_CONNECTIONS = 16
+_POSTGRES_CONNECTIONS = 8
+_RESTED_S = 2.0
+"""A connection that was not used for so long is asked whether it still stands: to ask each time takes as long as to
+read a row. A database that restarts within this time fails whoever asks next, as it fails those who were asking.
+"""
+
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+# Threads for whole transactions: they run Python most of their time, and one at a time does; those that write to
+# PostgreSQL wait for its disk as well, and for each other's rows.
+_READERS = 2
+_WRITERS = {"sqlite": 1, "postgresql": 6}
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -107,6 +133,7 @@ def make_beside(connection: Connection) -> None:
             make(connection)
 
 
+Dialects = Literal["sqlite", "postgresql"]
 Committed = Callable[[frozenset[str]], Awaitable[None]]
 _logger = log.get("db")
 
@@ -119,13 +146,14 @@ def say_after_commit(conn: AsyncConnection, subject: str) -> None:
 class Database:
     """Connections to one database, for one event loop."""
 
-    def __init__(self, write: AsyncEngine, read: AsyncEngine, dialect: Literal["sqlite", "postgresql"]) -> None:
-        self.dialect = dialect
+    def __init__(self, url: URL) -> None:
+        """`url` as `async_url` makes it."""
+        self.dialect: Dialects = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql"
         self.committed: list[Committed] = []
-        self._write = write
-        self._read = read
-        self._writer = asyncio.Lock() if dialect == "sqlite" else None
-        self._errands: Errands | None = None
+        self._write, self._read = _waiting(url, self.dialect)
+        self._writing, self._reading, self._asking = _errands(url, self.dialect)
+        # Who waits for SQLite's one writer's turn does so here, and not at the file.
+        self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
         self._carried_out: set[asyncio.Task[Any]] = set()
 
     @classmethod
@@ -134,13 +162,7 @@ class Database:
 
         Raises ValueError for another kind of URL, and the driver's error when the database is not there.
         """
-        parsed = async_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            database = cls(_sqlite(parsed, writes=True), _sqlite(parsed, writes=False), "sqlite")
-            database._errands = Errands(parsed)
-        else:
-            engine = create_async_engine(parsed, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, pool_pre_ping=True)
-            database = cls(engine, engine, "postgresql")
+        database = cls(async_url(url))
         try:
             async with database.begin() as conn:
                 await conn.execute(select(1))
@@ -151,8 +173,8 @@ class Database:
 
     async def close(self) -> None:
         await asyncio.gather(*self._carried_out, return_exceptions=True)
-        if self._errands is not None:
-            await asyncio.to_thread(self._errands.close)
+        for errands in (self._writing, self._reading, self._asking):
+            await asyncio.to_thread(errands.close)
         await self._write.dispose()
         await self._read.dispose()
 
@@ -162,13 +184,9 @@ class Database:
 
         On SQLite it holds the process's writer lock: do no network I/O inside.
         """
-        if self._writer is None:
-            subjects = frozenset[str]()
-            async with self._transaction() as conn:
-                yield conn
-                subjects = take_subjects(conn)
-        else:
-            async with self._writer, self._transaction() as conn:
+        async with self._turn or nullcontext(), self._write.connect() as conn:
+            take_subjects(conn)
+            async with conn.begin():
                 yield conn
                 subjects = take_subjects(conn)
         await self._tell(subjects)
@@ -178,26 +196,26 @@ class Database:
 
         Whoever is cancelled meanwhile does not hear how it ended; it ends all the same.
         """
-        if self._errands is None or self._writer is None:
-            async with self.begin() as conn:
-                return await work(conn)
-        task = asyncio.create_task(self._carry_out(self._errands, self._writer, work))
+        task = asyncio.create_task(self._carry_out(work))
         self._carried_out.add(task)
         task.add_done_callback(self._carried_out.discard)
         return await asyncio.shield(task)
 
-    async def _carry_out(self, errands: Errands, writer: asyncio.Lock, work: Work[T]) -> T:
-        async with writer:
-            found, subjects = await errands.write(work)
+    async def _carry_out(self, work: Work[T]) -> T:
+        async with self._turn or nullcontext():
+            found, subjects = await self._writing.run(work)
         await self._tell(subjects)
         return found
 
     async def look(self, work: Work[T]) -> T:
         """What `work` gives, from one snapshot. It may await nothing but statements."""
-        if self._errands is None:
-            async with self.read() as conn:
-                return await work(conn)
-        return await self._errands.look(work)
+        return (await self._reading.run(work))[0]
+
+    async def ask(self, work: Work[T]) -> T:
+        """What `work` gives, which asks one thing: a single SELECT needs no transaction around it, and on PostgreSQL
+        that is one trip instead of three.
+        """
+        return (await self._asking.run(work))[0]
 
     async def _tell(self, subjects: frozenset[str]) -> None:
         if subjects:
@@ -209,20 +227,10 @@ class Database:
                     _logger.exception("a listener failed after a commit", subjects=sorted(subjects))
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        async with self._write.connect() as conn:
-            take_subjects(conn)
-            async with conn.begin():
-                yield conn
-
-    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A consistent snapshot that cannot write, on both engines."""
-        async with self._read.connect() as conn:
-            if self.dialect == "postgresql":
-                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with conn.begin():
-                yield conn
+        async with self._read.connect() as conn, conn.begin():
+            yield conn
 
     async def create_all(self) -> None:
         """Make every table of `metadata` without migrations: for tests and throw-away databases."""
@@ -253,7 +261,52 @@ def _with_driver(url: str, driver: str) -> URL:
             raise ValueError(f"neither SQLite nor PostgreSQL: {other}")
 
 
-def _sqlite(url: URL, *, writes: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=1 if writes else _SQLITE_READERS, max_overflow=0)
-    sqlite.set_up(engine.sync_engine, writes=writes)
-    return engine
+def _waiting(url: URL, dialect: Dialects) -> tuple[AsyncEngine, AsyncEngine]:
+    """To write and to read, for whoever waits for other things between two statements."""
+    if dialect == "postgresql":
+        engine = create_async_engine(url, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0)
+        _ask_the_rested(engine.sync_engine)
+        return engine, engine.execution_options(**_SNAPSHOT)
+    write, read = (create_async_engine(url, pool_size=size, max_overflow=0) for size in (1, _SQLITE_READERS))
+    sqlite.set_up(write.sync_engine, writes=True)
+    sqlite.set_up(read.sync_engine, writes=False)
+    return write, read
+
+
+def _errands(url: URL, dialect: Dialects) -> tuple[Errands, Errands, Errands]:
+    """To write, to read and to ask one thing, for whoever waits for nothing else."""
+    writers = _WRITERS[dialect]
+    if dialect == "postgresql":
+        write = create_engine(url, pool_size=writers + 2 * _READERS, max_overflow=0)
+        _ask_the_rested(write)
+        read: Engine = write.execution_options(**_SNAPSHOT)
+        ask: Engine = write.execution_options(isolation_level="AUTOCOMMIT")
+    else:
+        file = url.set(drivername="sqlite")
+        write, read, ask = (
+            create_engine(file, pool_size=size, max_overflow=0) for size in (writers, _READERS, _READERS)
+        )
+        sqlite.set_up(write, writes=True)
+        for engine in (read, ask):
+            sqlite.set_up(engine, writes=False)
+    return (
+        Errands(write, writers, "db-write"),
+        Errands(read, _READERS, "db-read"),
+        Errands(ask, _READERS, "db-ask", once=True),
+    )
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    def on_checkin(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def on_checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        used = record.info.get("used")
+        if used is not None and time.monotonic() - used > _RESTED_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error  # the pool gives another one
+
+    event.listen(engine, "checkin", on_checkin)
+    event.listen(engine, "checkout", on_checkout)

@@ -1,8 +1,9 @@
-"""Whole transactions of SQLite as errands of a thread: from BEGIN to COMMIT without a turn of the event loop.
+"""Whole transactions as errands of a thread: from BEGIN to COMMIT without a turn of the event loop.
 
-What is awaited between two statements elsewhere is the thread of the connection, and then the loop's next turn: while
-a thousand pages are written, the one writer's turn would last as long as a dozen of theirs. Here the same functions run
-where their statements do. They are coroutines because on PostgreSQL they wait; here nothing in them ever does.
+What is awaited between two statements elsewhere is the database, and then the loop's next turn: while a thousand pages
+are written, a transaction of ten statements would hold its locks as long as a dozen of theirs. Here the same functions
+run where their statements do. They are coroutines for those who call them between other things they wait for; here
+nothing in them ever waits.
 """
 
 import asyncio
@@ -11,17 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from foundation import sqlite
 
 SUBJECTS = "yuankan.subjects"
 """Where a transaction keeps what is said once it stands."""
-
-READERS = 2
-"""Threads that read: they run Python most of their time, and one at a time does."""
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -39,32 +34,29 @@ class _Here:
         return self._connection.execute(statement, parameters)
 
 
+class _Once(_Here):
+    """The same for one question."""
+
+    _asked = False
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        if self._asked or not statement.is_select:
+            raise RuntimeError("this work is more than one question")
+        self._asked = True
+        return await super().execute(statement, parameters)
+
+
 class Errands:
-    """Connections of their own to one SQLite file: one writes, for whoever holds the process's turn, others read."""
+    """Connections of their own to one database, each with a thread that carries out one transaction after another."""
 
-    def __init__(self, url: URL) -> None:
-        self._write = _Engine(url, threads=1, writes=True)
-        self._read = _Engine(url, threads=READERS, writes=False)
-
-    async def write(self, work: Work[T]) -> tuple[T, frozenset[str]]:
-        """What `work` gives and the subjects to be told, committed; nothing at all if it raises."""
-        return await self._write.run(work)
-
-    async def look(self, work: Work[T]) -> T:
-        return (await self._read.run(work))[0]
-
-    def close(self) -> None:
-        self._write.close()
-        self._read.close()
-
-
-class _Engine:
-    def __init__(self, url: URL, *, threads: int, writes: bool) -> None:
-        self._engine: Engine = create_engine(url.set(drivername="sqlite"), pool_size=threads, max_overflow=0)
-        sqlite.set_up(self._engine, writes=writes)
-        self._threads = ThreadPoolExecutor(threads, "sqlite-write" if writes else "sqlite-read")
+    def __init__(self, engine: Engine, threads: int, name: str, *, once: bool = False) -> None:
+        """`engine`: its pool has room for as many connections; `once`: each transaction is one question."""
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads, name)
+        self._kind = _Once if once else _Here
 
     async def run(self, work: Work[T]) -> tuple[T, frozenset[str]]:
+        """What `work` gives and the subjects to be told, committed; nothing at all if it raises."""
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, context.run, self._transact, work)
 
@@ -72,7 +64,7 @@ class _Engine:
         with self._engine.connect() as connection:
             take_subjects(connection)
             with connection.begin():
-                found = _finish(cast(Coroutine[Any, Any, T], work(cast(AsyncConnection, _Here(connection)))))
+                found = _finish(cast(Coroutine[Any, Any, T], work(cast(AsyncConnection, self._kind(connection)))))
                 return found, take_subjects(connection)
 
     def close(self) -> None:

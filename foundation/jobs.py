@@ -50,6 +50,8 @@ jobs = Table(
 )
 
 WAKE = "jobs.wake"
+"""Subject of what is said after a commit: `jobs.wake.` and the kind of the job that is due."""
+
 State = Literal["queued", "leased", "done", "dead"]
 
 # A crashed runner's job waits this long for another; renewing takes a third of it, so two renewals may fail.
@@ -136,7 +138,7 @@ async def enqueue(
         await conn.execute(insert(jobs).values(values))
     else:
         job_id = await _insert_once(conn, values)
-    say_after_commit(conn, WAKE)
+    _say_due(conn, kind)
     return job_id
 
 
@@ -158,7 +160,11 @@ async def enqueue_all(conn: AsyncConnection, kind: str, payloads: Sequence[dict[
     ]
     if rows:
         await conn.execute(insert(jobs), rows)
-        say_after_commit(conn, WAKE)
+        _say_due(conn, kind)
+
+
+def _say_due(conn: AsyncConnection, kind: str) -> None:
+    say_after_commit(conn, f"{WAKE}.{kind}")
 
 
 async def _insert_once(conn: AsyncConnection, values: dict[str, Any]) -> str:
@@ -179,24 +185,27 @@ async def get_job(conn: AsyncConnection, job_id: str) -> Job | None:
 
 async def retry(conn: AsyncConnection, job_id: str, *, now: datetime) -> bool:
     """Give a dead job a new life with all its attempts; whether it was dead."""
-    changed = await conn.execute(
+    revived = (
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == "dead")
         .values(state="queued", due_at=now, attempts=0, progress=0, error=None)
     )
-    say_after_commit(conn, WAKE)
-    return changed.rowcount == 1
+    kind = (await conn.execute(revived.returning(jobs.c.kind))).scalar()
+    if kind is not None:
+        _say_due(conn, kind)
+    return kind is not None
 
 
 def announce(database: Database, bus: Bus) -> None:
     """Publish a wake-up whenever a transaction of this database that enqueued something has committed."""
 
     async def publish(subjects: frozenset[str]) -> None:
-        if WAKE in subjects:
-            try:
-                await bus.publish(WAKE, b"")
-            except BusUnavailable:
-                pass  # the runners look by themselves
+        for subject in subjects:
+            if subject.startswith(WAKE):
+                try:
+                    await bus.publish(subject, b"")
+                except BusUnavailable:
+                    pass  # the runners look by themselves
 
     database.committed.append(publish)
 
@@ -226,22 +235,26 @@ class JobRunner:
         self._bus = bus
         self._at_once = at_once
         self._wake = asyncio.Event()
+        self._more = False  # all that was asked for was there: others may wait for one to end
         metrics = metrics or Metrics()
         self._ended = metrics.counter("jobs_ended", "Attempts at jobs ended.", ("kind", "outcome"))
         self._running = metrics.gauge("jobs_running", "Jobs running now.")
 
     async def run(self) -> None:
         """Work until cancelled. Jobs cut short then are due again at once, for whoever comes next."""
-        subscription = await self._bus.subscribe(WAKE, self._on_wake) if self._bus else None
+        subscription = await self._bus.subscribe(f"{WAKE}.>", self._on_wake) if self._bus else None
         running: set[asyncio.Task[None]] = set()
         try:
             while True:
                 self._wake.clear()
-                for job in await self._lease_or_wait(self._at_once - len(running)):
+                room = self._at_once - len(running)
+                leased = await self._lease_or_wait(room)
+                for job in leased:
                     task = asyncio.create_task(self._run(job))
                     running.add(task)
                     task.add_done_callback(running.discard)
-                    task.add_done_callback(lambda _task: self._wake.set())
+                    task.add_done_callback(self._on_end)
+                self._more = len(leased) == room
                 try:
                     async with asyncio.timeout(_POLL_S):
                         await self._wake.wait()
@@ -268,8 +281,13 @@ class JobRunner:
             total += count
         return total
 
-    async def _on_wake(self, _message: Msg) -> None:
-        self._wake.set()
+    def _on_end(self, _task: asyncio.Task[None]) -> None:
+        if self._more:
+            self._wake.set()
+
+    async def _on_wake(self, message: Msg) -> None:
+        if message.subject.removeprefix(f"{WAKE}.") in self._handlers:
+            self._wake.set()
 
     async def _lease_or_wait(self, most: int) -> list[Job]:
         try:
@@ -314,7 +332,7 @@ class JobRunner:
             return sorted((Job(**row._mapping) for row in rows), key=lambda job: (job.due_at, job.id))
 
         # An empty look must not take SQLite's writer lock every second.
-        return await self._db.carry_out(lease) if await self._db.look(look) else []
+        return await self._db.carry_out(lease) if await self._db.ask(look) else []
 
     async def _run(self, job: Job) -> None:
         with log.bind(job=job.id, kind=job.kind), self._running.track_inprogress():

@@ -109,6 +109,9 @@ _WINDOW_OF = _WINDOW.where(windows.c.agent == bindparam("agent"))
 _WINDOWS = _WINDOW.where(windows.c.office.in_(bindparam("offices", expanding=True))).order_by(
     windows.c.office, windows.c.number
 )
+_LINES_LOCKED = (
+    select(lines.c.id).where(lines.c.id.in_(bindparam("lines", expanding=True))).order_by(lines.c.id).with_for_update()
+)
 _LINES = _LINE.where(lines.c.office.in_(bindparam("offices", expanding=True))).order_by(lines.c.office, lines.c.letter)
 
 
@@ -138,7 +141,7 @@ async def line_for(conn: AsyncConnection, office: str, guide: str) -> Line | Non
 async def lock_lines(conn: AsyncConnection, ids: Collection[str]) -> None:
     """Have whoever changes the order of these lines wait until the transaction ends (SQLite has one writer anyway)."""
     if conn.dialect.name == "postgresql":
-        await conn.execute(select(lines.c.id).where(lines.c.id.in_(ids)).order_by(lines.c.id).with_for_update())
+        await conn.execute(_LINES_LOCKED, {"lines": sorted(ids)})
 
 
 async def get_window(conn: AsyncConnection, window: str) -> Window | None:

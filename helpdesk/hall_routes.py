@@ -19,6 +19,7 @@ from helpdesk import call_routes, calling, directory, store, view
 from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, is_open, next_opening
+from helpdesk.known import Place
 from helpdesk.line import LineNow
 from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
 from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
@@ -150,11 +151,15 @@ class HallDesk:
             raise Problem("Q13", field="phone")
         now = self.services.clock.now()
         holder = call.request.cookies.get(HOLDER_COOKIE) or new_token()
-        async with self.services.db.read() as conn:
-            place = await self.lines.known.place(conn, body.office, body.guide)
-            if place is None:
+
+        async def look(conn: AsyncConnection) -> Place:
+            found = await self.lines.known.place(conn, body.office, body.guide)
+            if found is None:
                 raise Problem("Q10")
-            await self._require_taken(conn, place.office, place.line, body.video, now, call.lang)
+            await self._require_taken(conn, found.office, found.line, body.video, now, call.lang)
+            return found
+
+        place = await self.services.db.look(look)
         taken = await self.services.db.carry_out(
             lambda conn: calling.take(
                 conn,
@@ -208,7 +213,7 @@ class HallDesk:
             raise Problem("Q08", opens=short_time(opens, lang) if opens else "—")
 
     async def _held(self, call: Call) -> Slip:
-        return await self.services.db.look(lambda conn: self._slip(conn, call))
+        return await self.services.db.ask(lambda conn: self._slip(conn, call))
 
     async def _slip(self, conn: AsyncConnection, call: Call) -> Slip:
         slip = await store.slip_of_token(conn, hash_token(call.path["token"]))
@@ -263,12 +268,15 @@ class HallDesk:
     async def act(self, call: Call) -> view.TicketPage:
         body: HolderAct = call.body
         slip, now = await self._held(call), self.services.clock.now()
-        async with self.services.db.begin() as conn:
+
+        async def carry_out(conn: AsyncConnection) -> Slip | Refused:
             if body.do == "arrive":
                 office = await register.get_office(conn, slip.ticket.office)
                 if office is not None:
                     self._require_open(office, now, call.lang)
-            done = await calling.act(conn, slip.ticket.id, body.do, "citizen", now)
+            return await calling.act(conn, slip.ticket.id, body.do, "citizen", now)
+
+        done = await self.services.db.carry_out(carry_out)
         if isinstance(done, Refused):
             raise Problem(done.code, **done.params)
         return await self._page(done, fresh=True)
@@ -347,6 +355,7 @@ def _position(call: Call) -> tuple[float, float] | None:
 
 def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
     desk = HallDesk(services, lines, levels)
+    act = lines.acts.first(desk.act)
     events = ("text/event-stream",)
     ticket = "/api/hall/tickets/{token}"
     where = (Asked("lat", "Where the asker is, WGS84 degrees"), Asked("lon", "Where the asker is, WGS84 degrees"))
@@ -375,7 +384,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
         Route(
             "POST",
             "/api/hall/tickets",
-            desk.take,
+            lines.acts.first(desk.take),
             "public",
             "Take a number",
             TakeRequest,
@@ -386,7 +395,7 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
         Route("GET", ticket, desk.ticket, "public", "A number's page", response=view.TicketPage),
         Route("GET", f"{ticket}/live", desk.live, "public", "The same, whenever it changes", gives=events),
         *call_routes.citizen_routes(services),
-        Route("POST", f"{ticket}/acts", desk.act, "public", "What its holder does", HolderAct, view.TicketPage),
+        Route("POST", f"{ticket}/acts", act, "public", "What its holder does", HolderAct, view.TicketPage),
         Route("POST", f"{ticket}/rating", desk.rate, "public", "Rate the service", RatingRequest, view.TicketPage),
         Route("GET", "/api/hall/rating", desk.scale, "public", "Levels and reasons", response=list[Level]),
         Route("GET", "/api/hall/walls/{office}", desk.wall, "public", "The wall of a hall", response=view.Wall),

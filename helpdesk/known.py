@@ -1,6 +1,6 @@
 """What every act of the hall needs and hardly ever changes: offices with their hours, lines, guides.
 
-A node reads them once in a few seconds, not at each of fifty acts a second. Who waits and who sits where is never kept
+A node reads them once in half a minute, not at each of fifty acts a second. Who waits and who sits where is never kept
 here.
 """
 
@@ -17,7 +17,7 @@ from helpdesk.guide import Guide
 from office import register
 from office.register import Office
 
-FRESH_S = 5.0
+FRESH_S = 30.0
 """Until new hours or a new line are seen by a node."""
 
 _MOST = 10_000

@@ -18,6 +18,7 @@ from foundation.db import Database
 from foundation.http import Call
 from helpdesk.known import Known
 from helpdesk.line import LineNow, read_line
+from helpdesk.precedence import Precedence
 from helpdesk.store import CHANGED
 
 PACE_S = 0.4
@@ -84,6 +85,7 @@ class Lines:
     def __init__(self, db: Database, bus: Bus) -> None:
         self.closed = False
         self.known = Known()
+        self.acts = Precedence()
         self._db = db
         self._bus = bus
         self._watches: dict[str, set[Watch]] = {}
@@ -157,6 +159,7 @@ class Lines:
                 line = next(iter(self._stale))
                 del self._stale[line]
                 before = self._now.get(line)
+                await self.acts.give_way()
                 try:
                     after = await self.read(line)
                 except Exception:
@@ -171,12 +174,15 @@ class Lines:
                         watch.tell()
                         told += 1
                         if told % AT_ONCE == 0:
-                            await asyncio.sleep(0)  # whoever presses a button meanwhile does not wait for all pages
+                            await self.acts.give_way()
 
 
 def _differs(ticket: str | None, before: LineNow, after: LineNow) -> bool:
-    # Whoever takes a number changes nobody else's page: of those who wait there are thousands.
-    return ticket is None or ticket not in after.by_id or before.shows(ticket) != after.shows(ticket)
+    # Whoever takes a number changes nobody else's page: of those who wait there are thousands. A number that is over
+    # changes no more.
+    if ticket is None or ticket not in after.by_id:
+        return ticket is None or ticket in before.by_id
+    return before.shows(ticket) != after.shows(ticket)
 
 
 async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awaitable[bytes]]) -> web.StreamResponse:

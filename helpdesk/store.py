@@ -100,6 +100,7 @@ _ANY = select(*_COLUMNS)
 _BY_ID = _ANY.where(tickets.c.id == bindparam("ticket"))
 _OFFICE_OF = select(tickets.c.office).where(tickets.c.id == bindparam("ticket"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_IDS = _ANY.where(tickets.c.id.in_(bindparam("ids", expanding=True)))
 _BY_TOKEN = _ANY.where(tickets.c.token_hash == bindparam("token"))
 _WAITING = tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
 _NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
@@ -122,6 +123,11 @@ _HELD = select(func.count().filter(_MINE), func.count().filter(_TELEPHONE)).wher
 _NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
 _UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
     _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
+)
+_TOLD_NEAR = (
+    update(tickets)
+    .where(tickets.c.id.in_(bindparam("ids", expanding=True)))
+    .values(told_near_at=bindparam("now", type_=UtcTime()))
 )
 _AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
     tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
@@ -230,7 +236,7 @@ def _noted(slip: Slip, actor: str, act: str, at: datetime) -> dict[str, Any]:
 
 
 async def told_near(conn: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
-    await conn.execute(update(tickets).where(tickets.c.id.in_(ids)).values(told_near_at=now))
+    await conn.execute(_TOLD_NEAR, {"ids": list(ids), "now": now})
 
 
 async def insert_rating(conn: AsyncConnection, rating: Rating) -> None:
@@ -252,8 +258,7 @@ async def office_of(conn: AsyncConnection, ticket: str) -> str | None:
 
 
 async def get_slips(conn: AsyncConnection, ids: Sequence[str]) -> dict[str, Slip]:
-    found = _ANY.where(tickets.c.id.in_(ids))
-    return {slip.ticket.id: slip for slip in map(_slip, await conn.execute(found))}
+    return {slip.ticket.id: slip for slip in map(_slip, await conn.execute(_BY_IDS, {"ids": list(ids)}))}
 
 
 async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:

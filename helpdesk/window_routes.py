@@ -69,13 +69,13 @@ class WindowDesk:
         self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:
-        window = await self.services.db.look(lambda conn: directory.get_window(conn, call.path["window"]))
+        window = await self.services.db.ask(lambda conn: directory.get_window(conn, call.path["window"]))
         if window is None:
             raise Problem("S404")
         return Resource("window", window.id, office=window.office)
 
     async def ticket_resource(self, call: Call) -> Resource:
-        office = await self.services.db.look(lambda conn: store.office_of(conn, call.path["ticket"]))
+        office = await self.services.db.ask(lambda conn: store.office_of(conn, call.path["ticket"]))
         if office is None:
             raise Problem("S404")
         return Resource("ticket", call.path["ticket"], office=office)
@@ -298,6 +298,7 @@ def _standing(windows: dict[str, Window], lines: Sequence[directory.Line]) -> vi
 
 def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
     desk, serve = WindowDesk(services, lines, levels), "hall.serve"
+    call_next, act = lines.acts.first(desk.next), lines.acts.first(desk.act)
 
     def at_window(
         what: str, handler: Handler, summary: str, permission: str = serve, request: type[Struct] | None = None
@@ -312,11 +313,11 @@ def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]
         at_window("close", desk.stand_up, "Close a window", "hall.watch"),
         at_window("away", desk.set_away, "Step away, or be back", request=AwayRequest),
         # Whoever does not sit there is refused by the act itself.
-        Route("POST", "/api/windows/{window}/next", desk.next, serve, "Call the next", response=Moved),
+        Route("POST", "/api/windows/{window}/next", call_next, serve, "Call the next", response=Moved),
         Route(
             "POST",
             "/api/tickets/{ticket}/acts",
-            desk.act,
+            act,
             serve,
             "What an agent does with a number",
             AgentAct,

@@ -204,7 +204,7 @@ def handlers(
         return Notice(**row._mapping)
 
     async def send(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:
-        notice = await db.look(lambda conn: find(conn, job.payload["notice"]))
+        notice = await db.ask(lambda conn: find(conn, job.payload["notice"]))
         if notice.state == "sent":
             return {"notice": notice.id}
         key = None

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Select, Table, func, insert, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.access import covers
@@ -99,6 +99,10 @@ def _values(struct: Struct) -> dict[str, Any]:
 # --- offices and staff -----------------------------------------------------------------------------------------------
 
 
+# Made once: every message of the hall names its office.
+_OFFICES_BY_CODE = _select(Office, offices).where(offices.c.code.in_(bindparam("codes", expanding=True)))
+
+
 async def add_office(conn: AsyncConnection, office: Office) -> None:
     """Add an office or bring it up to date."""
     known = update(offices).where(offices.c.code == office.code).values(_values(office))
@@ -111,8 +115,8 @@ async def get_office(conn: AsyncConnection, code: str) -> Office | None:
 
 
 async def get_offices(conn: AsyncConnection, codes: Collection[str]) -> dict[str, Office]:
-    found = await _all(conn, Office, _select(Office, offices).where(offices.c.code.in_(codes))) if codes else []
-    return {office.code: office for office in found}
+    rows = await conn.execute(_OFFICES_BY_CODE, {"codes": sorted(codes)}) if codes else []
+    return {row.code: Office(**row._mapping) for row in rows}
 
 
 async def list_offices(conn: AsyncConnection, under: str | None = None) -> list[Office]:

@@ -115,7 +115,7 @@ class Login:
 
     async def _staff_of(self, token: str) -> Actor | None:
         now = self._clock.now()
-        visit = await self._db.look(lambda conn: store.get_visit(conn, hashed(token)))
+        visit = await self._db.ask(lambda conn: store.get_visit(conn, hashed(token)))
         if visit is None or now - visit[0].seen_at > IDLE:
             return None
         session, person = visit

@@ -14,7 +14,9 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,7 +100,7 @@ async def house(folder: Path, database_url: str) -> AsyncIterator[tuple[Hall, Da
                         *(sys.executable, "-m", "server.cli", role), cwd=ROOT, env=environment, stdout=log, stderr=log
                     )
                 )
-        hall = Hall(f"http://127.0.0.1:{port}", port, lines)
+        hall = Hall(f"http://127.0.0.1:{port}", port, lines, Disk(folder / "disk"))
         await hall.comes_up(folder / "node.log")
         yield hall, db
     finally:
@@ -107,6 +109,34 @@ async def house(folder: Path, database_url: str) -> AsyncIterator[tuple[Hall, Da
         await asyncio.gather(*(process.wait() for process in running))
         await db.close()
         await nats.stop()
+
+
+class Disk:
+    """What the disk alone takes to keep a page, asked twenty times a second meanwhile: no commit is faster."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stop = threading.Event()
+        self.spent: list[float] = []
+
+    @contextlib.contextmanager
+    def asked(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._ask)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _ask(self) -> None:
+        with self._path.open("wb") as file:
+            while not self._stop.wait(0.05):
+                began = time.perf_counter()
+                file.write(bytes(4096))
+                file.flush()
+                os.fdatasync(file.fileno())
+                self.spent.append((time.perf_counter() - began) * 1000)
 
 
 class Phone(asyncio.Protocol):
@@ -143,6 +173,7 @@ class Hall:
     url: str
     port: int
     lines: list[Line]
+    disk: Disk
     phones: dict[str, Phone] = field(default_factory=dict)
     # Line → when each of its calls was answered, in order.
     calls: dict[str, list[float]] = field(default_factory=dict)
@@ -166,7 +197,9 @@ class Hall:
         async with aiohttp.ClientSession(
             self.url, connector=connector, cookie_jar=aiohttp.DummyCookieJar(), headers={"Origin": self.url}
         ) as http:
-            found = await self.open_loop(http)
+            with self.disk.asked():
+                found = await self.open_loop(http)
+            found |= {"disk_p99": percentile(self.disk.spent, 99), "disk_worst": max(self.disk.spent)}
             await asyncio.sleep(3)
             found["position_right_after"] = self.latest_position()
             for phone in self.phones.values():

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from foundation import db
 from foundation.db import Database, Json, UtcTime, say_after_commit
 
 # Tables of this file alone, away from the product's.
@@ -249,6 +250,42 @@ async def test_a_look_is_one_moment_and_cannot_write(kept):
     with pytest.raises(DBAPIError):
         await kept.look(lambda conn: add(conn, body=[1]))
     assert await kept.look(look) == 0
+
+
+async def test_one_question_is_asked_and_nothing_more(kept):
+    async def ask(conn):
+        return (await conn.execute(select(func.count()).select_from(notes))).scalar_one()
+
+    async def twice(conn):
+        return await ask(conn) + await ask(conn)
+
+    assert await kept.ask(ask) == 0
+    for more in (twice, lambda conn: add(conn, body=[1])):
+        with pytest.raises(RuntimeError, match="more than one question"):
+            await kept.ask(more)
+    await kept.carry_out(lambda conn: add(conn, body=[1]))
+    assert await kept.ask(ask) == 1, "what was written a moment ago is seen"
+
+
+async def test_a_connection_that_rested_and_broke_is_replaced(postgres_database, monkeypatch):
+    monkeypatch.setattr(db, "_RESTED_S", 0.0)
+    opened = await Database.open(postgres_database)
+
+    async def ask(conn):
+        return (await conn.execute(select(func.pg_backend_pid()))).scalar_one()
+
+    async def end(conn):
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND datname = "
+        await conn.execute(text(others + "current_database()"))
+
+    await asyncio.gather(*(opened.ask(ask) for _ in range(4)), opened.look(ask))
+    await opened.carry_out(end)
+    await asyncio.sleep(0.1)
+    for _ in range(4):
+        assert await opened.ask(ask) and await opened.look(ask)
+    async with opened.read() as conn:
+        assert await ask(conn)
+    await opened.close()
 
 
 async def test_a_listener_that_fails_does_not_deny_a_commit(kept):
