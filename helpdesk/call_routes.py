@@ -95,12 +95,6 @@ class Service:
             lead = Party(id=agent.id, name=agent.name, role="lead", kind="staff")
             await self._services.within(conn, row.id, Park(window=window.number), lead)
 
-    async def drop(self, conn: AsyncConnection, slip: Slip) -> None:
-        """The number is finished: a record whose call never began has nothing left to wait for."""
-        row = await office.get_record(conn, slip.record) if slip.record is not None else None
-        if row is not None and row.phase in BEFORE:
-            await self._services.within(conn, row.id, Drop(), SYSTEM)
-
     async def _over(self, conn: AsyncConnection, record: str) -> bool:
         row = await office.get_record(conn, record)
         return row is None or row.phase in ("declined", "closing", "closed")
@@ -110,6 +104,15 @@ async def give_back(conn: AsyncConnection, within: Within, slip: Slip, command: 
     """An offer is over; the record says so where there is one."""
     if slip.record is not None:
         await within(conn, slip.record, command, SYSTEM)
+
+
+async def drop(conn: AsyncConnection, within: Within, slip: Slip) -> None:
+    """Where the number is over, a record whose call never began has nothing left to wait for."""
+    if slip.record is None or slip.ticket.state not in OVER:
+        return
+    row = await office.get_record(conn, slip.record)
+    if row is not None and row.phase in BEFORE:
+        await within(conn, row.id, Drop(), SYSTEM)
 
 
 class CallDesk:

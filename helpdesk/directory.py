@@ -61,8 +61,11 @@ async def add_guide(conn: AsyncConnection, guide: Guide) -> None:
         await conn.execute(insert(guides).values(values))
 
 
+_GUIDE = select(guides.c.body).where(guides.c.slug == bindparam("slug"))
+
+
 async def get_guide(conn: AsyncConnection, slug: str) -> Guide | None:
-    body = (await conn.execute(select(guides.c.body).where(guides.c.slug == slug))).scalar()
+    body = (await conn.execute(_GUIDE, {"slug": slug})).scalar()
     return _guide(body) if body is not None else None
 
 

@@ -274,7 +274,10 @@ class HallDesk:
                 office = await register.get_office(conn, slip.ticket.office)
                 if office is not None:
                     self._require_open(office, now, call.lang)
-            return await calling.act(conn, slip.ticket.id, body.do, "citizen", now)
+            done = await calling.act(conn, slip.ticket.id, body.do, "citizen", now)
+            if isinstance(done, Slip):
+                await call_routes.drop(conn, self.services.within, done)
+            return done
 
         done = await self.services.db.carry_out(carry_out)
         if isinstance(done, Refused):

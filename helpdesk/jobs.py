@@ -8,7 +8,7 @@ from foundation import jobs
 from foundation.clock import Clock
 from foundation.db import Database
 from helpdesk import calling, store
-from helpdesk.call_routes import give_back
+from helpdesk.call_routes import drop, give_back
 from helpdesk.commands import GiveBack
 from helpdesk.hours import day_of
 from office.services import Within
@@ -33,7 +33,9 @@ def handlers(
         for done, ticket in enumerate(left):
             # One at a time: the hall of another office may be calling already.
             async with db.begin() as conn:
-                await calling.carry_over(conn, ticket, clock.now())
+                moved = await calling.carry_over(conn, ticket, clock.now())
+                if moved is not None:
+                    await drop(conn, within, moved)
             await progress(done * 100 // len(left))
         return {"numbers": len(left)}
 

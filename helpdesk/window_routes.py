@@ -14,7 +14,7 @@ from foundation.access import Actor, Resource, covers
 from foundation.errors import Problem
 from foundation.http import Call, Handler, Route
 from helpdesk import calling, directory, store, view
-from helpdesk.call_routes import CallDesk, CallTaken, Ending, Passing, give_back
+from helpdesk.call_routes import CallDesk, CallTaken, Ending, Passing, drop, give_back
 from helpdesk.calling import Press
 from helpdesk.commands import GiveBack
 from helpdesk.directory import Window
@@ -226,7 +226,7 @@ class WindowDesk:
             case "park":
                 await self.calls.service.park(conn, slip, mine, agent)
             case "finish":
-                await self.calls.service.drop(conn, slip)
+                await drop(conn, self.services.within, slip)
             case "decline":
                 await give_back(conn, self.services.within, slip, GiveBack(cause="declined"))
 

@@ -99,7 +99,8 @@ def _values(struct: Struct) -> dict[str, Any]:
 # --- offices and staff -----------------------------------------------------------------------------------------------
 
 
-# Made once: every message of the hall names its office.
+# Made once: numbers and messages of the hall ask for their office.
+_OFFICE = _select(Office, offices).where(offices.c.code == bindparam("code"))
 _OFFICES_BY_CODE = _select(Office, offices).where(offices.c.code.in_(bindparam("codes", expanding=True)))
 
 
@@ -111,7 +112,8 @@ async def add_office(conn: AsyncConnection, office: Office) -> None:
 
 
 async def get_office(conn: AsyncConnection, code: str) -> Office | None:
-    return await _one(conn, Office, _select(Office, offices).where(offices.c.code == code))
+    row = (await conn.execute(_OFFICE, {"code": code})).first()
+    return Office(**row._mapping) if row else None
 
 
 async def get_offices(conn: AsyncConnection, codes: Collection[str]) -> dict[str, Office]:

@@ -55,7 +55,9 @@ async def run_node(settings: Settings) -> None:
             await start_node(node, parts, stack)
         except OSError as error:
             raise CannotStart(preflight.port_sentence(settings.host, settings.port, error, "YUANKAN_PORT")) from error
-        _settle()
+        # Ten thousand open pages have much that is young and changes hands: seldom looked at it would take a fifteenth
+        # of a second, in which nobody is answered.
+        _settle(young=200)
         # Threads carry out what the database is asked: they give way after half a millisecond, not five.
         sys.setswitchinterval(SWITCH_S)
         announce_ready()
@@ -168,14 +170,14 @@ async def _told_to_nodes(process: str, metrics: Metrics, bus: Bus) -> AsyncItera
         telling.cancel()
 
 
-def _settle() -> None:
-    """What exists now lives as long as the process: no collection looks at it again. Of what comes later little is
-    looked at a time, and what outlives that hardly ever: packets and requests leave few cycles, and a look at ten
-    thousand open pages takes a fifth of a second, in which nothing else happens.
+def _settle(young: int = 20_000) -> None:
+    """What exists now lives as long as the process: no collection looks at it again. Of what comes later the young are
+    looked at when there are so many more, and what outlives that hardly ever: packets and requests come and go by the
+    thousand and leave few cycles.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(2_000, 5_000, 50)
+    gc.set_threshold(young, 5_000, 50)
 
 
 async def _until(told: asyncio.Event, work: object) -> None:

@@ -12,7 +12,7 @@ from foundation.db import Database
 from helpdesk.commands import Finish
 from helpdesk.jobs import handlers
 from helpdesk.kind import load_state
-from helpdesk.queue import HAND_OVER
+from helpdesk.queue import HAND_OVER, RECALL_PAUSE
 from helpdesk.state import ServiceState
 from office import invitations
 from office import store as office
@@ -70,6 +70,20 @@ class Calls(Counter):
 
     async def lead(self, agent: Any, status: int = 200) -> Any:
         return await self.as_(agent, "POST", f"/api/tickets/{self.ticket}/call", {}, status=status)
+
+    async def run_due(self) -> None:
+        """What time does."""
+        hall = self.hall
+
+        async def within(conn: Any, *of: Any) -> None:
+            await act_within(conn, KINDS, *of, no_effect, hall.clock.now())
+
+        await jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, within)).run_until_idle()
+
+    async def phase(self) -> str | None:
+        async with self.hall.db.read() as conn:
+            row = await office.get_record(conn, self.record)
+        return row.phase if row else None
 
     async def state(self) -> ServiceState:
         async with self.hall.db.read() as conn:
@@ -145,13 +159,8 @@ async def test_an_offer_that_nobody_takes_comes_back_by_itself(calls: Calls) -> 
     await calls.start()
     await calls.offer()
     hall = calls.hall
-
-    async def within(conn: Any, *of: Any) -> None:
-        await act_within(conn, KINDS, *of, no_effect, hall.clock.now())
-
     hall.clock.advance(HAND_OVER.total_seconds() + 1)
-    runner = jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, within))
-    await runner.run_until_idle()
+    await calls.run_due()
     state = await calls.state()
     assert state.offer is None and state.passages[0].state == "returned"
     assert state.session.lead is not None and state.session.lead.id == LIU.id
@@ -210,9 +219,32 @@ async def test_who_is_served_in_the_hall_after_all_leaves_no_record_open(calls: 
     await calls.act(LIU, calls.ticket, "finish")
     session = (await calls.state()).session
     assert (session.phase, session.call, session.signers) == ("closed", None, ())
-    async with calls.hall.db.read() as conn:
-        row = await office.get_record(conn, calls.record)
-    assert row is not None and row.phase == "closed"
+    assert await calls.phase() == "closed"
+
+
+async def test_who_gives_the_number_back_leaves_no_record_open(calls: Calls) -> None:
+    await calls.come_in()
+    await calls.served.json("POST", f"/api/hall/tickets/{calls.token}/acts", {"do": "step_away"})
+    assert await calls.phase() == "waiting"
+    await calls.served.json("POST", f"/api/hall/tickets/{calls.token}/acts", {"do": "abandon"})
+    assert (await calls.page())["state"] == "abandoned" and await calls.phase() == "closed"
+
+
+@pytest.mark.parametrize("missed", [True, False])
+async def test_midnight_closes_the_record_of_a_number_that_lapses_and_keeps_that_of_one_it_carries_over(
+    calls: Calls, missed: bool
+) -> None:
+    await calls.come_in()
+    if missed:
+        await calls.sit(LIU, S1)
+        calls.ticket = (await calls.next(LIU, S1))["ticket"]
+        for what in ("recall", "recall", "miss"):
+            calls.hall.clock.advance(RECALL_PAUSE.total_seconds() + 1)
+            await calls.act(LIU, calls.ticket, what)
+    calls.hall.clock.advance(9.6 * 3600)  # ten past midnight
+    await calls.run_due()
+    page = await calls.page()
+    assert (page["state"], await calls.phase()) == (("abandoned", "closed") if missed else ("confirmed", "waiting"))
 
 
 async def test_a_number_that_is_over_opens_no_call(calls: Calls) -> None:
