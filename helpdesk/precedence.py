@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from foundation.http import Call, Handler, Result
 
-PATIENCE_S = 0.02
+PATIENCE_S = 0.005
 """How long pages let acts pass before the next few are written all the same."""
 
 

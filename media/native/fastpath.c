@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BATCH 64      /* datagrams of one system call */
 #define FULL 128      /* entries that do not wait any longer */
 #define ROUTES 4096
 #define BUSY_PER_S 3000 /* datagrams: those of ten cameras */
@@ -52,7 +51,7 @@ struct allowance {
 };
 
 struct fp_mail {
-    struct batch in, out;
+    struct batch in;
     struct allowance checks, trickle;
     struct fp_route route[ROUTES];
 };
@@ -71,8 +70,10 @@ struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp) 
     struct fp_port *port = calloc(1, sizeof *port);
     if (port)
         port->mail = calloc(1, sizeof *port->mail);
-    if (!port || !port->mail) {
-        free(port);
+    if (port)
+        port->out = fp_out_new(fd);
+    if (!port || !port->mail || !port->out) {
+        fp_free(port);
         return NULL;
     }
     fp_sums();
@@ -81,54 +82,18 @@ struct fp_port *fp_new(int fd, void *open_rtp, void *open_rtcp, void *seal_rtp) 
     port->open_rtcp = (srtp_step)open_rtcp;
     port->seal_rtp = (srtp_step)seal_rtp;
     prepare(&port->mail->in);
-    prepare(&port->mail->out);
     return port;
 }
 
 void fp_free(struct fp_port *port) {
-    if (port)
+    if (port) {
         free(port->mail);
+        free(port->out);
+    }
     free(port);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------------------ */
-
-/* Send what is queued. What the system refuses is dropped, as by a network: whoever misses it asks again. */
-void fp_flush(struct fp_port *port) {
-    uint32_t sent = 0;
-    while (sent < port->leaving) {
-        int done = sendmmsg(port->fd, port->mail->out.headers + sent, port->leaving - sent, MSG_DONTWAIT);
-        if (done > 0)
-            sent += (uint32_t)done;
-        else if (errno != EINTR)
-            sent++;
-    }
-    port->leaving = 0;
-}
-
-/* Room for one more packet. */
-static uint8_t *vacant(struct fp_port *port) {
-    if (port->leaving == BATCH)
-        fp_flush(port);
-    return port->mail->out.data[port->leaving];
-}
-
-static void queue(struct fp_port *port, int size, const uint8_t *name, uint32_t name_size) {
-    struct batch *out = &port->mail->out;
-    uint32_t place = port->leaving++;
-    memset(out->name[place], 0, NAME);
-    memcpy(out->name[place], name, name_size);
-    out->pieces[place].iov_len = (size_t)size;
-    fp_send_from(&out->headers[place].msg_hdr, out->name[place], out->control[place]);
-}
-
-/* Queue one datagram as it is. */
-void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t *name, int name_size) {
-    if (size < 0 || size > ROOM || name_size <= 0 || name_size > NAME)
-        return;
-    memcpy(vacant(port), data, (size_t)size);
-    queue(port, size, name, (uint32_t)name_size);
-}
+/* --- forwarding --------------------------------------------------------------------------------------------------- */
 
 /* Give a packet to all viewers, each with a header of its own as rtp.readdress makes it. 0, and it is sent to nobody,
  * when one of them cannot be reached from here. */
@@ -146,7 +111,7 @@ static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_ent
         int size = 12 + target->extension_size + body;
         if (size > PACKET_MAX)
             continue;
-        uint8_t *out = vacant(port);
+        uint8_t *out = fp_vacant(port);
         uint32_t ssrc = htonl(target->ssrc);
         out[0] = (uint8_t)(0x90 | (raw[0] & 0x20));
         out[1] = (uint8_t)((raw[1] & 0x80) | target->payload_type);
@@ -157,7 +122,7 @@ static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_ent
         int sealed = size;
         if (port->seal_rtp(lane->sealing, out, &sealed) != 0)
             continue;
-        queue(port, sealed, lane->name, lane->name_size);
+        fp_queue(port, sealed, lane->name, lane->name_size);
         lane->sent_packets++;
         lane->sent_bytes += (uint64_t)size;
         target->packets++;

@@ -13,6 +13,7 @@
 #define NAME 44          /* an address, and behind it ours that it wrote to (local.c) */
 #define PEER 28          /* sockaddr_in6, the longest address */
 #define SAID 64          /* what the system says with a datagram, and is told */
+#define BATCH 64         /* datagrams of one system call */
 #define STREAMS 8        /* of one connection; a further one goes the slow path */
 #define LOGGED 1024      /* arrivals of one connection: two seconds and more */
 #define SPAN_MAX 400     /* as congestion._SPAN_MAX: statuses in one feedback */
@@ -110,12 +111,13 @@ struct fp_port {
     uint8_t names[ENTRIES][NAME];
     uint8_t data[ENTRIES][ROOM];
     srtp_step open_rtp, open_rtcp, seal_rtp;
-    uint32_t leaving, routes; /* packets to be sent; addresses known */
+    uint32_t routes; /* addresses known */
     int64_t counted_ns; /* since when `counted` datagrams came */
     uint32_t counted, busy;
     uint32_t runs;
     struct fp_lane *running[RUNS]; /* whose runs have begun */
     struct fp_mail *mail;
+    struct fp_out *out;
 };
 
 /* fastpath.c */
@@ -125,6 +127,11 @@ int fp_read(struct fp_port *port, int64_t now_ns);
 void fp_settled(struct fp_port *port);
 void fp_take(struct fp_port *port, struct fp_lane *lane, const uint8_t *data, int size, int64_t now_ns);
 int fp_route(struct fp_port *port, const uint8_t *name, struct fp_lane *lane);
+
+/* departure.c */
+struct fp_out *fp_out_new(int fd);
+uint8_t *fp_vacant(struct fp_port *port);
+void fp_queue(struct fp_port *port, int size, const uint8_t *name, uint32_t name_size);
 void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t *name, int name_size);
 void fp_flush(struct fp_port *port);
 
@@ -132,6 +139,8 @@ void fp_flush(struct fp_port *port);
 struct msghdr;
 void fp_note_local(struct msghdr *head, uint8_t *name);
 void fp_send_from(struct msghdr *head, const uint8_t *name, uint64_t *room);
+void fp_cut(struct msghdr *head, uint16_t size, uint64_t *room);
+int fp_uncut(struct msghdr *head);
 
 /* packet.c */
 int fp_header(const uint8_t *raw, int size, struct fp_entry *out);

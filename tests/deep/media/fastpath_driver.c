@@ -132,7 +132,7 @@ int main(int count, char **arguments) {
         }
         case 3:
             fp_post(port, data, (int)dice(ROOM + 1), name, (int)dice(NAME + 2));
-            assert(port->leaving <= BATCH);
+            assert(fp_vacant(port));
             break;
         case 4:
             lane->packets_left = dice(100);
