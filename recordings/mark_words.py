@@ -83,7 +83,7 @@ WORDS: dict[str, Pair] = {
     "person:left": ("{who}离开：{name}", "{who} left: {name}"),
     "interruption:reported": ("{who}{cause}，画面中断", "{who} {cause}; picture interrupted"),
     "message:said": ("{who}：{text}", "{who}: {text}"),
-    "request:made": ("{who}请申请人：{text}", "{who} asked: {text}"),
+    "request:made": ("{who}请{applicant}：{text}", "{who} asked: {text}"),
     "request:answered": ("{who}回应请求：{text}", "{who} answered a request: {text}"),
     "place:reported": ("{who}报告位置", "{who} reported the place"),
     "track:muted": ("{who}关闭了话筒或镜头", "{who} muted microphone or camera"),

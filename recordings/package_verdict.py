@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from foundation.i18n import BEIJING
+from signing.report import Kind
 from signing.verdict import PdfVerdict
 
 State = Literal["pass", "fail", "undecided"]
@@ -13,10 +14,13 @@ PartName = Literal["recording", "photos", "report", "signatures", "time"]
 PARTS: dict[PartName, tuple[str, str]] = {
     "recording": ("录像", "recording"),
     "photos": ("照片和文件", "photographs and files"),
-    "report": ("勘验单", "report sheet"),
+    "report": ("{sheet}", "report sheet"),
     "signatures": ("签名", "signatures"),
     "time": ("时间证明", "time proof"),
 }
+
+# What the paper is called in Chinese, by the record's kind; "sheet" in English says both.
+SHEETS: dict[Kind, str] = {"inspection": "勘验单", "help": "记录单"}
 
 # Code: (Chinese, English). A code is never reused for another meaning. Those in UNDECIDED accuse nobody.
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -77,11 +81,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Photo {object} was never registered.",
     ),
     "B15": (
-        "勘验单不是封存的那一份。",
+        "{sheet}不是封存的那一份。",
         "The sheet is not the one that was sealed.",
     ),
     "B16": (
-        "勘验单属于另一个案卷（{object}）。",
+        "{sheet}属于另一个案卷（{object}）。",
         "The sheet belongs to another record ({object}).",
     ),
     "B17": (
@@ -105,11 +109,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "File {object} was never registered.",
     ),
     "B30": (
-        "还没有生成勘验单。",
+        "还没有生成{sheet}。",
         "There is no sheet yet.",
     ),
     "B31": (
-        "勘验单还没有签完、盖章。",
+        "{sheet}还没有签完、盖章。",
         "The sheet is not signed and sealed to its end yet.",
     ),
     "B32": (
@@ -156,12 +160,18 @@ class PackageVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """All five. `passed` of five pass; `sentence` sums up in both languages."""
 
     record: str
+    kind: Kind = "inspection"
     parts: tuple[PartVerdict, ...]
     sentence_zh: str
     sentence_en: str
     checked_at: datetime
     coverage_percent: float | None = None
     report: PdfVerdict | None = None
+
+    def title(self, part: PartName) -> tuple[str, str]:
+        """What a part is called, in Chinese and English."""
+        zh, en = PARTS[part]
+        return zh.format(sheet=SHEETS[self.kind]), en
 
     @property
     def state(self) -> State:
@@ -173,11 +183,18 @@ class PackageVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finding(
-    code: str, *, object: str = "", at: datetime | None = None, at_ms: int | None = None, **params: Any
+    code: str,
+    *,
+    kind: Kind = "inspection",
+    object: str = "",
+    at: datetime | None = None,
+    at_ms: int | None = None,
+    **params: Any,
 ) -> Finding:
+    """The finding of this code, in the words of a record of this kind."""
     zh, en = SENTENCES[code]
     clock = at.astimezone(BEIJING).strftime("%H:%M:%S") if at else ""
-    fields = {"object": object, "clock": clock, **params}
+    fields = {"object": object, "clock": clock, "sheet": SHEETS[kind], **params}
     return Finding(code=code, zh=zh.format(**fields), en=en.format(**fields), object=object, at=at, at_ms=at_ms)
 
 
@@ -195,6 +212,7 @@ def verdict(
     now: datetime,
     coverage_percent: float | None = None,
     report: PdfVerdict | None = None,
+    kind: Kind = "inspection",
 ) -> PackageVerdict:
     """Sum up: what fails is named first, then what cannot be judged."""
     parts = tuple(PartVerdict(part=name, state=state_of(found[name]), findings=tuple(found[name])) for name in PARTS)
@@ -208,10 +226,11 @@ def verdict(
         zh = f"有{len(open_ones)}项无法判断：" + open_ones[0].zh
         en = f"{len(open_ones)} cannot be judged: " + open_ones[0].en
     else:
-        zh = "录像、照片、勘验单、签名、时间证明都与封存时一致。"
+        zh = f"录像、照片、{SHEETS[kind]}、签名、时间证明都与封存时一致。"
         en = "All five match what was sealed."
     return PackageVerdict(
         record=record,
+        kind=kind,
         parts=parts,
         sentence_zh=zh,
         sentence_en=en,

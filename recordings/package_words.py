@@ -1,15 +1,23 @@
 """The text that lies in every package, for whoever opens it without knowing this product."""
 
-_OF: dict[str, tuple[str, str]] = {
-    "inspection": ("远程视频勘验案卷 / Record of a remote video inspection", "勘验单"),
-    "help": ("视频帮办案卷 / Record of video help", "记录单"),
+from recordings.package_verdict import SHEETS
+from signing.report import Kind
+
+_TITLES: dict[Kind, str] = {
+    "inspection": "远程视频勘验案卷 / Record of a remote video inspection",
+    "help": "视频帮办案卷 / Record of video help",
 }
 
 
 def readme(kind: str) -> str:
     """For a record of this kind (inspection, help)."""
-    title, sheet = _OF[kind]
-    return f"{title}\n{_README.replace('{sheet}', sheet)}"
+    known: Kind = "help" if kind == "help" else "inspection"
+    return f"{_TITLES[known]}\n{_README.replace('{sheet}', SHEETS[known])}"
+
+
+def kind_in(text: str) -> Kind:
+    """The kind of the record in whose package this text lies; it names things and proves nothing."""
+    return next((kind for kind, title in _TITLES.items() if text.startswith(title)), "inspection")
 
 
 _README = """

@@ -223,6 +223,7 @@ def words(event: StoredEvent, wording: Wording) -> Pair:
     body = event.body
     part = str(body.get("role") or source)
     who = wording.roles.get(part) or ROLES.get(part, ROLES["system"])
+    applicant = wording.roles.get("applicant") or ROLES["applicant"]
     pair = WORDS.get(what)
     if pair is None:
         return f"{who[0]}：{what}", f"{who[1]}: {what}"
@@ -240,6 +241,7 @@ def words(event: StoredEvent, wording: Wording) -> Pair:
     def fields(lang: int) -> dict[str, str]:
         return {
             "who": who[lang],
+            "applicant": applicant[lang],
             "item": item[lang],
             "value": values[lang],
             "step": step[lang],

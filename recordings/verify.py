@@ -30,7 +30,9 @@ from recordings.manifest import EpochEntry, Manifest
 from recordings.mark_words import ROLES
 from recordings.package_files import NotAPackage, PackageFiles
 from recordings.package_verdict import PARTS, Finding, PackageVerdict, PartName, finding, moment, verdict
+from recordings.package_words import kind_in
 from signing import trust as signing_trust
+from signing.report import HELP_ROLE_WORDS, Kind
 from signing.trust import TrustBundle
 from signing.verdict import NOTES, PdfVerdict
 from signing.verify import verify_pdf
@@ -72,6 +74,7 @@ class _Package:
         self.events: list[StoredEvent] = []
         self.chains: dict[str, list[str]] = {}  # epoch: the chain's value after each cluster of the file
         self.trust = trust
+        self.kind = self._kind()
         self.report: PdfVerdict | None = None
 
     def verdict(self) -> PackageVerdict:
@@ -92,12 +95,18 @@ class _Package:
         self._stamps()
         record = self.manifest.record if self.manifest else ""
         percent = self.manifest.coverage.percent if self.manifest else None
-        return verdict(record, self.found, self.now, percent, self.report)
+        return verdict(record, self.found, self.now, percent, self.report, self.kind)
 
     def _say(self, part: PartName, code: str, **params: object) -> None:
-        said = finding(code, **params)  # type: ignore[arg-type]  # object, at and at_ms by their names
+        said = finding(code, kind=self.kind, **params)  # type: ignore[arg-type]  # object, at and at_ms by their names
         if said not in self.found[part]:
             self.found[part].append(said)
+
+    def _kind(self) -> Kind:
+        try:
+            return kind_in(self._text("data/README.txt").decode())
+        except (KeyError, ValueError):
+            return "inspection"
 
     def _text(self, name: str) -> bytes:
         if self.files.size(name) > LARGEST_TEXT:
@@ -176,7 +185,9 @@ class _Package:
         if not epoch.closed:
             return  # still being packaged when the package was made; the manifest says so
         leg = next((leg for leg in manifest.legs if epoch.leg in leg.legs), None)
-        who = ROLES.get(leg.role if leg else "", ("", "Unknown"))
+        role = leg.role if leg else ""
+        own = HELP_ROLE_WORDS if self.kind == "help" else {}
+        who = own.get(role) or ROLES.get(role, ("", "Unknown"))
         said = {"who": who[0], "who_en": who[1]}
         stem = f"data/recordings/{epoch.epoch}"
         name, index_name = f"{stem}.{suffix(epoch.mime)}", f"{stem}.json"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from signing import trust as signing_trust
-from signing.report import ROLE_WORDS, clock
+from signing.report import HELP_ROLE_WORDS, ROLE_WORDS, clock
 from signing.trust import TrustBundle
 from signing.verdict import PdfVerdict
 from signing.verify import verify_pdf
@@ -19,15 +19,8 @@ if TYPE_CHECKING:
     from recordings.package_verdict import PackageVerdict
 
 SIGNS = {"pass": "✓", "fail": "✗", "undecided": "?"}
-PARTS = {
-    "recording": "录像 / recording",
-    "photos": "照片和文件 / photographs and files",
-    "report": "勘验单 / sheet",
-    "signatures": "签名 / signatures",
-    "time": "时间证明 / time proof",
-}
 NO_ANCHORS = (
-    "单独一张勘验单要同签发机关公布的证书核对：--trust 文件，从该机关系统的 /api/trust.json 下载。\n"
+    "单独一张勘验单或记录单要同签发机关公布的证书核对：--trust 文件，从该机关系统的 /api/trust.json 下载。\n"
     "A sheet alone is judged by its office's published certificates: --trust FILE, from /api/trust.json of its server."
 )
 EXIT = {"pass": 0, "fail": 1, "undecided": 2}
@@ -69,8 +62,9 @@ def verify_sheet(file: Path, anchors: TrustBundle | None, *, as_json: bool) -> i
 def sheet_in_words(verdict: PdfVerdict) -> str:
     """Who signed, when, in which role, how identified; then what is wrong with the file as a whole."""
     lines = [f"{SIGNS[verdict.state]} {verdict.case_number}", f"  SHA-256 {verdict.sha256}", ""]
+    words = HELP_ROLE_WORDS if verdict.kind == "help" else ROLE_WORDS
     for one in verdict.signatures:
-        title = ROLE_WORDS[one.role][0] if one.role in ROLE_WORDS else one.role
+        title = words[one.role][0] if one.role in words else one.role
         lines.append(f"{SIGNS[one.state]} {title} {one.name} {clock(one.at)} {one.identity}".rstrip())
         lines += [f"    {each.code} {each.zh} {each.en}" for each in one.reasons]
     return "\n".join([*lines, *(f"{each.code} {each.zh} {each.en}" for each in verdict.reasons)])
@@ -79,7 +73,7 @@ def sheet_in_words(verdict: PdfVerdict) -> str:
 def in_words(verdict: PackageVerdict) -> str:
     lines = [f"{SIGNS[verdict.state]} {verdict.sentence_zh}", f"  {verdict.sentence_en}", ""]
     for part in verdict.parts:
-        lines.append(f"{SIGNS[part.state]} {PARTS.get(part.part, part.part)}")
+        lines.append(f"{SIGNS[part.state]} {' / '.join(verdict.title(part.part))}")
         for found in part.findings:
             lines += [f"    {found.code} {found.zh}", f"        {found.en}"]
     if verdict.report is not None:

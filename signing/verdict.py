@@ -7,12 +7,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from signing.report import Kind
+
 State = Literal["pass", "fail", "undecided"]
 
 # Code: (Chinese, English). A code is never reused for another meaning.
 SENTENCES: dict[str, tuple[str, str]] = {
-    "V01": ("这不是远程视频勘验单，或者文件已经损坏。", "Not an inspection sheet, or the file is damaged."),
-    "V02": ("文件不是由勘验系统签发的。", "The file was not issued by the inspection system."),
+    "V01": (
+        "这不是远程视频勘验单，也不是视频帮办记录单，或者文件已经损坏。",
+        "Neither an inspection sheet nor a record of video help, or the file is damaged.",
+    ),
+    "V02": ("文件不是由本系统签发的。", "The file was not issued by this system."),
     "V03": (
         "文件末尾没有本系统认可的归档时间戳，不是完整的最终文件。",
         "The file does not end with a trusted archive time stamp: it is not the whole final file.",
@@ -80,9 +85,12 @@ class SignatureVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PdfVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole."""
+    """The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole.
+
+    `kind` is that of the record, whose words the parties go by."""
 
     state: State
+    kind: Kind = "inspection"
     record: str = ""
     case_number: str = ""
     sha256: str = ""
@@ -106,13 +114,14 @@ def judged(reasons: list[Reason]) -> State:
 
 
 def whole(
-    signatures: list[SignatureVerdict], reasons: list[Reason], *, record: str, case_number: str, sha256: str
+    signatures: list[SignatureVerdict], reasons: list[Reason], *, kind: Kind, record: str, case_number: str, sha256: str
 ) -> PdfVerdict:
     """Put the parts together: the file passes when nothing in it fails."""
     failing = judged(reasons) == "fail" or any(signature.state != "pass" for signature in signatures)
     sealed = next((signature.at for signature in signatures if signature.field == "Seal"), None)
     return PdfVerdict(
         state="fail" if failing else "pass",
+        kind=kind,
         record=record,
         case_number=case_number,
         sha256=sha256,

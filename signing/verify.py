@@ -95,7 +95,14 @@ class _File:
             reasons.append(reason("V21"))
         if report.time_service == "internal":
             reasons.append(reason("V23"))
-        return whole(verdicts, reasons, record=report.record, case_number=report.case_number, sha256=self.sha256)
+        return whole(
+            verdicts,
+            reasons,
+            kind=report.kind,
+            record=report.record,
+            case_number=report.case_number,
+            sha256=self.sha256,
+        )
 
     def _split(self) -> tuple[EmbeddedPdfSignature | None, list[EmbeddedPdfSignature]]:
         last = self.found[-1]

@@ -231,6 +231,8 @@ async def verified(help: Help, folder: Path) -> None:
     verdict = await asyncio.to_thread(verify_package, path, parts.clock.now(), trust)
     found = [finding for part in verdict.parts for finding in part.findings]
     assert [part.state for part in verdict.parts] == ["pass"] * 5, found
+    assert verdict.sentence_zh == "录像、照片、记录单、签名、时间证明都与封存时一致。"
+    assert verdict.report is not None and verdict.report.kind == "help"
     sheet = await help.citizen.get(help.house.b, f"/api/records/{help.record}/report.pdf")
     with pikepdf.open(io.BytesIO(sheet)) as pdf:
         report = msgspec.json.decode(pdf.attachments["report.json"].get_file().read_bytes())

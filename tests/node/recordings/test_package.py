@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recordings.package_verdict import PackageVerdict
+from recordings.package_words import readme
 from recordings.verify import verify_package
+from server.verify import in_words
 from tests.node.recordings.conftest import SECONDS, Sealed
 from tests.support import rtp_source
 from tests.support.documents import PDF
@@ -61,6 +63,23 @@ def test_an_untouched_package_passes_in_all_five_parts(sealed: Sealed, tmp_path:
     ]
     assert verdict.record == RECORD and verdict.coverage_percent == 100.0
     assert verdict.sentence_zh == "录像、照片、勘验单、签名、时间证明都与封存时一致。"
+
+
+def test_a_package_of_the_help_service_is_judged_in_the_services_own_words(sealed: Sealed, tmp_path: Path) -> None:
+    files = files_of(sealed.tar) | {"data/README.txt": readme("help").encode()}
+    verdict = judged(sealed, tmp_path, packed(files))
+    assert verdict.state == "pass" and verdict.kind == "help"
+    assert "记录单 / report sheet" in in_words(verdict)
+    del files["data/report.pdf"]
+    data = files[name := recording(files)]
+    starts = [at for at in range(len(data)) if data.startswith(b"\x1f\x43\xb6\x75", at)]
+    files[name] = changed(data, starts[3] + 2000)
+    broken = judged(sealed, tmp_path, packed(files))
+    assert broken.part("recording").findings[0].zh.startswith("办事人录像")
+    assert broken.part("recording").findings[0].en.startswith("Citizen's recording")
+    assert "记录单还没有签完、盖章。" in [each.zh for each in broken.part("signatures").findings]
+    for said in (verdict, broken):
+        assert "勘验单" not in in_words(said) + said.sentence_zh
 
 
 def test_with_the_packages_own_certificates_it_passes_and_says_so(sealed: Sealed, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from foundation.clock import SystemClock
+from server.verify import sheet_in_words
 from signing.certificates import der, new_key, root_certificate, subject
 from signing.signature import archive_stamp
 from signing.timestamp import InternalTimeStampAuthority
 from signing.trust import from_json, to_json
-from signing.verdict import PdfVerdict
+from signing.verdict import PdfVerdict, SignatureVerdict
 from signing.verify import verify_pdf
 from tests.node.signing.attacks import flip, flip_digit, signatures, unstamped
 from tests.node.signing.finished import Finished
@@ -33,6 +34,14 @@ def test_a_good_file_says_who_signed_when_in_which_role_and_how_identified(finis
     assert all(one.at is not None and abs(one.at - finished.at) < timedelta(minutes=5) for one in verdict.signatures)
     assert verdict.codes() == {"V21", "V23"}
     assert verdict.case_number == "松汀勘〔2025〕001732号"
+
+
+def test_a_help_services_people_go_by_the_services_own_names() -> None:
+    seen = [SignatureVerdict(field=role, state="pass", role=role, name="王芳") for role in ("applicant", "lead")]
+    verdict = PdfVerdict(state="pass", kind="help", signatures=tuple(seen))
+    assert "✓ 办事人 王芳" in sheet_in_words(verdict) and "✓ 帮办员 王芳" in sheet_in_words(verdict)
+    alike = sheet_in_words(msgspec.structs.replace(verdict, kind="inspection"))
+    assert "✓ 申请人 王芳" in alike and "✓ 主勘人员 王芳" in alike
 
 
 def test_the_verdict_is_the_same_today_and_decades_later(finished: Finished) -> None:

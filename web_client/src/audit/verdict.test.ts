@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 
+import { setLang } from '../shared/i18n'
+import { partName, sheetOf, t } from './text'
 import { readVerdict, worst } from './verdict'
 
 test('one failing part fails the whole, one undecided leaves it undecided', () => {
@@ -23,4 +25,11 @@ test('a reason keeps both languages and its moment', () => {
   })
   expect(read?.sentence).toEqual({ zh: '不一致。', en: 'Differs.' })
   expect(read?.parts[0]?.reasons[0]).toEqual({ zh: '差1秒', en: '1 s differs', at_ms: 7000 })
+})
+
+test('a record of the help service is called by its own paper', () => {
+  setLang('zh')
+  expect(partName('help', 'report')).toBe('记录单')
+  expect(partName('inspection', 'report')).toBe('勘验单')
+  expect(t('export.lead', sheetOf('help'))).toContain('记录单、')
 })

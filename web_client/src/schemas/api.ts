@@ -687,6 +687,7 @@ export interface Passing {
 /** The whole file. `state` is pass only when every part passes; `reasons` are those of the file as a whole. */
 export interface PdfVerdict {
   state: "fail" | "pass" | "undecided"
+  kind: "help" | "inspection"
   record: string
   case_number: string
   sha256: string

@@ -30,7 +30,11 @@ function box(state: 'pass' | 'fail', title: string): HTMLElement {
   return made
 }
 
-const role = (name: string): string => (`role.${name}` in zh ? t(`role.${name}` as keyof typeof zh) : name)
+/** What a role is called in a record of this kind; the help service names its own people. */
+function role(kind: PdfVerdict['kind'], name: string): string {
+  const key = [`${kind}.role.${name}`, `role.${name}`].find((each) => each in zh)
+  return key ? t(key as keyof typeof zh) : name
+}
 const when = (moment: string | null): string => (moment ? formatStamp(moment) : '')
 // Told, but no fault: whose certificates and stamps these are, who refused, what was revoked afterwards.
 const NOTES = new Set(['V20', 'V21', 'V22', 'V23', 'V24'])
@@ -46,7 +50,7 @@ function show(verdict: PdfVerdict): void {
   const list = line(made, '', 'ul')
   for (const one of verdict.signatures) {
     const sign = one.state === 'pass' ? '✓' : '✗'
-    const item = line(list, `${sign} ${role(one.role)} ${one.name}`, 'li', one.state === 'pass' ? '' : 'bad-ink')
+    const item = line(list, `${sign} ${role(verdict.kind, one.role)} ${one.name}`, 'li', one.state === 'pass' ? '' : 'bad-ink')
     line(item, when(one.at))
     if (one.identity) line(item, t('identity', { how: one.identity }))
     if (one.said) line(item, t('said', { words: one.said }))

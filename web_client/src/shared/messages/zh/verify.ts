@@ -1,6 +1,6 @@
 /** 公开核对页的文字。 */
 export default {
-  'title': '核对勘验单',
+  'title': '核对勘验单、记录单',
   'other': 'English',
   'asking': '正在核对…',
   'good': '是本机关签发的原件，没有改动',
@@ -8,8 +8,8 @@ export default {
   'number': '编号：{number}',
   'about': '说明',
   'unchecked': '没有核对：录音录像和照片原件，它们在完整案卷包里核对；纸质件与原件是否一致。',
-  'unknown': '这不是本机关留存的远程视频勘验单',
-  'unknown.do': '不是勘验单，或者签发后被改过。请拨打单上的电话核对。',
+  'unknown': '这不是本机关留存的远程视频勘验单或视频帮办记录单',
+  'unknown.do': '不是这两种单子，或者签发后被改过。请拨打单上的电话核对。',
   'unreachable': '连不上服务器，没有核对。请稍后再试。',
   'identity': '身份核验：{how}',
   'said': '签名时写明：{words}',
@@ -22,4 +22,8 @@ export default {
   'role.expert': '专家',
   'role.witness': '见证人',
   'role.seal': '机关印章',
+  'help.role.applicant': '办事人',
+  'help.role.lead': '帮办员',
+  'help.role.assist': '帮办员',
+  'help.role.expert': '旁听人员',
 }
