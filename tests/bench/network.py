@@ -32,8 +32,8 @@ NARROW_S = 40
 MOVES, SHORT_OUTAGES = 5, 5
 PATIENCE_S = 30
 
-# In the officer's page before its own code: keeps the peer connections and adds up what came of the phone's picture (the
-# officers send 360 lines) and of the sound beside it. Streams that have ended keep their counts.
+# In the officer's page before its own code: keeps the peer connections and adds up what came of the phone's picture
+# (the officers send 360 lines) and of the sound beside it. Streams that have ended keep their counts.
 VIEWER = """(() => {
   const peers = [], seen = new Map()
   const Original = window.RTCPeerConnection
@@ -72,13 +72,9 @@ Rows = Callable[["Viewer", BadNetwork], Awaitable[list[Figure]]]
 
 def measure(only: str | None = None) -> list[Figure]:
     """All rows, or those of one call: `comes_and_goes`, `loses`."""
-    calls: dict[str, tuple[Rows, int, int]] = {
-        "comes_and_goes": (comes_and_goes, 1280, 720),
-        "loses": (loses, 848, 480),
-    }
     figures = []
-    for name, (rows, width, height) in calls.items():
-        if only in (None, name):
+    for rows, width, height in ((comes_and_goes, 1280, 720), (loses, 848, 480)):
+        if only in (None, rows.__name__):
             figures += asyncio.run(call(rows, width, height))
     return figures
 
