@@ -22,6 +22,7 @@ from helpdesk.hours import gives_numbers, is_open, next_opening
 from helpdesk.known import Place
 from helpdesk.line import LineNow
 from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
+from helpdesk.queue import OVER
 from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_for
 from helpdesk.store import Slip
 from office import register
@@ -258,6 +259,7 @@ class HallDesk:
                 if now is None or slip.ticket.id not in now.by_id:
                     # Not in that line any more: over, carried over, or forwarded to another one.
                     slip = await self._held(call)
+                    watch.over = slip.ticket.state in OVER
                     if slip.ticket.queue not in watched:
                         looking.enter_context(self.lines.watching(slip.ticket.queue, watch))
                         watched.add(slip.ticket.queue)

@@ -59,6 +59,7 @@ class Watch:
 
     def __init__(self, ticket: str | None = None, round_s: float = ROUND_S) -> None:
         self.ticket = ticket
+        self.over = False  # the number is: nothing of its page changes any more
         self._round_s = round_s
         self._changed = asyncio.Event()
 
@@ -169,7 +170,7 @@ class Lines:
                 if after is not None and line in self._watches:
                     self._now[line] = after
                 told = 0
-                for watch in tuple(self._watches.get(line, ())):
+                for watch in [each for each in self._watches.get(line, ()) if not each.over]:
                     if before is None or after is None or _differs(watch.ticket, before, after):
                         watch.tell()
                         told += 1
@@ -178,11 +179,8 @@ class Lines:
 
 
 def _differs(ticket: str | None, before: LineNow, after: LineNow) -> bool:
-    # Whoever takes a number changes nobody else's page: of those who wait there are thousands. A number that is over
-    # changes no more.
-    if ticket is None or ticket not in after.by_id:
-        return ticket is None or ticket in before.by_id
-    return before.shows(ticket) != after.shows(ticket)
+    # Whoever takes a number changes nobody else's page: of those who wait there are thousands.
+    return ticket is None or ticket not in after.by_id or before.shows(ticket) != after.shows(ticket)
 
 
 async def stream(call: Call, lines: Lines, watch: Watch, look: Callable[[], Awaitable[bytes]]) -> web.StreamResponse:

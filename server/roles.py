@@ -57,7 +57,7 @@ async def run_node(settings: Settings) -> None:
             raise CannotStart(preflight.port_sentence(settings.host, settings.port, error, "YUANKAN_PORT")) from error
         # Ten thousand open pages have much that is young and changes hands: seldom looked at it would take a fifteenth
         # of a second, in which nobody is answered.
-        _settle(young=200)
+        _settle(200, 5_000)
         # Threads carry out what the database is asked: they give way after half a millisecond, not five.
         sys.setswitchinterval(SWITCH_S)
         announce_ready()
@@ -170,14 +170,14 @@ async def _told_to_nodes(process: str, metrics: Metrics, bus: Bus) -> AsyncItera
         telling.cancel()
 
 
-def _settle(young: int = 20_000) -> None:
+def _settle(young: int = 20_000, looks: int = 20) -> None:
     """What exists now lives as long as the process: no collection looks at it again. Of what comes later the young are
-    looked at when there are so many more, and what outlives that hardly ever: packets and requests come and go by the
-    thousand and leave few cycles.
+    looked at when there are so many more, what outlives that at each so many-th look: packets and requests come and go
+    by the thousand and leave few cycles.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(young, 5_000, 50)
+    gc.set_threshold(young, looks, 50)
 
 
 async def _until(told: asyncio.Event, work: object) -> None:

@@ -14,7 +14,7 @@ from foundation.access import Actor
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from foundation.db import Database
-from helpdesk import hall_routes
+from helpdesk import hall_routes, store
 from helpdesk.live import Lines, Watch
 from tests.support.hall import PENSION, Hall, open_hall
 from tests.support.hall_site import HallSite, hall_site
@@ -297,6 +297,29 @@ async def test_a_number_without_news_hears_so_in_words_that_a_page_can_hear(
         async with asyncio.timeout(10):
             assert (await response.content.readuntil(b"\n\n")).startswith(b"data: {")
             assert await response.content.readuntil(b"\n\n") == b"event: here\ndata:-\n\n"
+
+
+async def test_the_page_of_a_number_that_is_over_asks_no_more(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    found = store.slip_of_token
+    monkeypatch.setattr(store, "slip_of_token", lambda *of: (asked.append(of), found(*of))[1])
+    first, other = await counter.take(), await counter.take()
+    async with (
+        counter.served.session.get(f"/api/hall/tickets/{first['token']}/live") as of_first,
+        counter.served.session.get(f"/api/hall/tickets/{other['token']}/live") as of_other,
+    ):
+        streams = events(of_first), events(of_other)
+        for stream in streams:
+            await until(stream, lambda it: it["state"] == "queued")
+        await counter.served.json("POST", f"/api/hall/tickets/{first['token']}/acts", {"do": "abandon"})
+        await until(streams[0], lambda it: it["state"] == "abandoned")
+        await until(streams[1], lambda it: it["wait"]["ahead"] == 0)
+        before = len(asked)
+        await counter.served.json("POST", f"/api/hall/tickets/{other['token']}/acts", {"do": "step_away"})
+        await until(streams[1], lambda it: it["away_until"] is not None)
+        assert len(asked) == before + 1, "for the act itself, and for no page"
 
 
 async def test_a_page_that_looks_ends_when_the_node_stops(counter: Counter, bus: Bus) -> None:
