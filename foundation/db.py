@@ -143,6 +143,11 @@ def say_after_commit(conn: AsyncConnection, subject: str) -> None:
     conn.info.setdefault(SUBJECTS, set()).add(subject)
 
 
+def each(rows: list[dict[str, Any]]) -> list[dict[str, Any]] | dict[str, Any]:
+    """These rows as parameters of one statement: for a single one drivers have a shorter way than for many."""
+    return rows[0] if len(rows) == 1 else rows
+
+
 class Database:
     """Connections to one database, for one event loop."""
 

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from foundation import log
 from foundation.bus import Bus, BusUnavailable, Msg
 from foundation.clock import Clock
-from foundation.db import Database, Json, UtcTime, metadata, say_after_commit
+from foundation.db import Database, Json, UtcTime, each, metadata, say_after_commit
 from foundation.errors import Problem
 from foundation.ids import new_id
 from foundation.metrics import Metrics
@@ -159,7 +159,7 @@ async def enqueue_all(conn: AsyncConnection, kind: str, payloads: Sequence[dict[
         for payload in payloads
     ]
     if rows:
-        await conn.execute(insert(jobs), rows)
+        await conn.execute(insert(jobs), each(rows))
         _say_due(conn, kind)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Integer, Row, Text, bindparam, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from foundation.db import UtcTime, say_after_commit
+from foundation.db import UtcTime, each, say_after_commit
 from helpdesk.queue import AT_WINDOW, OVER, State, Ticket, place
 from helpdesk.tables import counters, moves, ratings, tickets
 
@@ -209,9 +209,9 @@ async def move_all(
         for slip, after, _ in changes
     ]
     if moved:
-        await conn.execute(_MOVE, [_new_values(slip) for slip in moved])
+        await conn.execute(_MOVE, each([_new_values(slip) for slip in moved]))
         actors = [actor for _, _, actor in changes]
-        await conn.execute(insert(moves), [_noted(*each, act, at) for each in zip(moved, actors, strict=True)])
+        await conn.execute(insert(moves), each([_noted(*one, act, at) for one in zip(moved, actors, strict=True)]))
         changed(conn, *{ticket.queue for slip, after, _ in changes for ticket in (slip.ticket, after)})
     return moved
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation import jobs
 from foundation.clock import Clock
-from foundation.db import Database
+from foundation.db import Database, each
 from foundation.i18n import BEIJING
 from foundation.ids import new_id
 from office.matter import Matter
@@ -152,7 +152,7 @@ async def queue_notices(conn: AsyncConnection, letters: Sequence[Letter], now: d
     """Put messages into the outbox, with their jobs, in the caller's transaction."""
     rows = [_row(new_id("not"), letter, now) for letter in letters]
     if rows:
-        await conn.execute(insert(notices), rows)
+        await conn.execute(insert(notices), each(rows))
         await jobs.enqueue_all(conn, SEND, [{"notice": row["id"]} for row in rows], now=now)
 
 
