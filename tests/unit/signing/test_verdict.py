@@ -8,9 +8,15 @@ def signature(field: str, state: str = "pass") -> SignatureVerdict:
 
 
 def test_a_file_passes_only_when_every_part_does() -> None:
-    assert whole([signature("System")], [], record="r", case_number="c", sha256="").state == "pass"
-    assert whole([signature("Lead", "fail")], [], record="r", case_number="c", sha256="").state == "fail"
-    assert whole([signature("System")], [reason("V03")], record="r", case_number="c", sha256="").state == "fail"
+    assert whole([signature("System")], [], kind="inspection", record="r", case_number="c", sha256="").state == "pass"
+    assert (
+        whole([signature("Lead", "fail")], [], kind="inspection", record="r", case_number="c", sha256="").state
+        == "fail"
+    )
+    assert (
+        whole([signature("System")], [reason("V03")], kind="inspection", record="r", case_number="c", sha256="").state
+        == "fail"
+    )
 
 
 def test_a_recorded_refusal_is_told_but_is_no_fault() -> None:
