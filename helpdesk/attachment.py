@@ -82,6 +82,9 @@ def _document(data: bytes) -> str | None:
     end = data.rfind(b"PK\x05\x06")
     if end < 0 or end + 22 > len(data) or struct.unpack("<I", data[end + 12 : end + 16])[0] > _LARGEST_LIST:
         return None
+    if data[max(0, end - 20) : end].startswith(b"PK\x06\x07"):
+        # ZIP64, for what is hundreds of times as large: another list, of any length, would count (4.3.15).
+        return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
             names = {name.lower() for name in parts.namelist()}

@@ -1,4 +1,4 @@
-"""HTTP routes of citizens: find a matter, read its guide, take a number, follow it, rate; and the wall of a hall.
+"""HTTP routes of citizens: take a number, follow it, rate; and the wall of a hall.
 
 Nobody needs an account. A number's page is opened by its token; a cookie remembers the browser, so that nobody hoards.
 """
@@ -12,13 +12,13 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from foundation.errors import Problem
-from foundation.http import Asked, Call, Route, answer
+from foundation.http import Call, Route, answer
 from foundation.ids import new_token
 from foundation.rates import Rate
 from helpdesk import call_routes, calling, directory, store, view
 from helpdesk.directory import Line
 from helpdesk.guide import Guide
-from helpdesk.hours import gives_numbers, is_open, next_opening
+from helpdesk.hours import gives_numbers, next_opening
 from helpdesk.known import Place
 from helpdesk.line import LineNow
 from helpdesk.live import WALL_ROUND_S, Lines, Watch, stream
@@ -27,9 +27,8 @@ from helpdesk.rating import MOST_REASONS, MOST_WORDS, Level, fault_of, levels_fo
 from helpdesk.store import Slip
 from office import register
 from office.notices import short_time
-from office.person import distance_m, normalise_phone
+from office.person import normalise_phone
 from office.register import Office
-from office.routes import OfficeCard
 from office.secret import hash_token
 from office.services import Services
 from office.session import Refused
@@ -38,14 +37,8 @@ from office.store import AsyncConnection
 HOLDER_COOKIE = "yk_hall"
 _A_DAY_S = 24 * 3600
 
-FOUND = 5
-"""Guides on one screen."""
-
 _TAKES = Rate(60, 60)
 """Numbers taken from one address: a whole hall may stand behind it."""
-
-_LOOKS = Rate(120, 60)
-"""Searches and guides from one address, typed letter by letter."""
 
 
 class TakeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,63 +78,6 @@ class HallDesk:
         self.services = services
         self.lines = lines
         self.levels = levels_for(levels, "hall")
-
-    # --- guides ---
-
-    async def home(self, call: Call) -> OfficeCard:
-        """Whose hall this is, before anybody has said what they need."""
-        async with self.services.db.read() as conn:
-            offices = await register.list_offices(conn)
-        # The office above all others: whoever answers there knows the rest.
-        first = next((one for one in offices if one.parent is None), None)
-        if first is None:
-            raise Problem("S404")
-        return OfficeCard(name=first.name, gloss=first.gloss, phone=first.phone)
-
-    async def search(self, call: Call) -> list[Any]:
-        async with self.services.db.read() as conn:
-            found = await directory.search(conn, call.query.get("q", "")[:200], FOUND)
-        return [view.guide_card(guide) for guide in found]
-
-    async def guide(self, call: Call) -> view.GuidePage:
-        here = _position(call)
-        async with self.services.db.read() as conn:
-            guide = await directory.get_guide(conn, call.path["guide"])
-            if guide is None:
-                raise Problem("Q10")
-            offices = {one.code: one for one in await register.list_offices(conn) if guide.slug in one.help_matters}
-            lines = [one for one in await directory.list_lines(conn, list(offices)) if guide.slug in one.guides]
-        places = [await self._place(offices[line.office], line.id, here) for line in lines]
-        return view.GuidePage(
-            **msgspec.structs.asdict(view.guide_card(guide)),
-            papers=guide.documents,
-            steps=guide.steps,
-            time_limit=guide.time_limit.text if guide.time_limit else "",
-            note=guide.note,
-            elderly_friendly=guide.elderly_friendly,
-            places=sorted(places, key=_nearest_open),
-        )
-
-    async def _place(self, office: Office, line: str, here: tuple[float, float] | None) -> view.PlaceCard:
-        now = self.services.clock.now()
-        standing = await self.lines.now(line)
-        if standing is None:
-            raise Problem("Q10")
-        there = (office.lat, office.lon) if office.lat is not None and office.lon is not None else None
-        return view.PlaceCard(
-            office=office.code,
-            name=office.name,
-            gloss=office.gloss,
-            phone=office.phone,
-            address=office.address,
-            line=standing.line.name,
-            line_gloss=standing.line.gloss,
-            open=is_open(office.hours, now),
-            gives_numbers=gives_numbers(office.hours, now),
-            opens=next_opening(office.hours, now),
-            distance_m=round(distance_m(here, there)) if here and there else None,
-            wait=standing.wait_of(),
-        )
 
     # --- numbers ---
 
@@ -339,53 +275,12 @@ class HallDesk:
             return await stream(call, self.lines, watch, look)
 
 
-def _nearest_open(place: view.PlaceCard) -> tuple[bool, bool, float, int, str]:
-    """Open ones first; then the nearest, or where nobody said where they are, where the wait is shortest."""
-    wait = place.wait.minutes_high
-    return (not place.open, wait is None, place.distance_m or 0.0, wait or 0, place.office)
-
-
-def _position(call: Call) -> tuple[float, float] | None:
-    lat, lon = call.query.get("lat"), call.query.get("lon")
-    if lat is None or lon is None:
-        return None
-    try:
-        here = float(lat), float(lon)
-    except ValueError:
-        raise Problem("Q13", field="lat") from None
-    if not (-90 <= here[0] <= 90 and -180 <= here[1] <= 180):
-        raise Problem("Q13", field="lat")
-    return here
-
-
 def routes(services: Services, lines: Lines, levels: list[Level]) -> list[Route]:
     desk = HallDesk(services, lines, levels)
     act = lines.acts.first(desk.act)
     events = ("text/event-stream",)
     ticket = "/api/hall/tickets/{token}"
-    where = (Asked("lat", "Where the asker is, WGS84 degrees"), Asked("lon", "Where the asker is, WGS84 degrees"))
     return [
-        Route("GET", "/api/hall", desk.home, "public", "Whose hall this is", response=OfficeCard, rate=_LOOKS),
-        Route(
-            "GET",
-            "/api/hall/guides",
-            desk.search,
-            "public",
-            "Guides for what somebody says they need",
-            response=list[view.GuideCard],
-            rate=_LOOKS,
-            query=(Asked("q", "Their words, pinyin or initials"),),
-        ),
-        Route(
-            "GET",
-            "/api/hall/guides/{guide}",
-            desk.guide,
-            "public",
-            "A guide and where it is done",
-            response=view.GuidePage,
-            rate=_LOOKS,
-            query=where,
-        ),
         Route(
             "POST",
             "/api/hall/tickets",

@@ -19,7 +19,7 @@ from foundation.http import Route, build_app
 from foundation.ids import new_id
 from foundation.routes import audit_refusals, job_routes
 from foundation.telemetry import Listener
-from helpdesk import file_routes, hall_routes, window_routes
+from helpdesk import file_routes, guide_routes, hall_routes, window_routes
 from helpdesk.demo import read_levels
 from helpdesk.files import Files
 from helpdesk.live import Lines
@@ -123,6 +123,7 @@ async def build_node(parts: Parts, *, dist: Path | None = WEB_CLIENT, timing: Ti
         *inspection_routes.routes(services),
         *witnesses.routes(services),
         *photo_routes.routes(services, photos),
+        *guide_routes.routes(services, lines),
         *hall_routes.routes(services, lines, levels),
         *window_routes.routes(services, lines, levels),
         *file_routes.routes(services, Files(db, clock, parts.objects, keys.within)),

@@ -135,7 +135,7 @@ async def run_packager(settings: Settings) -> None:
 
 async def run_jobs(settings: Settings) -> None:
     """Reports, seals, packages, messages."""
-    from foundation.jobs import JobRunner
+    from foundation.job_runner import JobRunner
     from office.notices import SEND
     from server.assembly import open_parts
     from server.work import job_handlers

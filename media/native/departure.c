@@ -58,6 +58,25 @@ void fp_post(struct fp_port *port, const uint8_t *data, int size, const uint8_t 
     fp_queue(port, size, name, (uint32_t)name_size);
 }
 
+/* Have the system cut what leaves into packets of this size; said behind where it leaves from. */
+static void cut(struct msghdr *head, uint16_t size, uint64_t *room) {
+    struct cmsghdr *said = (struct cmsghdr *)((uint8_t *)room + head->msg_controllen);
+    *said = (struct cmsghdr){.cmsg_level = IPPROTO_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof size)};
+    memcpy(CMSG_DATA(said), &size, sizeof size);
+    head->msg_control = room;
+    head->msg_controllen += CMSG_SPACE(sizeof size);
+}
+
+/* Take that back; 0 where it was not said. */
+static int uncut(struct msghdr *head) {
+    if (head->msg_iovlen < 2)
+        return 0;
+    head->msg_controllen -= CMSG_SPACE(sizeof(uint16_t));
+    if (!head->msg_controllen)
+        head->msg_control = NULL;
+    return 1;
+}
+
 /* Make messages of the packets: of those to one address as many as have the size of the first, and a shorter last one.
  * How many messages. */
 static uint32_t arrange(struct fp_out *out) {
@@ -84,7 +103,7 @@ static uint32_t arrange(struct fp_out *out) {
         head->msg_iovlen = used - first;
         fp_send_from(head, out->name[i], out->said[messages]);
         if (used - first > 1)
-            fp_cut(head, out->size[i], out->said[messages]);
+            cut(head, out->size[i], out->said[messages]);
         messages++;
     }
     return messages;
@@ -110,7 +129,7 @@ void fp_flush(struct fp_port *port) {
         if (done > 0) {
             sent += (uint32_t)done;
         } else if (errno != EINTR) {
-            if (errno != EAGAIN && fp_uncut(&out->messages[sent].msg_hdr))
+            if (errno != EAGAIN && uncut(&out->messages[sent].msg_hdr))
                 send_uncut(port->fd, &out->messages[sent].msg_hdr);
             sent++;
         }

@@ -139,8 +139,6 @@ void fp_flush(struct fp_port *port);
 struct msghdr;
 void fp_note_local(struct msghdr *head, uint8_t *name);
 void fp_send_from(struct msghdr *head, const uint8_t *name, uint64_t *room);
-void fp_cut(struct msghdr *head, uint16_t size, uint64_t *room);
-int fp_uncut(struct msghdr *head);
 
 /* packet.c */
 int fp_header(const uint8_t *raw, int size, struct fp_entry *out);

@@ -6,7 +6,6 @@
 #include "fastpath.h"
 
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -54,23 +53,4 @@ void fp_send_from(struct msghdr *head, const uint8_t *name, uint64_t *room) {
         *said = (struct cmsghdr){.cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO, .cmsg_len = CMSG_LEN(sizeof from)};
         memcpy(CMSG_DATA(said), &from, sizeof from);
     }
-}
-
-/* Have the system cut what leaves into packets of this size; said behind where it leaves from. */
-void fp_cut(struct msghdr *head, uint16_t size, uint64_t *room) {
-    struct cmsghdr *said = (struct cmsghdr *)((uint8_t *)room + head->msg_controllen);
-    *said = (struct cmsghdr){.cmsg_level = IPPROTO_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof size)};
-    memcpy(CMSG_DATA(said), &size, sizeof size);
-    head->msg_control = room;
-    head->msg_controllen += CMSG_SPACE(sizeof size);
-}
-
-/* Take that back; 0 where it was not said. */
-int fp_uncut(struct msghdr *head) {
-    if (head->msg_iovlen < 2)
-        return 0;
-    head->msg_controllen -= CMSG_SPACE(sizeof(uint16_t));
-    if (!head->msg_controllen)
-        head->msg_control = NULL;
-    return 1;
 }

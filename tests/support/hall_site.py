@@ -12,7 +12,7 @@ from foundation.access import ANONYMOUS, Actor
 from foundation.bus import Bus
 from foundation.http import build_app
 from foundation.objects import ObjectStore
-from helpdesk import file_routes, hall_routes, window_routes
+from helpdesk import file_routes, guide_routes, hall_routes, window_routes
 from helpdesk.demo import read_levels
 from helpdesk.files import Files
 from helpdesk.live import Lines, announce
@@ -89,6 +89,7 @@ async def hall_site(
     lines, levels = Lines(hall.db, bus), await read_levels()
     await lines.start()
     routes = [
+        *guide_routes.routes(services, lines),
         *hall_routes.routes(services, lines, levels),
         *window_routes.routes(services, lines, levels),
         *login_routes.routes(Login(hall.db, hall.clock, no_guest), hall.db, secure=False),

@@ -15,7 +15,7 @@ import msgspec
 from foundation.access import Actor
 from foundation.bus import Bus
 from foundation.clock import SystemClock
-from foundation.jobs import JobRunner
+from foundation.job_runner import JobRunner
 from foundation.settings import Settings
 from media import rtcp
 from media.rtp import build

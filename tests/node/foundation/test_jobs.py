@@ -6,13 +6,10 @@ from sqlalchemy import select, text, update
 
 from foundation.db import Database
 from foundation.errors import Problem
+from foundation.job_runner import LEASE, MOST_ATTEMPTS, JobRunner, backoff_s
 from foundation.jobs import (
-    LEASE,
-    MOST_ATTEMPTS,
     GiveUp,
-    JobRunner,
     announce,
-    backoff_s,
     enqueue,
     get_job,
     jobs,

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from foundation import jobs
 from foundation.bus import Bus
+from foundation.job_runner import JobRunner
 from helpdesk import calling, directory, store
 from helpdesk.hours import day_of
 from helpdesk.jobs import handlers
@@ -36,7 +37,7 @@ async def history(hall: Hall, slip: Slip) -> list[str]:
 
 async def run_due(hall: Hall, bus: Bus | None = None) -> None:
     """Every job of the hall that is due by the clock."""
-    runner = jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, no_record))
+    runner = JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, no_record))
     task = asyncio.create_task(runner.run())
     for _ in range(200):
         await asyncio.sleep(0.02)

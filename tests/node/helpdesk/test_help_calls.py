@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from foundation import jobs
 from foundation.bus import Bus
 from foundation.clock import ManualClock
 from foundation.db import Database
+from foundation.job_runner import JobRunner
 from helpdesk.commands import Finish
 from helpdesk.jobs import handlers
 from helpdesk.kind import load_state
@@ -78,7 +78,7 @@ class Calls(Counter):
         async def within(conn: Any, *of: Any) -> None:
             await act_within(conn, KINDS, *of, no_effect, hall.clock.now())
 
-        await jobs.JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, within)).run_until_idle()
+        await JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, within)).run_until_idle()
 
     async def phase(self) -> str | None:
         async with self.hall.db.read() as conn:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from foundation import jobs
 from foundation.access import Actor
 from foundation.audit import audit_log, verify_chain
+from foundation.job_runner import JobRunner
 from inspection.store import load_state
 from office import notices, store
 from office.commands import CallStart, ConsentGive, PersonJoin, WaitEnter
@@ -158,7 +158,7 @@ async def test_sending_the_link_fills_the_outbox_word_for_word_and_ends_the_earl
 
 async def test_the_outbox_is_sent_by_its_job_and_says_so(desk: Desk) -> None:
     handlers = notices.handlers(desk.services.db, desk.clock, desk.services.record_key, notices.OutboxOnly())
-    runner = jobs.JobRunner(desk.services.db, desk.clock, handlers)
+    runner = JobRunner(desk.services.db, desk.clock, handlers)
     while await runner.run_once():
         pass
     desk.as_staff("liming")

@@ -18,7 +18,7 @@ from foundation.access import Actor, Resource
 from foundation.clock import ManualClock
 from foundation.db import Database
 from foundation.http import build_app
-from foundation.jobs import JobRunner
+from foundation.job_runner import JobRunner
 from foundation.routes import job_routes
 from inspection.wording import checklist_words
 from recordings import jobs, routes

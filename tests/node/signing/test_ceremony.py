@@ -11,7 +11,7 @@ from foundation.access import Actor
 from foundation.clock import ManualClock
 from foundation.db import Database
 from foundation.errors import Problem
-from foundation.jobs import JobRunner
+from foundation.job_runner import JobRunner
 from signing.fonts import FontSet
 from signing.jobs import handlers
 from signing.means import Composed

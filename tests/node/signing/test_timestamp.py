@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from foundation.clock import ManualClock, SystemClock
 from foundation.db import Database
 from foundation.errors import Problem
-from foundation.jobs import JobRunner
+from foundation.job_runner import JobRunner
 from foundation.keyring import Keyring
 from signing.ceremony import STAMP_PATIENCE, Ceremony
 from signing.certificates import der

@@ -1,5 +1,9 @@
 """A file in a call is what its bytes are; its name must fit, and nothing that runs is taken."""
 
+import io
+import struct
+import zipfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +57,19 @@ def test_what_runs_or_hides_is_not_taken_whatever_it_is_called(data: bytes) -> N
 
 def test_a_zip_with_a_list_longer_than_any_document_is_not_read() -> None:
     assert code("表.docx", word(*(f"word/media/{n:0200}.xml" for n in range(1200)))) == "F05"
+
+
+def test_a_zip_whose_list_is_told_elsewhere_is_not_read() -> None:
+    """ZIP64: the number at the end is small, and the list that counts is as long as its maker likes."""
+    whole = word(*(f"word/media/{n:0200}.xml" for n in range(1200)))
+    at = whole.rindex(b"PK\x05\x06")
+    start, size, count = *struct.unpack("<II", whole[at + 12 : at + 20])[::-1], 1202
+    list64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 0, 0, 0)
+    hidden = whole[:at] + list64 + locator + end
+    assert len(zipfile.ZipFile(io.BytesIO(hidden)).namelist()) > 1200, "it can be read"
+    assert code("表.docx", hidden) == "F05"
 
 
 @pytest.mark.parametrize(
