@@ -56,7 +56,8 @@ def due(
     silent_since: Mapping[str, datetime | None],
 ) -> list[Due]:
     """What has to be written now. `silent_since`: by leg, since when no track of it flows; None: it flows; absent:
-    nothing is known, so nothing is said."""
+    nothing is known, so nothing is said. A leg that sends nothing does not flow, whatever was heard: its call has
+    moved, and what is known of it is what the lost worker said."""
     found: list[Due] = []
     for leg in legs:
         if leg.state == "up" and node_is_dead(leg.node):
@@ -66,7 +67,7 @@ def due(
         if leg.leg not in silent_since:
             continue
         since = silent_since[leg.leg]
-        if since is None and leg.stalled:
+        if since is None and leg.stalled and leg.tracks:
             found.append(Flowing(leg))
         elif since is not None and not leg.stalled and now - since >= grace:
             found.append(Stalled(leg))

@@ -74,6 +74,11 @@ def test_silence_for_the_grace_is_a_stall_and_the_first_packet_ends_it() -> None
     assert found(stalled, after_s=9.0, silent={"leg_1": None}) == [Flowing(stalled)]
 
 
+def test_what_a_lost_worker_said_brings_nothing_back() -> None:
+    moved = leg(tracks=frozenset(), stalled=True)
+    assert found(moved, after_s=0.1, silent={"leg_1": None}) == []
+
+
 def test_a_connection_that_ended_is_silence_too() -> None:
     ended = leg(tracks=frozenset())
     assert found(ended, after_s=3.0, silent={"leg_1": NOW}) == [Stalled(ended)]
