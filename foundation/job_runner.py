@@ -1,7 +1,7 @@
 """Who runs jobs (jobs.py): leases what is due, keeps the lease while a handler works, writes down how it ended."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from foundation.clock import Clock
 from foundation.db import Database
 from foundation.errors import Problem
 from foundation.ids import new_id
-from foundation.jobs import FIELDS, WAKE, GiveUp, Handler, Job, NotYet, Progress, jobs
+from foundation.jobs import FIELDS, WAKE, Done, GiveUp, Handler, Job, NotYet, Progress, jobs
 from foundation.metrics import Metrics
 
 # A crashed runner's job waits this long for another; renewing takes a third of it, so two renewals may fail.
@@ -25,6 +25,13 @@ _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MOST_S = 1800.0
 _POLL_S = 1.0
 _logger = log.get("jobs")
+
+
+Write = Callable[[AsyncConnection], Awaitable[Any]]
+
+
+async def _nothing(_conn: AsyncConnection) -> None:
+    """What most handlers leave to be written."""
 
 
 def backoff_s(attempts: int) -> float:
@@ -129,6 +136,7 @@ class JobRunner:
         now = self._clock.now()
         due = and_(
             jobs.c.kind.in_(self._handlers),
+            jobs.c.done_at.is_(None),
             or_(
                 and_(jobs.c.state == "queued", jobs.c.due_at <= now),
                 and_(jobs.c.state == "leased", jobs.c.lease_until <= now),
@@ -188,7 +196,9 @@ class JobRunner:
             return await self._failed(job, error)
         finally:
             renewal.cancel()
-        return await self._end(job, {"state": "done", "result": result, "progress": 100, "error": None}, "done")
+        done = result if isinstance(result, Done) else Done(result, _nothing)
+        ended = {"state": "done", "result": done.result, "progress": 100, "error": None}
+        return await self._end(job, ended, "done", done.write)
 
     async def _failed(self, job: Job, error: Exception) -> str:
         code = error.code if isinstance(error, Problem) else "J01"
@@ -203,22 +213,26 @@ class JobRunner:
         due_at = self._clock.now() + timedelta(seconds=backoff_s(job.attempts))
         return await self._end(job, {"state": "queued", "error": code, "due_at": due_at}, "failed")
 
-    async def _end(self, job: Job, values: dict[str, Any], outcome: str) -> str:
+    async def _end(self, job: Job, values: dict[str, Any], outcome: str, write: Write = _nothing) -> str:
         done_at = self._clock.now() if values["state"] in ("done", "dead") else None
-        taken = await self._update(job, lease_until=None, lease_by=None, done_at=done_at, **values)
-        return outcome if taken else "lost"
+        ended = {"lease_until": None, "lease_by": None, "done_at": done_at, **values}
+        return outcome if await self._update(job, ended, write) else "lost"
 
-    async def _update(self, job: Job, **values: Any) -> bool:
+    async def _update(self, job: Job, values: dict[str, Any], write: Write = _nothing) -> bool:
+        """Change a job that is still ours, and `write` then; whether it was."""
         mine = and_(jobs.c.id == job.id, jobs.c.lease_by == self.id, jobs.c.attempts == job.attempts)
 
         async def change(conn: AsyncConnection) -> bool:
-            return (await conn.execute(update(jobs).where(mine).values(**values))).rowcount == 1
+            ours = (await conn.execute(update(jobs).where(mine).values(values))).rowcount == 1
+            if ours:
+                await write(conn)
+            return ours
 
         return await self._db.carry_out(change)
 
     def _progress(self, job: Job) -> Progress:
         async def tell(percent: int) -> None:
-            await self._update(job, progress=max(0, min(100, percent)))
+            await self._update(job, {"progress": max(0, min(100, percent))})
 
         return tell
 
@@ -226,7 +240,7 @@ class JobRunner:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             try:
-                if not await self._update(job, lease_until=self._clock.now() + LEASE):
+                if not await self._update(job, {"lease_until": self._clock.now() + LEASE}):
                     work.cancel()
                     return
             except Exception:

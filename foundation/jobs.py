@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Column, Index, Integer, String, Table, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.bus import Bus, BusUnavailable
@@ -38,10 +38,12 @@ jobs = Table(
     # Stable code of the last failure.
     Column("error", String(40)),
     Column("owner", String(80), nullable=False),
-    Column("key", String(200), unique=True),
+    Column("key", String(200)),
     Column("created_at", UtcTime, nullable=False),
     Column("done_at", UtcTime),
-    Index(None, "state", "due_at"),
+    # Runners look at what is not over; most jobs have no key.
+    Index(None, "state", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+    Index(None, "key", unique=True, sqlite_where=text("key IS NOT NULL"), postgresql_where=text("key IS NOT NULL")),
 )
 
 WAKE = "jobs.wake"
@@ -83,8 +85,17 @@ class NotYet(Exception):
         self.code, self.pause_s = code, pause_s
 
 
+class Done(msgspec.Struct, frozen=True):
+    """A handler's result, and what it leaves to be written by the end of the job: one commit for both."""
+
+    result: dict[str, Any]
+    write: Callable[[AsyncConnection], Awaitable[Any]]
+
+
 Progress = Callable[[int], Awaitable[None]]
-Handler = Callable[[Job, Progress], Awaitable[dict[str, Any]]]
+Handler = Callable[[Job, Progress], Awaitable[dict[str, Any] | Done]]
+PlainHandler = Callable[[Job, Progress], Awaitable[dict[str, Any]]]
+"""One that leaves nothing: what it writes stands before the job has ended."""
 FIELDS = [jobs.c[name] for name in Job.__struct_fields__]
 """Columns of a `Job`, in its order."""
 
@@ -160,7 +171,11 @@ async def _insert_once(conn: AsyncConnection, values: dict[str, Any]) -> str:
         from sqlalchemy.dialects.postgresql import insert as insert_once
     else:
         from sqlalchemy.dialects.sqlite import insert as insert_once  # type: ignore[assignment]
-    await conn.execute(insert_once(jobs).values(values).on_conflict_do_nothing(index_elements=["key"]))
+    await conn.execute(
+        insert_once(jobs)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["key"], index_where=text("key IS NOT NULL"))
+    )
     return str((await conn.execute(select(jobs.c.id).where(jobs.c.key == values["key"]))).scalar_one())
 
 
@@ -175,7 +190,7 @@ async def retry(conn: AsyncConnection, job_id: str, *, now: datetime) -> bool:
     revived = (
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == "dead")
-        .values(state="queued", due_at=now, attempts=0, progress=0, error=None)
+        .values(state="queued", due_at=now, attempts=0, progress=0, error=None, done_at=None)
     )
     kind = (await conn.execute(revived.returning(jobs.c.kind))).scalar()
     if kind is not None:

@@ -5,11 +5,12 @@ Whoever changes several things locks them in this order: a window, a line, a tic
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Integer, Row, Text, bindparam, func, insert, select, text, tuple_, update
+from sqlalchemy import Integer, Row, Text, Update, bindparam, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -102,7 +103,9 @@ _OFFICE_OF = select(tickets.c.office).where(tickets.c.id == bindparam("ticket"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 _BY_IDS = _ANY.where(tickets.c.id.in_(bindparam("ids", expanding=True)))
 _BY_TOKEN = _ANY.where(tickets.c.token_hash == bindparam("token"))
-_WAITING = tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
+_ACTIVE = tickets.c.ended_at.is_(None)
+"""As the indexes have it: they hold nobody else."""
+_WAITING = _ACTIVE & tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
 _NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
 _HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
 _IN_ORDER = select(tickets.c.id, _NTH).where(_WAITING, _HERE).subquery()
@@ -112,14 +115,15 @@ _NEXT = (
     .with_for_update()
 )
 _ALL = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(
-    tickets.c.queue == bindparam("line"), tickets.c.state == "queued"
+    _ACTIVE, tickets.c.queue == bindparam("line"), tickets.c.state == "queued"
 )
 _BEFORE = _ALL.where(
     tuple_(*_PLACE) < tuple_(*(bindparam(f"my_{column.name}", type_=column.type) for column in _PLACE))
 )
-_ACTIVE, _MINE = tickets.c.state.not_in(OVER), tickets.c.holder_hash == bindparam("holder")
+_MINE = tickets.c.holder_hash == bindparam("holder")
 _TELEPHONE = tickets.c.phone == bindparam("telephone", type_=Text())
-_HELD = select(func.count().filter(_MINE), func.count().filter(_TELEPHONE)).where(_ACTIVE, _MINE | _TELEPHONE)
+# Each by its own index: SQLite reads the whole table for an OR of two that hold only a part of it.
+_HELD = select(*(select(func.count()).where(_ACTIVE, whose).scalar_subquery() for whose in (_MINE, _TELEPHONE)))
 _NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
 _UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
     _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
@@ -130,10 +134,12 @@ _TOLD_NEAR = (
     .values(told_near_at=bindparam("now", type_=UtcTime()))
 )
 _AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
-    tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
+    _ACTIVE, tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
 )
 _SEEN_IN_LINE = (
-    select(*_SEEN).where(tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL)).order_by(*_PLACE)
+    select(*_SEEN)
+    .where(_ACTIVE, tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL))
+    .order_by(*_PLACE)
 )
 _NUMBERS = {
     dialect: upsert(counters)
@@ -142,12 +148,8 @@ _NUMBERS = {
     .returning(counters.c.last)
     for dialect, upsert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
-_MOVED = (*(name for name in _TICKET if name != "id"), "letter", "moves", "ended_at")
-_MOVE = (
-    update(tickets)
-    .where(tickets.c.id == bindparam("ticket"))
-    .values({name: bindparam(f"new_{name}", type_=tickets.c[name].type) for name in _MOVED})
-)
+_MOVED = frozenset(_TICKET) - {"id"} | {"letter", "moves", "ended_at"}
+_INDEXED = _MOVED & ({column.name for index in tickets.indexes for column in index.columns} | {"ended_at"})
 
 
 def _slip(row: Row[Any]) -> Slip:
@@ -172,8 +174,7 @@ async def next_number(conn: AsyncConnection, queue: str, day: str) -> int:
 async def insert_slip(conn: AsyncConnection, slip: Slip, act: str, actor: str, at: datetime) -> Slip:
     """A new number, with its first move."""
     first = msgspec.structs.replace(slip, moves=1)
-    rest = {name: getattr(first, name) for name in _REST}
-    await conn.execute(insert(tickets), {**msgspec.structs.asdict(first.ticket), **rest})
+    await conn.execute(insert(tickets), _values(first))
     await conn.execute(insert(moves), _noted(first, actor, act, at))
     changed(conn, first.ticket.queue)
     return first
@@ -209,16 +210,26 @@ async def move_all(
         for slip, after, _ in changes
     ]
     if moved:
-        await conn.execute(_MOVE, each([_new_values(slip) for slip in moved]))
+        before, after = [_values(slip) for slip, _, _ in changes], [_values(slip) for slip in moved]
+        # SQLite writes every index of a column that is set, be it to what it was.
+        same = {name for name in _INDEXED if all(a[name] == b[name] for a, b in zip(before, after, strict=True))}
+        names = _MOVED - same
+        rows = [{"ticket": row["id"]} | {f"new_{name}": row[name] for name in names} for row in after]
+        await conn.execute(_move(names), each(rows))
         actors = [actor for _, _, actor in changes]
         await conn.execute(insert(moves), each([_noted(*one, act, at) for one in zip(moved, actors, strict=True)]))
         changed(conn, *{ticket.queue for slip, after, _ in changes for ticket in (slip.ticket, after)})
     return moved
 
 
-def _new_values(slip: Slip) -> dict[str, Any]:
-    values = msgspec.structs.asdict(slip.ticket) | {name: getattr(slip, name) for name in _REST}
-    return {"ticket": slip.ticket.id} | {f"new_{name}": values[name] for name in _MOVED}
+def _values(slip: Slip) -> dict[str, Any]:
+    return msgspec.structs.asdict(slip.ticket) | {name: getattr(slip, name) for name in _REST}
+
+
+@lru_cache(maxsize=64)
+def _move(names: frozenset[str]) -> Update:
+    new = {name: bindparam(f"new_{name}", type_=tickets.c[name].type) for name in sorted(names)}
+    return update(tickets).where(tickets.c.id == bindparam("ticket")).values(new)
 
 
 def _noted(slip: Slip, actor: str, act: str, at: datetime) -> dict[str, Any]:
@@ -269,7 +280,7 @@ async def slip_of_token(conn: AsyncConnection, token_hash: str) -> Slip | None:
 async def held_by(conn: AsyncConnection, holder_hash: str, phone: str | None) -> int:
     """How many numbers that are not over this browser or this telephone has."""
     row = (await conn.execute(_HELD, {"holder": holder_hash, "telephone": phone})).one()
-    return max(row)
+    return max(int(held) for held in row)
 
 
 async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
@@ -281,7 +292,7 @@ async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
 
 async def line_of(conn: AsyncConnection, queue: str, most: int | None = None) -> list[Slip]:
     """Who waits, in order, the first `most` of them."""
-    found = _ANY.where(tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
+    found = _ANY.where(_ACTIVE, tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
     return [_slip(row) for row in await conn.execute(found.limit(most) if most is not None else found)]
 
 
@@ -328,14 +339,15 @@ async def kept_by(conn: AsyncConnection, window: str) -> list[Slip]:
     """All that hangs on a window: called, served, offered by or to it, parked."""
     mine = (tickets.c.window == window) & tickets.c.state.in_((*AT_WINDOW, "parked"))
     offered = (tickets.c.handed_to == window) & (tickets.c.state == "transferred")
-    found = _ANY.where(mine | offered).order_by(tickets.c.id)
-    return [_slip(row) for row in await conn.execute(found)]
+    # One after the other: each by its index.
+    found = [_slip(row) for whose in (mine, offered) for row in await conn.execute(_ANY.where(_ACTIVE, whose))]
+    return sorted({slip.ticket.id: slip for slip in found}.values(), key=lambda slip: slip.ticket.id)
 
 
 async def left_over(conn: AsyncConnection, today: str) -> list[str]:
     """Ids of numbers of earlier days that midnight has to look at, in their order: all but what is being served."""
-    left = tickets.c.state.not_in((*OVER, "serving"))
-    found = select(tickets.c.id).where(tickets.c.day < today, left).order_by(tickets.c.queue, *_PLACE)
+    left = (tickets.c.day < today) & (tickets.c.state != "serving")
+    found = select(tickets.c.id).where(_ACTIVE, left).order_by(tickets.c.queue, *_PLACE)
     return [row.id for row in await conn.execute(found)]
 
 

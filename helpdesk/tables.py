@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from foundation.db import Json, UtcTime, keep_beside, metadata
@@ -107,13 +108,19 @@ tickets = Table(
     # Asked for help by video, so nobody stands in the hall; the help service, once there is one.
     Column("video", Boolean, nullable=False),
     Column("record", String(40), unique=True),
-    # Who is next in a line, and where somebody stands in it.
-    Index(None, "queue", "state", "band", "rank", "came", "id"),
-    Index(None, "window", "state"),
-    Index(None, "holder_hash", "state"),
-    Index(None, "phone", "state"),
-    Index(None, "office", "state", "called_at"),
-    Index(None, "day", "state"),
+    # Who is next in a line, where somebody stands in it, all that midnight looks at; what a browser and a telephone
+    # have; who is at a window or offered to it. What is over is in none of them, and few acts change more than one:
+    # each is a page of the disk to be written.
+    *(
+        Index(None, *columns, sqlite_where=text(which), postgresql_where=text(which))
+        for columns, which in (
+            (("queue", "band", "rank", "came", "id"), "ended_at IS NULL"),
+            (("holder_hash",), "ended_at IS NULL"),
+            (("phone",), "ended_at IS NULL"),
+            (("window",), '"window" IS NOT NULL AND ended_at IS NULL'),
+            (("handed_to",), "handed_to IS NOT NULL AND ended_at IS NULL"),
+        )
+    ),
 )
 
 moves = Table(

@@ -192,9 +192,7 @@ def read_out(notice: Notice, key: bytes | None, lang: str) -> str:
     return text.replace(SECRET, open_text(key, notice.secret_sealed, notice.id))
 
 
-def handlers(
-    db: Database, clock: Clock, record_key: RecordKey, transport: Transport
-) -> dict[str, Callable[[jobs.Job, jobs.Progress], Awaitable[dict[str, Any]]]]:
+def handlers(db: Database, clock: Clock, record_key: RecordKey, transport: Transport) -> dict[str, jobs.Handler]:
     """The job that sends. A notice that was sent already is not sent again after a crash of the runner."""
 
     async def find(conn: AsyncConnection, notice: str) -> Notice:
@@ -203,7 +201,7 @@ def handlers(
             raise jobs.GiveUp("S404")
         return Notice(**row._mapping)
 
-    async def send(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any]:
+    async def send(job: jobs.Job, progress: jobs.Progress) -> dict[str, Any] | jobs.Done:
         notice = await db.ask(lambda conn: find(conn, job.payload["notice"]))
         if notice.state == "sent":
             return {"notice": notice.id}
@@ -213,7 +211,6 @@ def handlers(
                 key = await key_of(conn, notice, record_key)
         await transport.send(notice.phone, read_out(notice, key, notice.lang))
         sent = update(notices).where(notices.c.id == notice.id).values(state="sent", sent_at=clock.now())
-        await db.carry_out(lambda conn: conn.execute(sent))
-        return {"notice": notice.id}
+        return jobs.Done({"notice": notice.id}, lambda conn: conn.execute(sent))
 
     return {SEND: send}

@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy import select
 
 from foundation.errors import Problem
-from foundation.jobs import Handler, Job
+from foundation.jobs import Job, PlainHandler
 from foundation.jobs import Progress as JobProgress
 from foundation.objects import Stored
 from office import store as office
@@ -252,7 +252,7 @@ async def write_package(means: Means, record: str, name: str, progress: Progress
     return Stored(name, digest.hexdigest(), size)
 
 
-def package_handler(means: Means) -> Handler:
+def package_handler(means: Means) -> PlainHandler:
     """Job `record.package`: {record} → {object, sha256, size}."""
 
     async def handle(job: Job, progress: JobProgress) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from foundation.jobs import Handler, Job, Progress
+from foundation.jobs import Job, PlainHandler, Progress
 from recordings import seal
 from recordings.export import PACKAGE_JOB, package_handler, package_stream
 from recordings.package_verdict import PackageVerdict
@@ -51,7 +51,7 @@ def _unnamed(work: Path) -> Any:
     return os.fdopen(handle, "w+b")
 
 
-def handlers(means: Means, work: Path) -> Mapping[str, Handler]:
+def handlers(means: Means, work: Path) -> Mapping[str, PlainHandler]:
     """Handlers by kind of job; `work` is a folder for files of passing use."""
 
     async def verify(job: Job, progress: Progress) -> dict[str, Any]:

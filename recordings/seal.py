@@ -113,7 +113,7 @@ async def stamp(db: Database, stamps: TimeStampAuthority, row: ManifestRow) -> M
     )
 
 
-def cut_handler(db: Database, stamps: TimeStampAuthority, clock: Clock) -> jobs.Handler:
+def cut_handler(db: Database, stamps: TimeStampAuthority, clock: Clock) -> jobs.PlainHandler:
     """Runs again until everything is packaged and the stamp is there."""
 
     async def handle(job: Job, progress: Progress) -> dict[str, Any]:

@@ -109,11 +109,11 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=200), nullable=True),
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.Column('done_at', foundation.db.UtcTime(), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_jobs')),
-    sa.UniqueConstraint('key', name=op.f('uq_jobs_key'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_jobs'))
     )
     with op.batch_alter_table('jobs', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_jobs_state_due_at'), ['state', 'due_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_jobs_key'), ['key'], unique=True, sqlite_where=sa.text('key IS NOT NULL'), postgresql_where=sa.text('key IS NOT NULL'))
+        batch_op.create_index(batch_op.f('ix_jobs_state_due_at'), ['state', 'due_at'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
 
     op.create_table('legs',
     sa.Column('leg', sa.String(length=40), nullable=False),
@@ -530,12 +530,11 @@ def upgrade() -> None:
     sa.UniqueConstraint('token_hash', name=op.f('uq_tickets_token_hash'))
     )
     with op.batch_alter_table('tickets', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_tickets_day_state'), ['day', 'state'], unique=False)
-        batch_op.create_index(batch_op.f('ix_tickets_holder_hash_state'), ['holder_hash', 'state'], unique=False)
-        batch_op.create_index(batch_op.f('ix_tickets_office_state_called_at'), ['office', 'state', 'called_at'], unique=False)
-        batch_op.create_index(batch_op.f('ix_tickets_phone_state'), ['phone', 'state'], unique=False)
-        batch_op.create_index(batch_op.f('ix_tickets_queue_state_band_rank_came_id'), ['queue', 'state', 'band', 'rank', 'came', 'id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_tickets_window_state'), ['window', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_tickets_handed_to'), ['handed_to'], unique=False, sqlite_where=sa.text('handed_to IS NOT NULL AND ended_at IS NULL'), postgresql_where=sa.text('handed_to IS NOT NULL AND ended_at IS NULL'))
+        batch_op.create_index(batch_op.f('ix_tickets_holder_hash'), ['holder_hash'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index(batch_op.f('ix_tickets_phone'), ['phone'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index(batch_op.f('ix_tickets_queue_band_rank_came_id'), ['queue', 'band', 'rank', 'came', 'id'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index(batch_op.f('ix_tickets_window'), ['window'], unique=False, sqlite_where=sa.text('"window" IS NOT NULL AND ended_at IS NULL'), postgresql_where=sa.text('"window" IS NOT NULL AND ended_at IS NULL'))
 
     op.create_table('windows',
     sa.Column('id', sa.String(length=40), nullable=False),

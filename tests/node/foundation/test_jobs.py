@@ -8,6 +8,7 @@ from foundation.db import Database
 from foundation.errors import Problem
 from foundation.job_runner import LEASE, MOST_ATTEMPTS, JobRunner, backoff_s
 from foundation.jobs import (
+    Done,
     GiveUp,
     announce,
     enqueue,
@@ -176,6 +177,39 @@ async def test_a_runner_that_lost_its_lease_cannot_write_its_result(database, cl
     go_on.set()
     await asleep
     assert (await job(database, job_id)).result == {"by": "quick"}
+
+
+async def test_what_a_handler_leaves_to_be_written_stands_with_the_jobs_end_or_not_at_all(database, clock):
+    other = await add(database, clock, kind="other")
+    leave = update(jobs).where(jobs.c.id == other).values(progress=50)
+
+    async def slow(job, progress):
+        if job.attempts == 1:
+            await asyncio.sleep(0)
+            clock.advance(LEASE.total_seconds() + 1)
+            assert await JobRunner(database, clock, {"report": echo}).run_once() == 1
+        return Done({}, lambda conn: conn.execute(leave))
+
+    await add(database, clock)
+    await JobRunner(database, clock, {"report": slow}).run_once()
+    assert (await job(database, other)).progress == 0  # somebody else has ended that job
+
+    second = await add(database, clock)
+    broken = Done({}, lambda conn: conn.execute(text("UPDATE nothing SET x = 1")))
+
+    async def breaks(job, progress):
+        return broken
+
+    await JobRunner(database, clock, {"report": breaks}).run_once()
+    assert (await job(database, second)).state == "leased"
+    clock.advance(LEASE.total_seconds() + 1)
+
+    async def quick(job, progress):
+        return Done({"ok": True}, lambda conn: conn.execute(leave))
+
+    await JobRunner(database, clock, {"report": quick}).run_once()
+    assert (await job(database, second)).result == {"ok": True}
+    assert (await job(database, other)).progress == 50
 
 
 async def test_a_job_that_kills_its_runner_each_time_is_given_up(database, clock):
