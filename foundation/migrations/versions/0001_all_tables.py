@@ -542,6 +542,7 @@ def upgrade() -> None:
     sa.Column('office', sa.String(length=20), nullable=False),
     sa.Column('number', sa.String(length=10), nullable=False),
     sa.Column('name', sa.String(length=60), nullable=False),
+    sa.Column('gloss', sa.String(length=120), nullable=False),
     sa.Column('line', sa.String(length=40), nullable=False),
     sa.Column('agent', sa.String(length=40), nullable=True),
     sa.Column('opened_at', foundation.db.UtcTime(), nullable=True),

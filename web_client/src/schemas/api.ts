@@ -1269,9 +1269,10 @@ export interface WallLine {
 }
 
 export interface WindowCard {
+  name: string
+  gloss: string
   id: string
   number: string
-  name: string
   open: boolean
   away: boolean
 }
