@@ -73,6 +73,7 @@ def upgrade() -> None:
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('record', sa.String(length=40), nullable=False),
     sa.Column('object', sa.String(length=200), nullable=False),
+    sa.Column('thumbnail', sa.String(length=200), nullable=True),
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('bytes', sa.Integer(), nullable=False),
     sa.Column('mime', sa.String(length=80), nullable=False),
