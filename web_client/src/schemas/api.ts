@@ -460,7 +460,7 @@ export interface Landing {
   consent: ConsentCard
 }
 
-/** One person's row: files and the second strip. A shared screen is a row of its own, without a strip. */
+/** One person's row: files and the second strip. A shared screen is a row of its own, while it is shared. */
 export interface LegLine {
   leg: string
   name: string
