@@ -216,6 +216,8 @@ class HelpPlay(Play):
             words = "在屏幕上标注" if self.lang == "zh-CN" else "marked the screen"
             await tid(auditor, "events").get_by_text(words).first.click()
             await expect(tid(auditor, "screen-screen").get_by_test_id("drawing")).to_have_count(1)
+            row = auditor.get_by_role("slider", name="共享屏幕" if self.lang == "zh-CN" else "Shared screen")
+            await expect(row.locator("rect.live")).not_to_have_count(0)
             await self.shown(auditor, "auditor-drawing")
 
     async def rate(self, phone: Page) -> None:
