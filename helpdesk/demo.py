@@ -68,6 +68,7 @@ def _line(hall: dict[str, Any], line: dict[str, Any], known: set[str]) -> tuple[
             office=office,
             number=each["no"],
             name=each["name"],
+            gloss=each["gloss"],
             line=made.id,
             agent=None,
             opened_at=None,

@@ -34,6 +34,7 @@ class Window(Struct, frozen=True, kw_only=True):
     office: str
     number: str
     name: str
+    gloss: str
     line: str
     agent: str | None
     opened_at: datetime | None

@@ -12,13 +12,17 @@ from foundation.http import Asked, Call, Route
 from foundation.rates import Rate
 from helpdesk.attachment import MOST_BYTES, MOST_MB, SUFFIXES
 from helpdesk.commands import FileSend
-from helpdesk.files import Files
+from helpdesk.files import Files, StoredFile
 from office import store
 from office.services import Services, resource_of
 from office.session import RUNNING
 
 _SENDS = Rate(60, 60)
 """Files from one address: a whole hall may stand behind it."""
+
+
+_NOT_KEPT = {"Cache-Control": "private, no-store"}
+"""Who may have a file now may not when the call is over."""
 
 
 class FileStored(Struct, frozen=True, kw_only=True):
@@ -61,6 +65,19 @@ class FileDesk:
 
     async def fetch(self, call: Call) -> web.Response:
         """The bytes as they were sent; never shown by the browser itself, whatever is in them (RFC 6266, RFC 8187)."""
+        stored = await self._readable(call)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}", **_NOT_KEPT}
+        return web.Response(body=await self.files.original(stored), content_type=stored.mime, headers=headers)
+
+    async def thumbnail(self, call: Call) -> web.Response:
+        """A small copy of a picture, made by us, for whoever may have the file itself."""
+        made = await self.files.thumbnail(await self._readable(call))
+        if made is None:
+            raise Problem("S404")
+        return web.Response(body=made, content_type="image/jpeg", headers=_NOT_KEPT)
+
+    async def _readable(self, call: Call) -> StoredFile:
+        """The file, while the call runs; afterwards for those only who may replay it. Raises F08."""
         stored = await self.files.get(call.path["file"])
         if stored is None:
             raise Problem("S404")
@@ -70,11 +87,7 @@ class FileDesk:
             raise Problem("S404")
         if row.phase not in RUNNING and not decide(call.actor, "record.replay", resource_of(row)).allowed:
             raise Problem("F08")
-        headers = {
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(stored.name, safe='')}",
-            "Cache-Control": "private, no-store",
-        }
-        return web.Response(body=await self.files.original(stored), content_type=stored.mime, headers=headers)
+        return stored
 
 
 def routes(services: Services, files: Files) -> list[Route]:
@@ -104,6 +117,15 @@ def routes(services: Services, files: Files) -> list[Route]:
             "record.read",
             "A file as it was sent",
             gives=tuple(SUFFIXES),
+            resource=desk.file_resource,
+        ),
+        Route(
+            "GET",
+            "/api/files/{file}/thumbnail",
+            desk.thumbnail,
+            "record.read",
+            "A small copy of a picture",
+            gives=("image/jpeg",),
             resource=desk.file_resource,
         ),
     ]

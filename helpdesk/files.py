@@ -8,19 +8,19 @@ from foundation.errors import Problem
 from foundation.objects import ObjectStore
 from helpdesk.attachment import judge
 from office.notices import RecordKey
+from office.picture_shelf import KeptPicture, PictureShelf
 from office.session import Refused
-from office.shelf import Kept, Shelf
 from office.tables import files
 
 
-class StoredFile(Kept, frozen=True, kw_only=True):
+class StoredFile(KeptPicture, frozen=True, kw_only=True):
     """`sender`: the staff or invitation that sent it."""
 
     name: str
     sender: str
 
 
-class Files(Shelf[StoredFile]):
+class Files(PictureShelf[StoredFile]):
     """The files of this node's database and object store."""
 
     def __init__(self, db: Database, clock: Clock, objects: ObjectStore, record_key: RecordKey) -> None:
@@ -35,4 +35,4 @@ class Files(Shelf[StoredFile]):
         if isinstance(judged, Refused):
             raise Problem(judged.code, **judged.params)
         clean, mime = judged
-        return await self.keep(record, data, sha256, mime, name=clean, sender=sender)
+        return await self.keep(record, data, sha256, mime, thumbnail=None, name=clean, sender=sender)

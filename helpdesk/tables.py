@@ -52,6 +52,7 @@ windows = Table(
     Column("office", String(20), ForeignKey("offices.code"), nullable=False),
     Column("number", String(10), nullable=False),
     Column("name", String(60), nullable=False),
+    Column("gloss", String(120), nullable=False),
     Column("line", String(40), ForeignKey("lines.id"), nullable=False, index=True),
     # Who sits there; nobody while it is closed. One person sits at one window.
     Column("agent", String(40), unique=True),

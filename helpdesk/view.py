@@ -60,10 +60,9 @@ class GuidePage(GuideCard, frozen=True, kw_only=True):
     places: list[PlaceCard]
 
 
-class WindowCard(Struct, frozen=True, kw_only=True):
+class WindowCard(Named, frozen=True, kw_only=True):
     id: str
     number: str
-    name: str
     open: bool
     away: bool
 
@@ -198,7 +197,12 @@ class RatingsPage(Struct, frozen=True, kw_only=True):
 
 def window_card(window: Window) -> WindowCard:
     return WindowCard(
-        id=window.id, number=window.number, name=window.name, open=window.agent is not None, away=window.away
+        id=window.id,
+        number=window.number,
+        name=window.name,
+        gloss=window.gloss,
+        open=window.agent is not None,
+        away=window.away,
     )
 
 

@@ -85,7 +85,7 @@ def complete_facts(matter: Matter, known: Mapping[str, Any]) -> dict[str, Litera
         right = {
             "boolean": isinstance(value, bool),
             "number": isinstance(value, int | float) and not isinstance(value, bool),
-            "choice": isinstance(value, str) and value in fact.options,
+            "choice": isinstance(value, str) and fact.choice(value) is not None,
         }[fact.type]
         if not right:
             raise ValueError(fact.key)

@@ -17,7 +17,7 @@ from inspection.opening import NewCase, open_case, require_printable
 from office import invitations, notices, store
 from office.commands import OfficerAssign
 from office.invitations import Invitation
-from office.matter import Matter
+from office.matter import Choice, Matter
 from office.person import mask_name, mask_phone
 from office.register import staff_names
 from office.routes import Named
@@ -61,10 +61,13 @@ class DayList(Struct, frozen=True, kw_only=True):
 
 
 class FactView(Struct, frozen=True, kw_only=True):
+    """`choice`: what a value out of several is called."""
+
     key: str
     label: str
     gloss: str
     value: bool | float | str
+    choice: Choice | None
     unit: str
 
 
@@ -332,10 +335,12 @@ def _facts(matter: Matter, case: Case) -> list[FactView]:
             key=fact.key,
             label=fact.label,
             gloss=fact.gloss,
-            value=case.facts.get(fact.key, fact.default),
+            value=value,
+            choice=fact.choice(value),
             unit=fact.unit,
         )
         for fact in matter.facts
+        for value in (case.facts.get(fact.key, fact.default),)
     ]
 
 

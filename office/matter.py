@@ -151,6 +151,14 @@ class Remote(_Part, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class Choice(_Part, frozen=True, kw_only=True):
+    """One of several answers: `value` is stored, a reader is shown `label` or, in English, `gloss`."""
+
+    value: str
+    label: str
+    gloss: str = ""
+
+
 class FactDefinition(_Part, frozen=True, kw_only=True):
     """Something known before the call that decides which items apply."""
 
@@ -159,9 +167,13 @@ class FactDefinition(_Part, frozen=True, kw_only=True):
     gloss: str = ""
     type: Literal["boolean", "number", "choice"]
     default: Literal_
-    options: tuple[str, ...] = ()
+    options: tuple[Choice, ...] = ()
     unit: str = ""
     note: str | None = None
+
+    def choice(self, value: Literal_) -> Choice | None:
+        """The option that a value means; None for what is no choice."""
+        return next((option for option in self.options if option.value == value), None)
 
 
 class Section(_Part, frozen=True, kw_only=True):
@@ -170,10 +182,7 @@ class Section(_Part, frozen=True, kw_only=True):
     gloss: str = ""
 
 
-class Option(_Part, frozen=True, kw_only=True):
-    value: str
-    label: str
-    gloss: str = ""
+class Option(Choice, frozen=True, kw_only=True):
     conforms: bool
 
 
@@ -301,6 +310,9 @@ def _faults(matter: Matter) -> Iterator[str]:
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
             yield f"{name} {twice[0]} occurs twice"
+    for fact in matter.facts:
+        if fact.type == "choice" and fact.choice(fact.default) is None:
+            yield f"fact {fact.key}: its default is none of its options"
     sections = {section.key for section in matter.sections}
     documents = {document.key for document in matter.documents}
     facts = {fact.key for fact in matter.facts}

@@ -14,7 +14,7 @@ from foundation.rates import Rate
 from office import codes, invitations, notices, store
 from office.codes import Refusal
 from office.invitations import Invitation
-from office.matter import Matter
+from office.matter import Choice, Matter
 from office.person import mask_phone
 from office.secret import hash_token
 from office.sending import send_code
@@ -49,7 +49,7 @@ class FactForm(Struct, frozen=True, kw_only=True):
     gloss: str
     type: str
     default: bool | float | str
-    options: list[str]
+    options: list[Choice]
     unit: str
 
 

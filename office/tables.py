@@ -237,6 +237,8 @@ files = Table(
     Column("id", String(40), primary_key=True),
     Column("record", String(40), nullable=False, index=True),
     Column("object", String(200), nullable=False),
+    # Of a picture, once somebody looked at it.
+    Column("thumbnail", String(200)),
     Column("sha256", String(64), nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("mime", String(80), nullable=False),

@@ -8,7 +8,7 @@ import msgspec
 
 from office.events import StoredEvent
 from recordings.coverage import Span
-from recordings.manifest import EpochEntry
+from recordings.epoch import EpochEntry
 
 WAIT = timedelta(hours=20)  # the last attempt at a final manifest comes a day after the call
 

@@ -16,42 +16,11 @@ import msgspec
 
 from office.events import StoredEvent
 from recordings import coverage
-from recordings.coverage import Class, Segment, Span, Stretch
+from recordings.conditions import Conditions
+from recordings.coverage import Class, Segment, Span
+from recordings.epoch import EpochEntry, since_ms
 
 VERSION = 1
-
-
-class EpochEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One file. `chain` is the hash chain after `clusters` clusters; the two last hashes stand once it is closed.
-
-    Frames lost came damaged or not at all; those dropped by the sender its browser made and never sent whole.
-    """
-
-    epoch: str
-    session: str
-    leg: str
-    kind: str
-    worker: str
-    start_wall_ns: int
-    start_ms: int
-    error_ms: int
-    length_ms: int
-    mime: str
-    clusters: int
-    size: int
-    chain: str
-    chain_sm3: str
-    closed: bool
-    closed_reason: str = ""
-    final_sha256: str = ""
-    cues_sha256: str = ""
-    video_frames: int = 0
-    audio_frames: int = 0
-    lost_packets: int = 0
-    lost_frames: int = 0
-    dropped_by_sender: int = 0
-    video_runs: tuple[Span, ...] = ()
-    audio_runs: tuple[Span, ...] = ()
 
 
 class CallEntry(msgspec.Struct, frozen=True):
@@ -61,7 +30,9 @@ class CallEntry(msgspec.Struct, frozen=True):
 
 
 class LegEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's row: all their connections (`legs`) and the classes of their time. `leg` is the first."""
+    """One person's row: all their connections (`legs`) and the classes of their time. `leg` is the first. `screen`: the
+    classes of the time in which they shared a screen.
+    """
 
     leg: str
     legs: tuple[str, ...]
@@ -69,6 +40,7 @@ class LegEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str
     segments: tuple[Segment, ...]
+    screen: tuple[Segment, ...] = ()
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +111,7 @@ def manifest_up_to(
     known = [event for event in events if event.at <= cut]
     origin = next((event.at for event in known if event.tag == "officer:call:started"), None)
     placed = tuple(
-        msgspec.structs.replace(epoch, start_ms=_ms(origin, _wall(epoch.start_wall_ns)) if origin else 0)
+        msgspec.structs.replace(epoch, start_ms=since_ms(origin, _wall(epoch.start_wall_ns)) if origin else 0)
         for epoch in sorted(epochs, key=lambda each: (each.start_wall_ns, each.epoch))
     )
     calls = _calls(known, origin, cut)
@@ -212,19 +184,15 @@ def _wall(wall_ns: int) -> datetime:
     return datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC) + timedelta(microseconds=wall_ns // 1000 % 1_000_000)
 
 
-def _ms(origin: datetime, at: datetime) -> int:
-    return (at - origin) // timedelta(milliseconds=1)
-
-
 def _calls(events: Sequence[StoredEvent], origin: datetime | None, cut: datetime) -> tuple[CallEntry, ...]:
     out: list[CallEntry] = []
     for event in events:
         if origin is None:
             break
         if event.tag == "officer:call:started":
-            out.append(CallEntry(str(event.body.get("call", "")), _ms(origin, event.at), _ms(origin, cut)))
+            out.append(CallEntry(str(event.body.get("call", "")), since_ms(origin, event.at), since_ms(origin, cut)))
         elif event.tag == "officer:call:ended" and out:
-            out[-1] = CallEntry(out[-1].call, out[-1].start_ms, _ms(origin, event.at))
+            out[-1] = CallEntry(out[-1].call, out[-1].start_ms, since_ms(origin, event.at))
     return tuple(out)
 
 
@@ -237,6 +205,14 @@ class _Person(msgspec.Struct):
     legs: list[str]
     present: list[Span]
     here_since: int | None = None
+    shown: list[Span] = msgspec.field(default_factory=list)
+    shown_since: int | None = None
+
+    def hide(self, now_ms: int) -> None:
+        """No screen is shared any longer, if one was."""
+        if self.shown_since is not None:
+            self.shown.append((self.shown_since, now_ms))
+        self.shown_since = None
 
 
 def _legs(
@@ -246,10 +222,10 @@ def _legs(
     origin: datetime,
     cut: datetime,
 ) -> list[LegEntry]:
-    end_ms = _ms(origin, cut)
+    end_ms = since_ms(origin, cut)
     people: dict[str, _Person] = {}
     for event in events:
-        now_ms, what = _ms(origin, event.at), event.tag.partition(":")[2]
+        now_ms, what = since_ms(origin, event.at), event.tag.partition(":")[2]
         if what == "person:joined":
             body = event.body
             person = people.setdefault(
@@ -263,21 +239,27 @@ def _legs(
             if found.here_since is not None:
                 found.present.append((found.here_since, now_ms))
             found.here_since = None
-    conditions = _Conditions(events, origin, end_ms)
+            found.hide(now_ms)
+        elif what in ("screen:shared", "screen:ended") and (found := people.get(event.actor)) is not None:
+            found.hide(now_ms)
+            found.shown_since = now_ms if what == "screen:shared" else None
+    conditions = Conditions(events, origin, end_ms)
     out: list[LegEntry] = []
     for person in people.values():
         if person.here_since is not None:
             person.present.append((person.here_since, end_ms))
+        person.hide(end_ms)
         own = [epoch for epoch in epochs if epoch.leg in person.legs and epoch.kind == "camera"]
+        screens = [epoch for epoch in epochs if epoch.leg in person.legs and epoch.kind == "screen"]
         expected = [
             span
             for call in calls
             for span in (
-                [(call.start_ms, call.end_ms)]
-                if person.role == "applicant"
-                else [(max(begin, call.start_ms), min(end, call.end_ms)) for begin, end in person.present]
+                [(call.start_ms, call.end_ms)] if person.role == "applicant" else _during(call, person.present)
             )
         ]
+        shown = [span for call in calls for span in _during(call, person.shown)]
+        screen = coverage.classify(conditions.screen(person.id, set(person.legs), shown, screens, own))
         segments = coverage.classify(conditions.facts(person.id, set(person.legs), expected, own))
         if segments:
             legs = tuple(person.legs)
@@ -289,83 +271,11 @@ def _legs(
                     name=person.name,
                     role=person.role,
                     segments=tuple(segments),
+                    screen=tuple(screen),
                 )
             )
     return out
 
 
-_ENDS = {
-    "track:unmuted": "track:muted",
-    "mask:off": "mask:on",
-    "media:resumed": "media:interrupted",
-    "recording:resumed": "recording:lost",
-}
-RECORDING_SLACK_MS = 3000
-
-
-class _Conditions:
-    """Mutes, masks and causes as the events tell them, as spans on the session clock."""
-
-    def __init__(self, events: Sequence[StoredEvent], origin: datetime, end_ms: int) -> None:
-        self._muted: dict[tuple[str, str], list[Span]] = {}
-        self._masked: dict[str, list[Span]] = {}
-        self._causes: list[tuple[str, Span, str]] = []  # leg or person, span, word
-        begun: dict[tuple[str, ...], tuple[int, str]] = {}
-        key: tuple[str, ...]
-        for event in events:
-            now_ms, body = _ms(origin, event.at), event.body
-            what, leg = event.tag.partition(":")[2], str(body.get("leg", ""))
-            if what in ("track:muted", "mask:on", "media:interrupted", "recording:lost"):
-                key = (what, event.actor, str(body.get("kind", "video"))) if what == "track:muted" else (what, leg)
-                begun.setdefault(key, (now_ms, str(body.get("cause", ""))))
-            elif what in _ENDS:
-                word = _ENDS[what]
-                key = (word, event.actor, str(body.get("kind", "video"))) if word == "track:muted" else (word, leg)
-                if key in begun:
-                    self._note(key, begun.pop(key), now_ms)
-            elif what == "interruption:reported" and body.get("started_at"):
-                begin = msgspec.convert(body["started_at"], datetime)
-                end = msgspec.convert(body["ended_at"], datetime) if body.get("ended_at") else None
-                span = (_ms(origin, begin), now_ms if end is None else _ms(origin, end))
-                # The phone's word comes first: it knows why.
-                self._causes.insert(0, (event.actor, span, str(body.get("cause", "other"))))
-            elif what == "call:left":
-                begun.setdefault(("left", event.actor), (now_ms, "left"))
-            elif what == "person:joined" and ("left", event.actor) in begun:
-                self._note(("left", event.actor), begun.pop(("left", event.actor)), now_ms)
-        for key, since in begun.items():
-            self._note(key, since, end_ms)
-
-    def _note(self, key: tuple[str, ...], since: tuple[int, str], until_ms: int) -> None:
-        span = (since[0], until_ms)
-        if key[0] == "recording:lost":
-            # The hole begins with the last packet written and ends with the first keyframe after.
-            span = (span[0] - RECORDING_SLACK_MS, span[1] + RECORDING_SLACK_MS)
-        if key[0] == "track:muted":
-            self._muted.setdefault((key[1], "audio" if key[2] == "audio" else "video"), []).append(span)
-        elif key[0] == "mask:on":
-            self._masked.setdefault(key[1], []).append(span)
-        else:
-            self._causes.append((key[1], span, since[1] or "network"))
-
-    def facts(
-        self, person: str, legs: set[str], expected: Sequence[Span], epochs: Sequence[EpochEntry]
-    ) -> coverage.Facts:
-        def shift(epoch: EpochEntry, runs: tuple[Span, ...]) -> tuple[Span, ...]:
-            return tuple((epoch.start_ms + begin, epoch.start_ms + end) for begin, end in runs)
-
-        return coverage.Facts(
-            expected=tuple(expected),
-            stretches=tuple(
-                Stretch(
-                    (epoch.start_ms, epoch.start_ms + epoch.length_ms),
-                    shift(epoch, epoch.video_runs),
-                    shift(epoch, epoch.audio_runs),
-                )
-                for epoch in epochs
-            ),
-            masked=tuple(span for leg in legs for span in self._masked.get(leg, ())),
-            muted_audio=tuple(self._muted.get((person, "audio"), ())),
-            muted_video=tuple(self._muted.get((person, "video"), ())),
-            causes=tuple((span, word) for whose, span, word in self._causes if whose == person or whose in legs),
-        )
+def _during(call: CallEntry, spans: Sequence[Span]) -> list[Span]:
+    return [(max(begin, call.start_ms), min(end, call.end_ms)) for begin, end in spans]

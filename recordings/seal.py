@@ -20,7 +20,8 @@ from office import store as office
 from recordings import manifest as manifests
 from recordings import store
 from recordings.entries import entry_of, shortened, unpackaged_legs
-from recordings.manifest import EpochEntry, Manifest
+from recordings.epoch import EpochEntry
+from recordings.manifest import Manifest
 from recordings.store import ManifestRow
 from signing.timestamp import TimeStampAuthority
 

@@ -62,7 +62,7 @@ class EpochLine(msgspec.Struct, frozen=True):
 
 
 class LegLine(msgspec.Struct, frozen=True):
-    """One person's row: files and the second strip. A shared screen is a row of its own, without a strip."""
+    """One person's row: files and the second strip. A shared screen is a row of its own, while it is shared."""
 
     leg: str
     name: str
@@ -133,7 +133,7 @@ def timeline(
                 quality = tuple(stretch for whose, stretch in poor if whose in leg.legs)
                 legs.append(LegLine(leg.leg, leg.name, leg.role, lines, leg.segments, quality))
             elif lines:
-                legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, ()))
+                legs.append(LegLine(f"{leg.leg}:screen", leg.name, "screen", lines, leg.screen))
     marks = [mark for event in events if (mark := _mark(event, origin, wording)) is not None]
     marks += [
         _gap(leg, segment, wording)

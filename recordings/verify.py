@@ -25,8 +25,9 @@ from recordings import manifest as manifests
 from recordings.chain import Chain
 from recordings.container import suffix
 from recordings.digests import digest_of
+from recordings.epoch import EpochEntry
 from recordings.export import ClusterHash, EpochIndex, EventLine
-from recordings.manifest import EpochEntry, Manifest
+from recordings.manifest import Manifest
 from recordings.mark_words import ROLES
 from recordings.package_files import NotAPackage, PackageFiles
 from recordings.package_verdict import PARTS, Finding, PackageVerdict, PartName, finding, moment, verdict

@@ -35,7 +35,8 @@ _WRAPPED_BYTES = 45  # foundation.keyring.Keyring.wrap
 
 # Kinds whose key may be replaced while the root stays; seals too, each by its office.
 ROTATED = ("event_ca", "tsa", "system")
-_TITLES = {"event_ca": "事件证书签发", "ocsp": "证书状态查询", "tsa": "时间证明", "system": "勘验单签发"}
+# One key serves both kinds of record, so a certificate speaks of neither; a signature does, by its record's kind.
+_TITLES = {"event_ca": "事件证书签发", "ocsp": "证书状态查询", "tsa": "时间证明", "system": "文书签发"}
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ class KeyStore:
         return x509.load_der_x509_certificate(found) if found else (await self.root()).certificate
 
     async def _make_root(self, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-        return root_certificate(subject("远程视频勘验根证书", organisation=self._organisation), key, self._clock.now())
+        return root_certificate(subject("远程视频业务根证书", organisation=self._organisation), key, self._clock.now())
 
     async def _by_root(self, kind: str, called: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         root = await self.root()

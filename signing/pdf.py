@@ -51,7 +51,7 @@ def build_pdf(report: Report, thumbnails: Mapping[str, bytes], manifest: bytes, 
 def _require_names(report: Report, fonts: FontSet) -> None:
     for what, text in (
         ("办公单位", report.office.name),
-        ("申请人姓名", report.applicant_name),
+        (f"{report.role_words('applicant')[0]}姓名", report.applicant_name),
         ("办事人" if report.kind == "help" else "勘验对象", report.business_name),
         ("登记地址", report.registered_address),
         *(("姓名", person.name) for person in report.people),

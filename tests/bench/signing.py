@@ -25,7 +25,7 @@ from PIL import Image
 
 from foundation.clock import SystemClock
 from foundation.db import Database
-from inspection.photos import make_thumbnail
+from office.picture_shelf import make_thumbnail
 from signing.fonts import open_fonts
 from signing.issue import certified
 from signing.pdf import build_pdf

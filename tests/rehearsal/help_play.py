@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from office.picture import recognise
 from tests.rehearsal.play import Play, playing, tid
@@ -21,6 +21,13 @@ CITIZEN = "刘桂兰"
 WORDS = {"zh-CN": "退休金怎么领", "en-GB": "pension"}
 GUIDE = "pension-claim"
 TO_WINDOW = "990101-T01"
+
+
+async def seen(image: Locator, width: int = 1) -> None:
+    """Until the element shows a picture of at least this width, in its own pixels."""
+    await expect(image).to_be_visible()
+    await image.evaluate("image => image.decode()")
+    assert await image.evaluate("image => image.naturalWidth") >= width
 
 
 @dataclass
@@ -113,11 +120,19 @@ class HelpPlay(Play):
         """One each way, as it was sent."""
         async with self.step("citizen and agent send each other files"):
             await tid(phone, "type").click()
-            scan = {"name": "户口本.jpg", "mimeType": "image/jpeg", "buffer": picture()}
+            scan = {"name": "户口本.jpg", "mimeType": "image/jpeg", "buffer": picture(size=(1280, 960))}
             await tid(phone, "attach").set_input_files(scan)
             await expect(tid(phone, "chat-file")).to_have_count(1)
+            await seen(tid(phone, "chat-picture").locator("img"))
             await self.shown(phone, "citizen-files")
+            await tid(phone, "chat-picture").click()
+            await seen(tid(phone, "whole-picture").locator("img"), width=1280)
+            await self.shown(phone, "citizen-picture")
             await phone.keyboard.press("Escape")
+            await expect(tid(phone, "whole-picture")).to_have_count(0)
+            await expect(tid(phone, "chat-picture")).to_be_focused()
+            await phone.keyboard.press("Escape")
+            await expect(tid(phone, "chat-picture")).to_be_hidden()
             async with agent.expect_download() as saved:
                 await tid(agent, "chat-file").click()
             got = await saved.value
@@ -201,6 +216,8 @@ class HelpPlay(Play):
             words = "在屏幕上标注" if self.lang == "zh-CN" else "marked the screen"
             await tid(auditor, "events").get_by_text(words).first.click()
             await expect(tid(auditor, "screen-screen").get_by_test_id("drawing")).to_have_count(1)
+            row = auditor.get_by_role("slider", name="共享屏幕" if self.lang == "zh-CN" else "Shared screen")
+            await expect(row.locator("rect.live")).not_to_have_count(0)
             await self.shown(auditor, "auditor-drawing")
 
     async def rate(self, phone: Page) -> None:

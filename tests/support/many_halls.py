@@ -60,7 +60,7 @@ async def fill(conn: AsyncConnection, now: datetime) -> list[Line]:
             await directory.add_window(
                 conn,
                 directory.Window(
-                    id=line.window, office=code, number=f"{letter}01", name="", line=line.id, agent=agent,
+                    id=line.window, office=code, number=f"{letter}01", name="", gloss="", line=line.id, agent=agent,
                     opened_at=now, away=False,
                 ),
             )  # fmt: skip

@@ -76,8 +76,8 @@ async def test_windows_that_press_at_once_call_different_people_in_order(hall: H
             await directory.add_window(
                 conn,
                 directory.Window(
-                    id=f"w{number}", office="990101", number=f"S{number}", name="", line=SOCIAL, agent=f"stf_{number}",
-                    opened_at=hall.clock.now(), away=False,
+                    id=f"w{number}", office="990101", number=f"S{number}", name="", gloss="", line=SOCIAL,
+                    agent=f"stf_{number}", opened_at=hall.clock.now(), away=False,
                 ),
             )  # fmt: skip
     for _ in range(14):

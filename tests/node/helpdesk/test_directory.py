@@ -72,7 +72,8 @@ async def test_one_person_sits_at_one_window(hall: Hall) -> None:
 async def test_the_demonstration_s_lines_lead_every_offered_matter_to_a_window(database: Database, hall: Hall) -> None:
     async with database.read() as conn:
         for line in await directory.list_lines(conn, ["990100", "990101", "990101001"]):
-            assert [window for window in await directory.list_windows(conn, [line.office]) if window.line == line.id]
+            served_by = [one for one in await directory.list_windows(conn, [line.office]) if one.line == line.id]
+            assert served_by and all(one.name and one.gloss.isascii() and one.gloss for one in served_by)
             for slug in line.guides:
                 there = await directory.line_for(conn, line.office, slug)
                 assert there is not None and slug in there.guides

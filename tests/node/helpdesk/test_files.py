@@ -14,6 +14,7 @@ from foundation.objects import ObjectStore
 from helpdesk.attachment import MOST_BYTES
 from helpdesk.commands import Finish
 from helpdesk.service import MOST_FILES
+from office.picture import recognise
 from tests.node.helpdesk.test_help_calls import Calls
 from tests.node.helpdesk.test_routes import BOSS, HAN, LIU
 from tests.support.documents import PDF, picture
@@ -41,9 +42,9 @@ class Sending(Calls):
             assert response.status == status, answer
             return answer
 
-    async def fetch(self, who: Actor, file: str, status: int = 200) -> tuple[bytes, dict[str, str]]:
+    async def fetch(self, who: Actor, file: str, status: int = 200, what: str = "") -> tuple[bytes, dict[str, str]]:
         self.site.actor = who
-        async with self.served.session.get(f"/api/files/{file}") as response:
+        async with self.served.session.get(f"/api/files/{file}{what}") as response:
             assert response.status == status, await response.text()
             return await response.read(), dict(response.headers)
 
@@ -77,6 +78,22 @@ async def test_files_go_both_ways_and_only_ever_as_an_attachment(sending: Sendin
     assert headers["Content-Disposition"] == "attachment; filename*=UTF-8''%E7%94%B3%E8%AF%B7%20%E8%A1%A8.pdf"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert (await sending.fetch(LIU, first["file"]))[0] == picture()
+
+
+async def test_a_picture_has_a_small_copy_for_whoever_may_have_it_and_nothing_else_has_one(sending: Sending) -> None:
+    citizen, small = sending.citizen_actor, "/thumbnail"
+    shown = (await sending.send(citizen, "户口本.jpg", picture()))["file"]
+    paper = (await sending.send(LIU, "a.pdf", PDF))["file"]
+    for who in (citizen, LIU, LIU):  # made once, kept, given again
+        data, headers = await sending.fetch(who, shown, what=small)
+        assert recognise(data) is not None and headers["Content-Type"] == "image/jpeg"
+        assert headers["Cache-Control"] == "private, no-store"
+    await sending.fetch(LIU, paper, 404, small)
+    await sending.fetch(guest("rec_other"), shown, 404, small)
+    await sending.site.put(sending.record, lead(LIU), Finish(result="done"))
+    for who in (citizen, LIU):
+        await sending.fetch(who, shown, 403, small)
+    await sending.fetch(AUDITOR, shown, what=small)
 
 
 async def test_what_is_refused_leaves_nothing(sending: Sending) -> None:

@@ -25,8 +25,8 @@ async def crowded(hall: Hall) -> Hall:
     async with hall.db.begin() as conn:
         for number in range(AGENTS):
             window = directory.Window(
-                id=f"w{number:02d}", office="990101", number=f"S{number}", name="", line=SOCIAL, agent=f"stf_{number}",
-                opened_at=hall.clock.now(), away=False,
+                id=f"w{number:02d}", office="990101", number=f"S{number}", name="", gloss="", line=SOCIAL,
+                agent=f"stf_{number}", opened_at=hall.clock.now(), away=False,
             )  # fmt: skip
             await directory.add_window(conn, window)
     return hall

@@ -119,7 +119,8 @@ async def test_from_words_to_a_rating(counter: Counter) -> None:
         desk = await counter.desk(LIU)
         assert (desk["at"]["label"], desk["at"]["name"], desk["waiting"]) == ("S001", "刘桂兰", [])
         shown = await until(stream, lambda it: it["state"] == "called")
-        assert shown["window"]["number"] == "S01" and shown["can"] == ["abandon", "call"]
+        called_to = [shown["window"][word] for word in ("number", "name", "gloss")]
+        assert called_to == ["S01", "社保窗", "Social insurance"] and shown["can"] == ["abandon", "call"]
         await counter.act(LIU, desk["at"]["ticket"], "serve")
         await counter.act(LIU, desk["at"]["ticket"], "finish")
         assert (await until(stream, lambda it: it["state"] == "finished"))["rated"] is False

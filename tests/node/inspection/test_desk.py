@@ -111,6 +111,12 @@ async def test_a_case_is_opened_with_its_facts_and_shows_the_items_that_apply(de
     assert "fc-18" in items and "fc-19" not in items
     assert detail["phone"] == "139****1234"
     assert detail["invitation"] is None
+    told = {fact["key"]: (fact["value"], fact["choice"]) for fact in detail["facts"]}
+    chemical = {"value": "chemical", "label": "化学消毒", "gloss": "Chemical"}
+    assert told["disinfection"] == ("chemical", chemical) and told["is_canteen"] == (False, None)
+    matters = {matter["slug"]: matter for matter in await desk.served.get("/api/matters")}
+    (form,) = (fact for fact in matters["food-catering"]["facts"] if fact["key"] == "disinfection")
+    assert chemical in form["options"] and form["default"] == "heat"
     for field, wrong in (
         ("phone", "12"),
         ("matter", "nothing"),

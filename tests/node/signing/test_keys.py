@@ -1,8 +1,10 @@
 import asyncio
+import io
 from pathlib import Path
 
 import msgspec
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import select
 
 from foundation.clock import ManualClock
@@ -12,6 +14,7 @@ from foundation.keyring import Keyring
 from signing.certificates import der
 from signing.fonts import FontSet
 from signing.keys import ROTATED, KeyStore
+from signing.report import Kind
 from signing.store import signing_keys
 from signing.trust import trust_bundle
 from signing.verify import verify_pdf
@@ -38,6 +41,21 @@ async def test_every_office_has_a_seal_of_its_own(sqlite_database: Database, clo
     one, other = await store.seal("990101", "松汀区"), await store.seal("990102", "另一区")
     assert one.certificate != other.certificate
     assert await store.seal_certificates() == [der(one.certificate), der(other.certificate)]
+
+
+@pytest.mark.parametrize(("kind", "service"), [("help", "视频帮办系统"), ("inspection", "远程视频勘验系统")])
+async def test_a_signature_names_its_records_service_and_the_certificates_that_serve_both_name_neither(
+    scene_folder: Path, fonts: FontSet, clock: ManualClock, kind: Kind, service: str
+) -> None:
+    db = await Database.open(f"sqlite:///{scene_folder / 'test.db'}")
+    scene = await Scene.set(db, scene_folder, fonts, clock)
+    await scene.issue(msgspec.structs.replace(report(items=1, photos=0), kind=kind))
+    said = PdfFileReader(io.BytesIO(await scene.pdf())).embedded_signatures[0].sig_object
+    assert said["/Name"] == f"松汀区政务服务中心 {service}" and "勘验" not in said["/Reason"]
+    keys = await scene.means.keys.server_keys()
+    made = [keys.root, *(each.certificate for each in (keys.event_ca, keys.ocsp, keys.tsa, keys.system))]
+    assert not [one.subject for one in made if "勘验" in one.subject.rfc4514_string()]
+    await db.close()
 
 
 async def test_keys_lie_sealed_in_the_database(sqlite_database: Database, clock: ManualClock) -> None:

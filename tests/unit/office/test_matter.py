@@ -23,6 +23,9 @@ def test_every_shipped_matter_loads_and_survives_storage(path: object) -> None:
         assert item.basis, item.id
 
 
+A, B = {"value": "a", "label": "甲"}, {"value": "b", "label": "乙"}
+
+
 def broken(change: str) -> dict[str, object]:
     data: dict[str, object] = yaml.safe_load((DATA / "matters" / "hr-service.yaml").read_text("utf-8"))
     items: list[dict[str, object]] = data["items"]  # type: ignore[assignment]
@@ -41,6 +44,8 @@ def broken(change: str) -> dict[str, object]:
             items[3]["critical"] = not items[3]["critical"]
         case "unknown":
             items[3]["colour"] = "red"
+        case "choice":
+            data["facts"] = [{"key": "k", "label": "种类", "type": "choice", "default": "c", "options": [A, B]}]
         case "limits":
             items[3]["answer"] = {"type": "number", "min": 5, "max": 1}
         case "schema":
@@ -49,7 +54,7 @@ def broken(change: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "change", ["section", "twice", "fact", "word", "document", "severity", "unknown", "limits", "schema"]
+    "change", ["section", "twice", "fact", "word", "document", "severity", "unknown", "choice", "limits", "schema"]
 )
 def test_a_wrong_matter_is_refused_whole_and_says_where(change: str) -> None:
     with pytest.raises(MatterError) as refused:

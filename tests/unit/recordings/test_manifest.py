@@ -13,7 +13,8 @@ from recordings import mark_words
 from recordings.chain import Chain
 from recordings.digests import digest_of
 from recordings.entries import unpackaged_legs
-from recordings.manifest import EpochEntry, extends, from_json, manifest_up_to, to_json
+from recordings.epoch import EpochEntry
+from recordings.manifest import extends, from_json, manifest_up_to, to_json
 from recordings.timeline import ClusterMark, _kind, timeline
 from tests.unit.inspection.acting import facts
 
@@ -94,6 +95,37 @@ def test_a_reconnection_stands_in_the_strip_with_the_cause_the_phone_reported() 
     ]
     assert manifest.moment_ms(START + timedelta(seconds=10)) == 10_000
     assert manifest.moment_ms(START - timedelta(seconds=10)) is None
+
+
+def screens(told: list[tuple[float, str, str, dict[str, Any]]], *epochs: EpochEntry) -> list[tuple[int, int, str]]:
+    """The row of the citizen's shared screen in the replay."""
+    events = chain(*sorted([*CALL[:4], *told, (100, "stf_1", "officer:call:ended", {})], key=lambda one: one[0]))
+    manifest = manifest_up_to("rec_1", events, [epoch("ep_1", 0, 100), *epochs], START + timedelta(seconds=100))
+    legs = timeline(manifest, events, {}, live=False, wording=WORDS).legs
+    assert [leg.leg for leg in legs if leg.role == "applicant"] == ["leg_1"] and manifest.coverage.percent == 100
+    return [(s.from_ms, s.to_ms, s.class_) for leg in legs if leg.role == "screen" for s in leg.strip]
+
+
+def screen(second: float, verb: str) -> tuple[float, str, str, dict[str, Any]]:
+    return second, "inv_1", f"applicant:screen:{verb}", {}
+
+
+def test_a_shared_screen_has_its_strip_while_it_is_shared_whether_it_moves_or_not() -> None:
+    # Two pictures, the second a second before the connection that they came on ends with the sharing.
+    still = epoch("ep_9-screen", 30.2, 9, kind="screen", video_runs=((300, 320), (8900, 8920)), audio_runs=())
+    beside = epoch("ep_9", 30.2, 9.7)
+    assert screens([screen(30, "shared"), screen(40, "ended")], still, beside) == [(30_500, 39_900, "live")]
+    # Still shared when the record ends.
+    assert screens([screen(91, "shared")], epoch("ep_9-screen", 92, 8, kind="screen")) == [(92_000, 100_000, "live")]
+
+
+def test_a_screen_that_was_shared_and_is_not_on_record_is_a_gap_of_its_row() -> None:
+    parts = [epoch(f"ep_{n}-screen", at, 10, kind="screen", audio_runs=()) for n, at in ((7, 30), (8, 50))]
+    assert screens([screen(30, "shared"), screen(60, "ended")], *parts) == [
+        (30_000, 40_000, "live"), (40_000, 50_000, "interrupted"), (50_000, 60_000, "live"),
+    ]  # fmt: skip
+    left = [screen(30, "shared"), (35.0, "inv_1", "applicant:call:left", {})]
+    assert screens(left, *parts) == [(30_000, 35_000, "live")]
 
 
 def test_what_our_own_disk_failed_to_record_is_a_gap_with_that_cause() -> None:

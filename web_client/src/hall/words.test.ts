@@ -9,7 +9,7 @@ import { parse, paths } from './paths'
 import { acts, actWord, best, bestVideo, placeOpen, placeWait, standing, tab } from './words'
 
 const NOW = Date.parse('2025-11-24T06:30:00Z')
-const WINDOW = { id: 'w', number: 'S01', name: '社保窗', open: true, away: false }
+const WINDOW = { id: 'w', number: 'S01', name: '社保窗', gloss: 'Social insurance', open: true, away: false }
 const OFFICE = { name: '松汀区政务服务中心', gloss: 'Songting', phone: '0000' }
 
 function number(state: TicketPage['state'], more: Partial<TicketPage> = {}): TicketPage {

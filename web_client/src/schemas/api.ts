@@ -130,6 +130,13 @@ export interface ChecklistView {
   suggested: string | null
 }
 
+/** One of several answers: `value` is stored, a reader is shown `label` or, in English, `gloss`. */
+export interface Choice {
+  value: string
+  label: string
+  gloss: string
+}
+
 /** [n, t_ms, d_ms, bytes, keyframe 0|1] of a cluster; times within its epoch. */
 export type ClusterMark = [number, number, number, number, number]
 
@@ -217,15 +224,17 @@ export interface FactForm {
   gloss: string
   type: string
   default: boolean | number | string
-  options: string[]
+  options: Choice[]
   unit: string
 }
 
+/** `choice`: what a value out of several is called. */
 export interface FactView {
   key: string
   label: string
   gloss: string
   value: boolean | number | string
+  choice: Choice | null
   unit: string
 }
 
@@ -451,7 +460,7 @@ export interface Landing {
   consent: ConsentCard
 }
 
-/** One person's row: files and the second strip. A shared screen is a row of its own, without a strip. */
+/** One person's row: files and the second strip. A shared screen is a row of its own, while it is shared. */
 export interface LegLine {
   leg: string
   name: string
@@ -1269,9 +1278,10 @@ export interface WallLine {
 }
 
 export interface WindowCard {
+  name: string
+  gloss: string
   id: string
   number: string
-  name: string
   open: boolean
   away: boolean
 }

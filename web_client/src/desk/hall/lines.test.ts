@@ -14,7 +14,7 @@ beforeEach(() => (lang.value = 'zh'))
 
 test('an alarm says how long, from when it is one, and which window would help', () => {
   const late = row({ waiting: 9, longest_since: '2025-11-24T05:48:10Z', alarm: true })
-  const window = { id: 'w', number: '05', name: '', open: false, away: false }
+  const window = { id: 'w', number: '05', name: '', gloss: '', open: false, away: false }
   expect(alarmText({ ...late, open_window: window }, NOW)).toBe('松汀区 企业登记等候41分钟，超过20分钟。建议开05窗口。')
   expect(alarmText(late, NOW)).toBe('松汀区 企业登记等候41分钟，超过20分钟。窗口已全开，建议增加人手，或请后来的人改用视频帮办。')
 })

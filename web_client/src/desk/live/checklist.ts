@@ -1,4 +1,6 @@
 /** Reading of the checklist for the desk: filters, the next open item, what a measured value says. Pure. */
+import { formatMeasure } from '../../shared/format'
+import { named } from '../../shared/i18n'
 import type { ItemView } from '../../shared/protocol'
 
 export type Filter = 'all' | 'open' | 'fails' | 'required'
@@ -38,6 +40,13 @@ export function outside(item: Pick<ItemView, 'answer'>, measured: number | null)
   const { min, max, record_only } = item.answer
   if (measured === null || Number.isNaN(measured) || record_only || (min == null && max == null)) return null
   return (min != null && measured < min) || (max != null && measured > max)
+}
+
+/** What was chosen, measured or written, in the reader's words; empty where an answer has no more than its verdict. */
+export function givenText(item: ItemView): string {
+  const chosen = item.answer.options.find((option) => option.value === item.choice)
+  if (item.choice !== null) return chosen ? named(chosen) : item.choice
+  return item.measured !== null ? formatMeasure(item.measured, item.answer.unit) : (item.text_answer ?? '')
 }
 
 /** A photo is asked for and not yet there. */

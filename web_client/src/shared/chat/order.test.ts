@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { FileView, MessageView } from '../../schemas/api'
-import { inOrder, sizeWords } from './order'
+import { hasSmall, inOrder, sizeWords } from './order'
 
 const at = (second: number): string => `2026-11-23T01:00:0${second}Z`
 const said = (text: string, second: number): MessageView => ({ from: '张敏', role: 'lead', text, at: at(second) })
@@ -11,6 +11,11 @@ test('words and files stand in the order of time, words first within a moment', 
   const list = inOrder([said('a', 1), said('c', 3)], [sent('b', 2), sent('d', 3)])
   expect(list.map((entry) => entry.text ?? entry.file?.name)).toEqual(['a', 'b', 'c', 'd'])
   expect(list[1]).toMatchObject({ from: '刘*', role: 'applicant' })
+})
+
+test('what has a small copy is shown as a picture, everything else by its name', () => {
+  const kinds = ['image/jpeg', 'image/png', 'image/heic', 'application/pdf', '']
+  expect(kinds.map((mime) => hasSmall({ mime }))).toEqual([true, true, false, false, false])
 })
 
 test('a size is said as people read it', () => {
