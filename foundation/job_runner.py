@@ -1,7 +1,7 @@
 """Who runs jobs (jobs.py): leases what is due, keeps the lease while a handler works, writes down how it ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from foundation.errors import Problem
 from foundation.ids import new_id
 from foundation.jobs import FIELDS, WAKE, Done, GiveUp, Handler, Job, NotYet, Progress, jobs
 from foundation.metrics import Metrics
+from foundation.together import Together
 
 # A crashed runner's job waits this long for another; renewing takes a third of it, so two renewals may fail.
 LEASE = timedelta(seconds=60)
@@ -24,6 +25,9 @@ MOST_ATTEMPTS = 8
 _BACKOFF_FIRST_S = 5.0
 _BACKOFF_MOST_S = 1800.0
 _POLL_S = 1.0
+_PACE_S = 0.1
+"""What is enqueued so soon after jobs were leased is leased together: each time is a commit."""
+
 _logger = log.get("jobs")
 
 
@@ -60,6 +64,7 @@ class JobRunner:
         self._at_once = at_once
         self._wake = asyncio.Event()
         self._more = False  # all that was asked for was there: others may wait for one to end
+        self._changes = Together(db, self._change)
         metrics = metrics or Metrics()
         self._ended = metrics.counter("jobs_ended", "Attempts at jobs ended.", ("kind", "outcome"))
         self._running = metrics.gauge("jobs_running", "Jobs running now.")
@@ -79,6 +84,8 @@ class JobRunner:
                     task.add_done_callback(running.discard)
                     task.add_done_callback(self._on_end)
                 self._more = len(leased) == room
+                if leased and not self._more:
+                    await asyncio.sleep(_PACE_S)
                 try:
                     async with asyncio.timeout(_POLL_S):
                         await self._wake.wait()
@@ -220,15 +227,16 @@ class JobRunner:
 
     async def _update(self, job: Job, values: dict[str, Any], write: Write = _nothing) -> bool:
         """Change a job that is still ours, and `write` then; whether it was."""
-        mine = and_(jobs.c.id == job.id, jobs.c.lease_by == self.id, jobs.c.attempts == job.attempts)
+        return await self._changes.ask((job, values, write))
 
-        async def change(conn: AsyncConnection) -> bool:
-            ours = (await conn.execute(update(jobs).where(mine).values(values))).rowcount == 1
-            if ours:
+    async def _change(self, conn: AsyncConnection, changes: Sequence[tuple[Job, dict[str, Any], Write]]) -> list[bool]:
+        ours = []
+        for job, values, write in changes:
+            mine = and_(jobs.c.id == job.id, jobs.c.lease_by == self.id, jobs.c.attempts == job.attempts)
+            ours.append((await conn.execute(update(jobs).where(mine).values(values))).rowcount == 1)
+            if ours[-1]:
                 await write(conn)
-            return ours
-
-        return await self._db.carry_out(change)
+        return ours
 
     def _progress(self, job: Job) -> Progress:
         async def tell(percent: int) -> None:

@@ -21,6 +21,7 @@ overtaken by people who came more than that after them. States and names: it-at-
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -272,10 +273,12 @@ def _after_missing(ticket: Ticket, moved: Ticket, now: datetime, line: Sequence[
 # --- the wait --------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def wait(ahead: int, minutes: float, windows: int, free: int) -> Queue:
     """The honest range for somebody with so many people before them, whose matters usually take `minutes` in all.
 
-    `windows` serve the line now, `free` of them have nobody.
+    `windows` serve the line now, `free` of them have nobody. Remembered, as the same is asked when a line changed and
+    again for the page.
     """
     mean = minutes / ahead if ahead else _UNKNOWN_MINUTES
     # Of n windows that are busy to some random degree, the first is free after one part of n + 1.

@@ -19,7 +19,7 @@ from helpdesk.calling import Press
 from helpdesk.commands import GiveBack
 from helpdesk.directory import Window
 from helpdesk.live import Lines, Watch, stream
-from helpdesk.presses import Presses
+from helpdesk.presses import presses
 from helpdesk.queue import State
 from helpdesk.rating import RATE_WITHIN, Level
 from helpdesk.store import Slip
@@ -65,7 +65,7 @@ class WindowDesk:
         self.services = services
         self.lines = lines
         self.levels = levels
-        self.presses = Presses(services.db, services.clock)
+        self.presses = presses(services.db, services.clock)
         self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:
@@ -178,7 +178,7 @@ class WindowDesk:
 
     async def next(self, call: Call) -> Moved:
         press = Press(call.path["window"], str(call.actor), call.actor.id)
-        called = await self.presses.call_next(press)
+        called = await self.presses.ask(press)
         if isinstance(called, Refused):
             raise Problem(called.code, **called.params)
         return _moved(called)
