@@ -147,3 +147,16 @@ async def test_who_is_cancelled_reading_leaves_a_connection_that_reads(kept: Dat
         with pytest.raises(asyncio.CancelledError):
             await reading
         assert await read("SELECT 7") == 7
+
+
+async def test_a_new_files_pages_are_small_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        old.execute("PRAGMA page_size = 8192")
+        old.execute("CREATE TABLE notes (word TEXT)")
+    for name, size in (("new.db", sqlite.PAGE_BYTES), ("old.db", 8192)):
+        database = await Database.open(f"sqlite:///{tmp_path / name}")
+        async with database.begin() as conn:
+            await conn.execute(text("CREATE TABLE more (id INTEGER)"))
+        async with database.read() as conn:
+            assert (await conn.execute(text("PRAGMA page_size"))).scalar_one() == size
+        await database.close()
