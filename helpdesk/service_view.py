@@ -9,7 +9,7 @@ from office.person import mask_name
 from office.queue import Queue
 from office.session import Party
 from office.view import NamedView, SessionView
-from office.viewing import session_view
+from office.viewing import is_own, session_view
 
 
 class PaperView(NamedView, frozen=True, kw_only=True):
@@ -49,9 +49,10 @@ class MarkView(Struct, frozen=True, kw_only=True):
 
 
 class FileView(Struct, frozen=True, kw_only=True):
-    """A file of the call; its bytes are at /api/files/{id}."""
+    """A file of the call; its bytes are at /api/files/{id}. `mine`: whoever reads this sent it."""
 
     id: str
+    mine: bool
     name: str
     bytes: int
     mime: str
@@ -94,7 +95,7 @@ def view(state: ServiceState, party: Party, now: datetime, queue: Queue | None =
         parked=state.parked,
         screen=state.screen,
         marks=tuple(MarkView(line=tuple(SpotView(x=spot.x, y=spot.y) for spot in line)) for line in state.marks),
-        files=tuple(_file(one) for one in state.files),
+        files=tuple(_file(one, party) for one in state.files),
         result_note=state.result_note,
     )
 
@@ -117,7 +118,14 @@ def _card(card: Card) -> CardView:
     )
 
 
-def _file(file: File) -> FileView:
+def _file(file: File, party: Party) -> FileView:
     return FileView(
-        id=file.id, name=file.name, bytes=file.bytes, mime=file.mime, by=file.by, role=file.role, at=file.at
+        id=file.id,
+        mine=is_own(party, file.sender, file.role),
+        name=file.name,
+        bytes=file.bytes,
+        mime=file.mime,
+        by=file.by,
+        role=file.role,
+        at=file.at,
     )

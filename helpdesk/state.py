@@ -52,13 +52,14 @@ class Card(Struct, frozen=True, kw_only=True):
 
 
 class File(Struct, frozen=True, kw_only=True):
-    """A file that somebody of the call sent; `by` and `role` are theirs."""
+    """A file that somebody of the call sent; `sender`, their name `by` and `role` are theirs."""
 
     id: str
     name: str
     sha256: str
     bytes: int
     mime: str
+    sender: str
     by: str
     role: str
     at: datetime
@@ -161,6 +162,7 @@ def _sent(state: ServiceState, event: Event) -> ServiceState:
         sha256=body["sha256"],
         bytes=int(body["bytes"]),
         mime=body["mime"],
+        sender=event.actor,
         by=body.get("name", ""),
         role=body.get("role", ""),
         at=event.at,

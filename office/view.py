@@ -47,6 +47,9 @@ class RequestView(Struct, frozen=True, kw_only=True):
 
 
 class MessageView(Struct, frozen=True, kw_only=True):
+    """`mine`: whoever reads this said it."""
+
+    mine: bool
     from_: str = field(name="from")
     role: str
     text: str

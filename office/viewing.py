@@ -67,10 +67,10 @@ def session_view(
         "call_started_at": session.call_started_at,
         "recording": session.call is not None and not _unrecorded(session, party),
         "requests": _requests(session),
-        "messages": tuple(_message(message) for message in session.messages),
+        "messages": tuple(_message(message, party) for message in session.messages),
         "consent": ConsentView(version=session.consent.version, at=session.consent.at) if session.consent else None,
         "device": _device(session),
-        "wait_message": _message(session.wait_message) if session.wait_message else None,
+        "wait_message": _message(session.wait_message, party) if session.wait_message else None,
         "interruptions": tuple(
             InterruptionView(from_=gap.start, to=gap.end, cause=gap.cause, leg=gap.leg) for gap in session.gaps
         ),
@@ -129,8 +129,14 @@ def _requests(session: SessionState) -> tuple[RequestView, ...]:
     )
 
 
-def _message(message: Message) -> MessageView:
-    return MessageView(from_=message.name, role=message.role, text=message.text, at=message.at)
+def _message(message: Message, party: Party) -> MessageView:
+    mine = is_own(party, message.sender, message.role)
+    return MessageView(mine=mine, from_=message.name, role=message.role, text=message.text, at=message.at)
+
+
+def is_own(party: Party, sender: str, role: str) -> bool:
+    """Whether this came from `party`: of officers of one role each for themselves, an applicant from any browser."""
+    return sender == party.id or role == party.role == "applicant"
 
 
 def _quality(session: SessionState, party: Party) -> tuple[FindingView, ...]:

@@ -8,6 +8,7 @@ import pytest
 from helpdesk.commands import (
     CardPush,
     CardTick,
+    FileSend,
     Finish,
     GiveBack,
     Offer,
@@ -187,3 +188,26 @@ def test_the_citizen_does_not_see_what_agents_tell_each_other(service: Service) 
     assert (mine.note, mine.papers, mine.window) == ("", (), "T01")
     assert (theirs.note, theirs.papers) == (TO_TAX.note, TO_TAX.papers)
     assert view(service.state, CITIZEN, now).kind == "help" and view(service.state, ZHANG, now).papers
+
+
+def test_everybodys_words_and_files_are_their_own_and_a_citizens_from_any_browser(service: Service) -> None:
+    service.call()
+    service.done(ZHANG, Say(text="请看步骤卡"), a_file("form"))
+    service.done(CITIZEN, Say(text="好"), a_file("card"))
+    service.done(ZHANG, TO_TAX)
+    service.take(WU, "T01")
+    service.done(WU, Say(text="我来办"))
+    # On a computer they opened another link.
+    same_citizen = Party(id="inv_liu_2", name="刘桂兰", role="applicant", kind="guest")
+    for party, words, files in (
+        (ZHANG, [True, False, False], [True, False]),
+        (CITIZEN, [False, True, False], [False, True]),
+        (same_citizen, [False, True, False], [False, True]),
+        (WU, [False, False, True], [False, False]),
+    ):
+        seen = view(service.state, party, START)
+        assert ([each.mine for each in seen.messages], [each.mine for each in seen.files]) == (words, files), party.id
+
+
+def a_file(name: str) -> FileSend:
+    return FileSend(file=f"file_{name}", name=f"{name}.pdf", sha256="0" * 64, bytes=9, mime="application/pdf")

@@ -243,9 +243,10 @@ export interface FileStored {
   sha256: string
 }
 
-/** A file of the call; its bytes are at /api/files/{id}. */
+/** A file of the call; its bytes are at /api/files/{id}. `mine`: whoever reads this sent it. */
 export interface FileView {
   id: string
+  mine: boolean
   name: string
   bytes: number
   mime: string
@@ -560,7 +561,9 @@ export interface MediaView {
   seconds: number
 }
 
+/** `mine`: whoever reads this said it. */
 export interface MessageView {
+  mine: boolean
   from: string
   role: string
   text: string

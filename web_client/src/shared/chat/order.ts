@@ -2,12 +2,12 @@
 import type { FileView, MessageView } from '../../schemas/api'
 import { toMs } from '../format'
 
-export type ChatEntry = { at: number; from: string; role: string } & ({ text: string; file?: never } | { text?: never; file: FileView })
+export type ChatEntry = { at: number; from: string; mine: boolean } & ({ text: string; file?: never } | { text?: never; file: FileView })
 
 /** In order of time; words before a file of the same moment. */
 export function inOrder(messages: readonly MessageView[], files: readonly FileView[]): ChatEntry[] {
-  const words: ChatEntry[] = messages.map(({ at, from, role, text }) => ({ at: toMs(at), from, role, text }))
-  const sent: ChatEntry[] = files.map((file) => ({ at: toMs(file.at), from: file.by, role: file.role, file }))
+  const words: ChatEntry[] = messages.map(({ at, from, mine, text }) => ({ at: toMs(at), from, mine, text }))
+  const sent: ChatEntry[] = files.map((file) => ({ at: toMs(file.at), from: file.by, mine: file.mine, file }))
   return [...words, ...sent].sort((one, other) => one.at - other.at)
 }
 
