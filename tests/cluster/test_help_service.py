@@ -135,11 +135,12 @@ class Help:
         that was said or sent is lost, and sound and picture go both ways."""
         welcome = self.phone_page.welcome
         assert welcome is not None
-        before = self.zhang_page.view
+        # Each their own: `mine` tells the two apart.
+        seen = (self.phone_page.view, self.zhang_page.view)
         await self.house.a.kill()
         self.phone_page = await self.house.b.join(self.citizen, self.record, resume=welcome.resume)
         assert self.phone_page.leg == welcome.you.leg
-        for page in (self.phone_page, self.zhang_page):
+        for page, before in zip((self.phone_page, self.zhang_page), seen, strict=True):
             await page.sees(lambda view: view["phase"] == "live" and view["recording"], "the call", 60)
             # Not the screen: on a machine too slow for the grace of three seconds it is shared anew.
             for what in ("label", "window", "call", "cards", "files"):
