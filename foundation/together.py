@@ -4,15 +4,20 @@ A commit costs the same for one as for many: two hundred who press at the same m
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.db import Database
 
 MOST = 500
 """In one transaction: others wait for it as well."""
+
+_NOBODYS_FAULT = (OperationalError, InterfaceError, TimeoutError, sqlite3.OperationalError)
+"""The database is away or full or its turn did not come: to ask again for each would only take as long for each."""
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -46,15 +51,16 @@ class Together(Generic[Q, A]):
         self._task = None
 
     async def _answer(self, together: list[tuple[Q, asyncio.Future[A]]]) -> bool:
-        """Whether they have their answers; one alone has its error for one."""
+        """Whether they have their answers, be it an error."""
         questions = [question for question, _ in together]
         try:
             found = await self._db.carry_out(lambda conn: self._work(conn, questions))
         except Exception as error:
-            if len(together) > 1:
+            if len(together) > 1 and not isinstance(error, _NOBODYS_FAULT):
                 return False
-            if not together[0][1].done():
-                together[0][1].set_exception(error)
+            for _, answer in together:
+                if not answer.done():
+                    answer.set_exception(error)
             return True
         for (_, answer), given in zip(together, found, strict=True):
             if not answer.done():  # whoever went away waits no more; what was asked is done all the same

@@ -22,7 +22,8 @@ import msgspec
 
 from foundation import log
 from media.volume import RESERVE, Volume
-from recordings.journal import JournalHeader, JournalWriter, fault_of, journal_path
+from recordings.journal import JournalHeader, journal_path
+from recordings.journal_writer import JournalWriter, fault_of
 
 FLUSH_S = 0.1  # with the fsync each second: a crash of the worker costs 0.1 s of media, a power cut about one second
 SYNC_S = 1.0

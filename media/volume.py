@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from foundation import log
-from recordings.journal import fault_of
+from recordings.journal_writer import fault_of
 
 RESERVE = 8 << 20  # bytes: more than all journals of a full worker take in a tenth of a second
 SLOW_S = 1.0  # a write; people are told within two seconds

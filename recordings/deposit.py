@@ -11,7 +11,7 @@ from foundation import log
 from foundation.clock import Clock
 from foundation.errors import Problem
 from foundation.objects import ObjectStore
-from recordings.journal import SILENT_S
+from recordings.journal_writer import SILENT_S
 from recordings.store import PartRow, Rows
 from recordings.tail import EpochTail, FileTail
 

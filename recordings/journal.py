@@ -11,19 +11,13 @@ packager reads the same bytes and may start again at any time.
 The reader stops at the first record that is damaged or not whole and keeps all before it. It says which of the two it
 met: a record that is not whole may still be on its way, a damaged one never heals.
 
-A writer holds a lock on its file (flock(2)), which the system takes from the dead: whoever gets the lock knows that
-nobody writes any more. A writer that lives but stood still for `SILENT_S` may lose its journal all the same: it is
-renamed, and before the writer trusts a write made after such a pause it looks whether its file still has its name.
+The format and its reader; who keeps the file: journal_writer.py.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import struct
-import threading
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +36,6 @@ _TIMED = struct.Struct(">BQ")
 _HEADER_KIND, _PACKET_KIND, _REPORT_KIND, _ANCHOR_KIND, _MARK_KIND, _CLOSED_KIND = range(6)
 
 MAX_RECORD = 1 << 20  # bytes; an RTP packet has at most 64 KiB, so a greater length is damage, not a long record
-SILENT_S = 30.0  # a living writer writes an anchor every second; after this its journal may be taken from it
-_DOUBT_S = SILENT_S / 3  # a writer that paused for less cannot have lost its journal
 _CHUNK = 256 * 1024  # bytes read at once, unless a record is longer: a second of a camera and more
 _SHORT = 2048  # bytes; a packet's record is shorter, as datagrams are
 _SUM_OF_LENGTH = tuple(zlib.crc32(struct.pack(">I", length)) for length in range(_SHORT))
@@ -141,6 +133,35 @@ def frame(body: bytes) -> bytes:
     """One record around `body` (kind and payload)."""
     length = struct.pack(">I", len(body))
     return length + struct.pack(">I", zlib.crc32(body, zlib.crc32(length))) + body
+
+
+def header_record(header: JournalHeader) -> bytes:
+    """The first record of a file."""
+    return frame(bytes((_HEADER_KIND,)) + msgspec.json.encode(header))
+
+
+def packet_head(track: int, mono_ns: int, rtp: bytes) -> bytes:
+    """All of a packet's record before its bytes: `frame` without its copies, for thousands come each second."""
+    length = _PACKET.size + len(rtp)
+    crc = zlib.crc32(rtp, zlib.crc32(_SUMMED.pack(length, _PACKET_KIND, track, mono_ns)))
+    return _FRAMED.pack(length, crc, _PACKET_KIND, track, mono_ns)
+
+
+def report_record(report: SenderReport) -> bytes:
+    return frame(_REPORT.pack(_REPORT_KIND, report.track, report.mono_ns, report.ntp, report.rtp_timestamp))
+
+
+def anchor_record(anchor: Anchor) -> bytes:
+    return frame(_ANCHOR.pack(_ANCHOR_KIND, anchor.wall_ns, anchor.mono_ns))
+
+
+def mark_record(mark: Mark) -> bytes:
+    body = msgspec.json.encode(_MarkBody(mark.kind, mark.detail))
+    return frame(_TIMED.pack(_MARK_KIND, mark.mono_ns) + body)
+
+
+def closed_record(closed: Closed) -> bytes:
+    return frame(_TIMED.pack(_CLOSED_KIND, closed.mono_ns) + msgspec.json.encode(_ClosedBody(closed.reason)))
 
 
 def _decode(body: bytes) -> Record:
@@ -243,161 +264,6 @@ class Reader:
 def read(source: Path | bytes, offset: int = 0) -> Iterator[Entry]:
     """All whole records from `offset` (0 or the `end` of an entry) to the first damaged or incomplete one."""
     return iter(Reader(source, offset))
-
-
-Fault = Literal["disk_full", "disk_read_only", "disk_failed", "journal_taken"]
-
-
-def fault_of(error: OSError) -> Fault:
-    """What a disk's answer means for people."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "disk_full"
-    return "disk_read_only" if error.errno == errno.EROFS else "disk_failed"
-
-
-class JournalWriter:
-    """Appends records to one file; made for a background thread of the worker.
-
-    `packet` and its siblings append to memory, `flush` is one write(2); none of them raises. A fault of the disk is
-    kept in `fault` for the owner to report and ends the journal, as a page that failed to reach the disk once is lost
-    even if a second fsync succeeds (PostgreSQL's lesson of 2018). What a full disk refused stays pending, so the owner
-    may make room, clear `fault` and close the journal in good order.
-    """
-
-    def __init__(self, path: Path, header: JournalHeader) -> None:
-        """Create the file, which must not exist; OSError if that fails, before any media is at stake."""
-        self.path = path
-        self.fault: Fault | None = None
-        self._mono_ns = header.mono_ns
-        self._pending = bytearray(MAGIC)
-        self._lock = threading.Lock()
-        self._fd = _create(path)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)  # whoever looks at it holds it for microseconds
-        self._inode = os.fstat(self._fd).st_ino
-        self._written_s = time.monotonic()
-        self._directory_synced = False
-        self._append(bytes((_HEADER_KIND,)) + msgspec.json.encode(header))
-        self.flush()
-
-    @property
-    def closed(self) -> bool:
-        return self._fd < 0
-
-    def _append(self, body: bytes) -> None:
-        if self._fd >= 0 and self.fault is None:
-            self._pending += frame(body)
-
-    def packet(self, track: int, arrival_mono_ns: int, rtp: bytes) -> None:
-        """One RTP packet, decrypted; RTX is unwrapped before."""
-        self._mono_ns = arrival_mono_ns
-        if self._fd >= 0 and self.fault is None:  # `frame` without its copies: thousands come each second
-            length = _PACKET.size + len(rtp)
-            crc = zlib.crc32(rtp, zlib.crc32(_SUMMED.pack(length, _PACKET_KIND, track, arrival_mono_ns)))
-            self._pending += _FRAMED.pack(length, crc, _PACKET_KIND, track, arrival_mono_ns)
-            self._pending += rtp
-
-    def run(self, records: bytes, first_mono_ns: int, last_mono_ns: int) -> None:
-        """Whole records of packets that came between these times, as `packet` makes them."""
-        self._mono_ns = last_mono_ns
-        if self._fd >= 0 and self.fault is None:
-            self._pending += records
-
-    def sender_report(self, track: int, arrival_mono_ns: int, ntp: int, rtp_timestamp: int) -> None:
-        """The publisher's own pair of NTP (64 bit) and RTP time."""
-        self._append(_REPORT.pack(_REPORT_KIND, track, arrival_mono_ns, ntp, rtp_timestamp))
-
-    def anchor(self, wall_ns: int, mono_ns: int) -> None:
-        """The worker's two clocks at one moment; once a second."""
-        self._mono_ns = mono_ns
-        self._append(_ANCHOR.pack(_ANCHOR_KIND, wall_ns, mono_ns))
-
-    def mark(self, kind: str, mono_ns: int, detail: dict[str, Any]) -> None:
-        """Something no packet says."""
-        self._append(_TIMED.pack(_MARK_KIND, mono_ns) + msgspec.json.encode(_MarkBody(kind, detail)))
-
-    def flush(self) -> None:
-        """Hand what is pending to the system; what a full disk refuses stays pending."""
-        if self._fd < 0 or self.fault is not None or not self._pending:
-            return
-        try:
-            # A disk that fills up takes a part and says so at the next attempt.
-            while self._pending:
-                del self._pending[: os.write(self._fd, self._pending)]
-        except OSError as error:
-            self.fault = fault_of(error)
-        now_s = time.monotonic()
-        if now_s - self._written_s > _DOUBT_S and self._taken():
-            self.fault = "journal_taken"
-        self._written_s = now_s
-
-    def _taken(self) -> bool:
-        """Whether the file no longer has its name: then nobody reads what is written to it."""
-        try:
-            return self.path.stat().st_ino != self._inode
-        except OSError:
-            return True
-
-    def sync(self) -> None:
-        """Bring what was flushed to the disk; blocks, so it is called in a thread of its own, once a second."""
-        with self._lock:  # against a close in another thread: the number of a closed file may be given out again
-            if self._fd < 0 or self.fault is not None:
-                return
-            fd = os.dup(self._fd)
-        try:
-            os.fsync(fd)
-            if self._taken():
-                self.fault = "journal_taken"
-            elif not self._directory_synced:
-                for folder in (self.path.parent, *self.path.parent.parents[:3]):  # leg, session, worker, spool
-                    _sync_folder(folder)
-                self._directory_synced = True
-        except OSError as error:
-            self.fault = fault_of(error)
-        finally:
-            os.close(fd)
-
-    def close(self, reason: str, mono_ns: int | None = None) -> None:
-        """End the epoch; cheap, as the packager syncs the file itself before it takes it for closed."""
-        at = self._mono_ns if mono_ns is None else mono_ns
-        if self.fault is None or (not self._pending and self.fault != "journal_taken"):
-            # After a failed fsync the end may still be written: it says why nothing follows.
-            fault, self.fault = self.fault, None
-            self._append(_TIMED.pack(_CLOSED_KIND, at) + msgspec.json.encode(_ClosedBody(reason)))
-            self.flush()
-            self.fault = fault or self.fault
-        with self._lock:
-            fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _create(path: Path) -> int:
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        except FileNotFoundError:
-            continue  # the packager cleared the empty folder away in between
-
-
-def has_writer(path: Path) -> bool:
-    """Whether a living process still holds this journal open for writing. OSError if it cannot be opened."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def journal_path(spool: Path, worker: str, session: str, leg: str, epoch: str) -> Path:

@@ -15,7 +15,8 @@ import msgspec
 
 from recordings.chain import Chain, epoch_line
 from recordings.digests import Digest, digests
-from recordings.journal import JournalHeader, Mark, Reader, has_writer
+from recordings.journal import JournalHeader, Mark, Reader
+from recordings.journal_writer import has_writer
 from recordings.muxer import Cluster, EpochMuxer, Stream
 from recordings.store import ClusterRow, Epoch, PartRow, Rows
 

@@ -12,7 +12,8 @@ import av
 import numpy as np
 
 from recordings import journal
-from recordings.journal import Anchor, JournalHeader, JournalWriter, Packet, Record, SenderReport, Track
+from recordings.journal import Anchor, JournalHeader, Packet, Record, SenderReport, Track
+from recordings.journal_writer import JournalWriter
 
 FPS = 25
 START_NS = 5_000_000_000

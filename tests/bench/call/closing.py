@@ -11,7 +11,8 @@ import struct
 import time
 from pathlib import Path
 
-from recordings.journal import ENDED, JournalHeader, JournalWriter, Track, journal_path
+from recordings.journal import ENDED, JournalHeader, Track, journal_path
+from recordings.journal_writer import JournalWriter
 from tests.bench.call.yuankan import Yuankan, yuankan
 
 PEOPLE, SECONDS = 6, 3600

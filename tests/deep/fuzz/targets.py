@@ -15,7 +15,7 @@ from pathlib import Path
 from media import contract, h264, layers, negotiation, rtcp, sdp, stun
 from media.congestion import ArrivalLog
 from media.rtp import RtpError, build, mid_extension, read, readdress, repaired
-from recordings import depacketize, fmp4, journal
+from recordings import depacketize, fmp4, journal, journal_writer
 from recordings import h264 as pictures
 from recordings.container import Block, ParameterSets, Shape
 from tests.support.offers import BASELINE, CHROMIUM_OFFER, h264_only
@@ -180,7 +180,7 @@ def _a_journal(packet: bytes) -> bytes:
     header = journal.JournalHeader("rec_1", "call_1", "leg_a", "ep_1", "w1", 1, 1, tracks)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.journal"
-        writer = journal.JournalWriter(path, header)
+        writer = journal_writer.JournalWriter(path, header)
         for number in range(3):
             writer.packet(0, number, packet)
         writer.sender_report(0, 4, 1 << 40, 90_000)

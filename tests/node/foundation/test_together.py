@@ -1,11 +1,15 @@
 """Many in one transaction: an answer for each, and nobody suffers for another's fault."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from foundation import sqlite
 from foundation.db import Database
 from foundation.together import Together
 
@@ -39,3 +43,29 @@ async def test_what_breaks_one_is_told_to_it_alone_and_the_others_stand(database
     async with database.read() as conn:
         found = await conn.execute(text("SELECT number FROM asked ORDER BY number"))
         assert [row.number for row in found] == [0, 1, 2, 4, 5, 7, 8]
+
+
+async def test_where_the_turn_does_not_come_all_are_told_at_once(
+    sqlite_database: Database, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_MS", 50)
+    turns = 0
+    carry_out = sqlite_database.carry_out
+
+    async def counted(work: Any) -> Any:
+        nonlocal turns
+        turns += 1
+        return await carry_out(work)
+
+    monkeypatch.setattr(sqlite_database, "carry_out", counted)
+
+    async def work(_conn: AsyncConnection, numbers: Sequence[int]) -> Sequence[int]:
+        return numbers
+
+    together = Together(sqlite_database, work)
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answers = await asyncio.gather(*(together.ask(number) for number in range(20)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [sqlite3.OperationalError] * 20 and turns == 1
+    other.close()
+    assert await together.ask(1) == 1

@@ -17,7 +17,8 @@ from foundation.metrics import Metrics
 from foundation.objects import ObjectStore
 from recordings import store
 from recordings.deposit import GONE_AFTER_S, PackagingFault
-from recordings.journal import SILENT_S, JournalHeader, JournalWriter, Packet, Record, journal_path
+from recordings.journal import JournalHeader, Packet, Record, journal_path
+from recordings.journal_writer import SILENT_S, JournalWriter
 from recordings.packager import Packager
 from recordings.replay import epoch_bytes
 from tests.support import rtp_source

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from media import layers
 from media.cache import PACKETS, PacketCache, enough_ns
 from media.runs import Beginning, read_run
-from recordings import journal
+from recordings import journal, journal_writer
 from tests.support.media_worker import LIBRARY
 from tests.unit.media.test_fastpath import packets, python
 
@@ -39,7 +39,7 @@ def test_a_run_holds_the_records_that_python_writes(tmp_path: Path, came: list[t
     inside = [each for each, into in zip(came, taken, strict=True) if into]
     path = tmp_path / "journal"
     path.unlink(missing_ok=True)
-    writer = journal.JournalWriter(path, HEADER)
+    writer = journal_writer.JournalWriter(path, HEADER)
     start = path.stat().st_size
     for at_ns, raw in inside:
         packet = python(raw)

@@ -9,20 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recordings import journal
-from recordings.journal import (
-    SILENT_S,
-    Anchor,
-    Closed,
-    JournalWriter,
-    Mark,
-    Packet,
-    Reader,
-    Record,
-    SenderReport,
-    has_writer,
-    read,
-)
+from recordings import journal, journal_writer
+from recordings.journal import Anchor, Closed, Mark, Packet, Reader, Record, SenderReport, read
+from recordings.journal_writer import SILENT_S, JournalWriter, has_writer
 from tests.support import rtp_source
 
 times = st.integers(0, 2**63 - 1)
@@ -112,7 +101,7 @@ class _Disk:
                 raise OSError(fault, os.strerror(fault))
             return real(fd, *data)
 
-        monkeypatch.setattr(journal.os, call, answer)
+        monkeypatch.setattr(journal_writer.os, call, answer)
 
 
 def test_what_a_full_disk_refused_is_kept_and_written_when_there_is_room(
@@ -175,7 +164,7 @@ def test_a_writer_that_stood_still_looks_before_it_trusts_a_write(
     writer = JournalWriter(path, rtp_source.header())
     path.rename(tmp_path / "one.taken.journal")
     real = time.monotonic
-    monkeypatch.setattr(journal.time, "monotonic", lambda: real() + SILENT_S / 2)
+    monkeypatch.setattr(journal_writer.time, "monotonic", lambda: real() + SILENT_S / 2)
     writer.packet(0, 1, b"after a standstill")
     writer.flush()
     assert writer.fault == "journal_taken"
