@@ -85,6 +85,11 @@ class GapList:
         self._given_up: set[int] = set()
 
     @property
+    def retry_ns(self) -> int:
+        """How long an answer is waited for before the packet is asked for again."""
+        return max(RETRY_MIN_NS, self.rtt_ns)
+
+    @property
     def waiting(self) -> bool:
         """True while something may have to be asked for."""
         return bool(self._gaps)
@@ -140,7 +145,7 @@ class GapList:
         ask: list[int] = []
         spared: list[int] = []
         lost: list[int] = []
-        wait_ns = max(RETRY_MIN_NS, self.rtt_ns)
+        wait_ns = self.retry_ns
         for index, gap in self._gaps.items():
             if now_ns - gap.since_ns < FIRST_NS or (gap.tries and now_ns - gap.asked_ns < wait_ns):
                 continue

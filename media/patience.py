@@ -1,11 +1,15 @@
 """How much later than they could a source's pictures should be shown, so that what was lost on its way can still come.
 
 Theory of operation. A packet is found missing when the next one comes, a picture later; it is asked for and is here
-after a round trip, or two, or three. The viewer behind us knows only its own stretch of the way: it passes over
-pictures that come late, and stands still when later ones need them (at 5 % lost it showed two of three). So it is told
-to wait: at once, when repairs take longer; less only when they have been quicker for a while; not at all where hardly
-anything is lost. Whoever shows pictures later plays their sound later too. Pure.
+after a round trip, or two, or three, for what is sent again is lost as often. The viewer behind us knows only its own
+stretch of the way: it passes over pictures that come late, and stands still when later ones need them (at 5 % lost it
+showed two of three). So it is told to wait: for as many round trips as all packets but one in ten minutes need, by
+the share that is lost, for a slow repair that is waited for only after it was seen has frozen the picture already; and
+for the slowest repair of late, where even that was slower. Not at all where hardly anything is lost. Whoever shows
+pictures later plays their sound later too. Pure.
 """
+
+from math import ceil, log
 
 RAISED, EASED = 0.015, 0.003  # share of packets that come late or never: waiting begins, and ends
 MAX_MS = 500  # as long as is asked for (nack.AGE_MAX_NS)
@@ -13,6 +17,7 @@ _PICTURE_MS = 70  # until the next packet shows that one is missing; phones send
 _SLACK_MS = 30
 _STEP_MS = 50
 _CALM = 0.95  # of the slowest repair is remembered a second later
+_TOO_LATE_PER_S = 1 / 600  # packets that may come later than is waited
 
 
 class Patience:
@@ -25,16 +30,27 @@ class Patience:
         self._share = 0.0
         self._late_ms = 0.0
 
-    def second(self, missed: int, expected: int, late_ns: int) -> int:
+    def second(self, missed: int, expected: int, late_ns: int, retry_ns: int) -> int:
         """What ``wait_ms`` is from now on. In the last second ``missed`` of ``expected`` packets did not come in their
-        turn, and the slowest of those that came after all was ``late_ns`` behind the one after it.
+        turn, and the slowest of those that came after all was ``late_ns`` behind the one after it. One is asked for
+        again after ``retry_ns``.
         """
         self._share += (missed / max(expected, 1) - self._share) / 4
         self._late_ms = max(late_ns / 1e6, self._late_ms * _CALM)
         wanted = 0
         if self._share >= (EASED if self.wait_ms else RAISED):
-            needed = self._late_ms + _PICTURE_MS + _SLACK_MS
+            likely_ms = requests(self._share, expected) * retry_ns / 1e6
+            needed = max(self._late_ms, likely_ms) + _PICTURE_MS + _SLACK_MS
             wanted = min(MAX_MS, -int(-needed // _STEP_MS) * _STEP_MS)
         if wanted > self.wait_ms or wanted <= self.wait_ms - 2 * _STEP_MS:
             self.wait_ms = wanted
         return self.wait_ms
+
+
+def requests(share: float, packets_per_s: int) -> int:
+    """How often a packet is asked for until hardly one is left that did not come, where this share (above 0) of all
+    packets is lost, those that are sent again too.
+    """
+    if share >= 1 or packets_per_s <= 0:
+        return 0
+    return max(0, ceil(log(_TOO_LATE_PER_S / packets_per_s) / log(share)) - 1)

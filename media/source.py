@@ -208,7 +208,7 @@ class Source:
         if self.is_video:
             missed, expected = self.gaps.missed - self._judged[0], self.expected - self._judged[1]
             self._judged = self.gaps.missed, self.expected
-            wait_ms = self._patience.second(missed, expected, self.gaps.late_ns)
+            wait_ms = self._patience.second(missed, expected, self.gaps.late_ns, self.gaps.retry_ns)
             self.gaps.late_ns = 0
             self.keyframes.lossy = wait_ms > 0
             for sink in self._sinks:
