@@ -5,7 +5,7 @@ same moment, and people are told.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from helpdesk import directory, messages, store
 from helpdesk.directory import Line, Window
 from helpdesk.guide import Guide
 from helpdesk.hours import day_of, next_opening
-from helpdesk.queue import MOST_NUMBERS, NEAR, Act, Priority, Ticket, at_midnight, first_rank, step
+from helpdesk.queue import MOST_NUMBERS, NEAR, Act, Priority, Ticket, at_midnight, callable_now, first_rank, step
 from helpdesk.rating import RATE_WITHIN
 from helpdesk.store import Rating, Slip, Standing
 from office import notices, register
@@ -33,8 +33,12 @@ MIDNIGHT = "hall.midnight"
 
 _TAKES_THE_WINDOW: frozenset[Act] = frozenset({"call", "resume", "accept"})
 _SHORTENS_THE_LINE: frozenset[Act] = frozenset({"call", "abandon"})
-_CHANGES_THE_LINE: frozenset[Act] = frozenset({"come_back", "step_away", "abandon"})
+_CHANGES_THE_LINE: frozenset[Act] = frozenset({"call", "come_back", "step_away", "abandon"})
 """Whoever does these with a number waits for those who are calling from its line, and they for them."""
+
+
+Offices = Callable[[AsyncConnection, Collection[str]], Awaitable[Mapping[str, Office]]]
+"""Offices by code, of which messages speak."""
 
 
 class Taken(Struct, frozen=True):
@@ -109,27 +113,33 @@ class Press(Struct, frozen=True):
     agent: str | None = None
 
 
-async def call_next(conn: AsyncConnection, presses: Sequence[Press], now: datetime) -> list[Slip | Refused]:
+async def call_next(
+    conn: AsyncConnection, presses: Sequence[Press], now: datetime, offices: Offices = register.get_offices
+) -> list[Slip | Refused]:
     """The next of each window's line, called to it: an answer for each press, in their order.
 
     Any number of windows, here or in transactions at the same moment, call different people and in the lines' order.
-    All of them cost as many statements as one. Refused: Q09 nobody sits there (or not this agent), Q06 somebody is at
-    the window, Q03 nobody waits.
+    All of them cost as many statements as one. `offices`: where they are read.
+    Refused: Q09 nobody sits there (or not this agent), Q06 somebody is at the window, Q03 nobody waits.
     """
     windows = await directory.lock_windows(conn, [press.window for press in presses])
-    busy = await store.at_windows(conn, list(windows))
-    lines = [windows[press.window].line for press in presses if press.window in windows]
-    await directory.lock_lines(conn, set(lines))
-    most = max(Counter(lines).values(), default=0)
-    waiting = await store.first_callable(conn, sorted(set(lines)), most, now)
+    wanted = Counter(windows[press.window].line for press in presses if press.window in windows)
+    await directory.lock_lines(conn, wanted)
+    # Whoever is among the next after so many calls is told; they are locked and read with those who are called.
+    most = max(wanted.values(), default=0) + NEAR + 1
+    front = await store.front(conn, sorted(windows), sorted(wanted), most)
+    waiting = {line: [slip for slip in first if callable_now(slip.ticket, now)] for line, first in front.lines.items()}
+    for line, first in front.lines.items():
+        if len(waiting[line]) < wanted[line] and len(first) == most:
+            waiting[line] = await store.first_callable(conn, line, wanted[line], now)
     answers: list[Slip | Refused] = []
     called: list[tuple[Slip, Ticket, str]] = []
     for press in presses:
         at = windows.get(press.window)
         if at is None or at.agent is None or press.agent not in (None, at.agent):
             answers.append(Refused("Q09"))
-        elif at.id in busy:
-            answers.append(Refused("Q06", {"number": busy[at.id]}))
+        elif at.id in front.busy:
+            answers.append(Refused("Q06", {"number": front.busy[at.id].label}))
         elif not waiting.get(at.line):
             answers.append(Refused("Q03"))
         else:
@@ -139,11 +149,13 @@ async def call_next(conn: AsyncConnection, presses: Sequence[Press], now: dateti
                 answers.append(after)
                 continue
             called.append((slip, after, press.actor))
-            busy[at.id] = slip.label
+            front.busy[at.id] = slip
             answers.append(replace(slip, ticket=after, moves=slip.moves + 1))
     await store.move_all(conn, called, "call", now)
-    told = [(slip, windows[after.window or ""]) for slip, after, _ in called]
-    await _tell(conn, told, sorted({after.queue for _, after, _ in called}), now)
+    gone = {slip.ticket.id for slip, _, _ in called}
+    shorter = {slip.ticket.queue for slip, _, _ in called}
+    left = [[slip for slip in front.lines[line] if slip.ticket.id not in gone] for line in sorted(shorter)]
+    await _tell(conn, [(slip, windows[after.window or ""]) for slip, after, _ in called], left, now, offices)
     return answers
 
 
@@ -199,8 +211,8 @@ def _is_theirs(ticket: Ticket, what: Act, window: str | None, at: Window | None,
 
 async def _free_window(conn: AsyncConnection, window: str) -> Window | Refused:
     at = await _open_window(conn, window)
-    busy = await store.at_windows(conn, [window])
-    return Refused("Q06", {"number": busy[window]}) if isinstance(at, Window) and window in busy else at
+    busy = await store.at_window(conn, window)
+    return Refused("Q06", {"number": busy.label}) if isinstance(at, Window) and busy is not None else at
 
 
 async def _open_window(conn: AsyncConnection, window: str) -> Window | Refused:
@@ -225,9 +237,10 @@ async def _carry_out(
         return after
     moved = await store.move(conn, slip, after, what, actor, now)
     called = [(moved, window)] if what == "call" and window is not None else []
-    shorter = [before.queue] if what in _SHORTENS_THE_LINE and before.state == "queued" else []
+    shorter = what in _SHORTENS_THE_LINE and before.state == "queued"
     if called or shorter:
-        await _tell(conn, called, shorter, now)
+        left = [await store.line_of(conn, before.queue, NEAR + 1)] if shorter else []
+        await _tell(conn, called, left, now)
     if what == "hand_over" and after.held_until is not None:
         payload = {"ticket": after.id, "until": after.held_until.isoformat()}
         await jobs.enqueue(conn, EXPIRE, payload, now=now, due_at=after.held_until)
@@ -235,23 +248,29 @@ async def _carry_out(
 
 
 async def _tell(
-    conn: AsyncConnection, called: Sequence[tuple[Slip, Window]], shorter: Sequence[str], now: datetime
+    conn: AsyncConnection,
+    called: Sequence[tuple[Slip, Window]],
+    shorter: Sequence[Sequence[Slip]],
+    now: datetime,
+    offices: Offices = register.get_offices,
 ) -> None:
-    """Messages to who was called, and in the lines that are shorter now, once each, to who is among the next."""
-    near = await store.not_told(conn, shorter, NEAR + 1) if shorter else []
+    """Messages to who was called, and in the lines that are shorter now, once each, to who is among the next.
+    `shorter`: the first of each of them, in order.
+    """
+    near = [(slip, ahead) for line in shorter for ahead, slip in enumerate(line[: NEAR + 1]) if not slip.told_near_at]
     if near:
         await store.told_near(conn, [slip.ticket.id for slip, _ in near], now)
     slips = [slip for slip, _ in (*called, *near) if slip.phone is not None]
-    offices = await register.get_offices(conn, {slip.ticket.office for slip in slips})
+    at = await offices(conn, {slip.ticket.office for slip in slips})
 
     letters: list[Letter] = []
     for slip, window in called:
         if slip.phone is not None:
-            texts = messages.called(offices[slip.ticket.office], slip.label, window.number)
+            texts = messages.called(at[slip.ticket.office], slip.label, window.number)
             letters.append(_letter(slip, "called", texts))
     for slip, ahead in near:
         if slip.phone is not None:
-            letters.append(_letter(slip, "near", messages.near(offices[slip.ticket.office], slip.label, ahead)))
+            letters.append(_letter(slip, "near", messages.near(at[slip.ticket.office], slip.label, ahead)))
     await notices.queue_notices(conn, letters, now)
 
 

@@ -16,7 +16,6 @@ from foundation.http import Call, Route, answer
 from foundation.ids import new_token
 from foundation.rates import Rate
 from helpdesk import call_routes, calling, directory, store, view
-from helpdesk.directory import Line
 from helpdesk.guide import Guide
 from helpdesk.hours import gives_numbers, next_opening
 from helpdesk.known import Place
@@ -89,14 +88,8 @@ class HallDesk:
         now = self.services.clock.now()
         holder = call.request.cookies.get(HOLDER_COOKIE) or new_token()
 
-        async def look(conn: AsyncConnection) -> Place:
-            found = await self.lines.known.place(conn, body.office, body.guide)
-            if found is None:
-                raise Problem("Q10")
-            await self._require_taken(conn, found.office, found.line, body.video, now, call.lang)
-            return found
-
-        place = await self.services.db.look(look)
+        place = await self._place(body)
+        await self._require_taken(place, body.video, now, call.lang)
         taken = await self.services.db.carry_out(
             lambda conn: calling.take(
                 conn,
@@ -130,13 +123,20 @@ class HallDesk:
         )
         return response
 
-    async def _require_taken(
-        self, conn: AsyncConnection, office: Office, line: Line, video: bool, now: datetime, lang: str
-    ) -> None:
+    async def _place(self, body: TakeRequest) -> Place:
+        known, db = self.lines.known, self.services.db
+        kept = known.kept_place(body.office, body.guide)
+        place = kept or await db.look(lambda conn: known.place(conn, body.office, body.guide))
+        if place is None:
+            raise Problem("Q10")
+        return place
+
+    async def _require_taken(self, place: Place, video: bool, now: datetime, lang: str) -> None:
         """Help by video is there whenever somebody sits at a window of the line, whatever the doors' hours."""
+        office, db = place.office, self.services.db
         if video and any(
-            window.line == line.id and window.agent is not None
-            for window in await directory.list_windows(conn, [office.code])
+            window.line == place.line.id and window.agent is not None
+            for window in await db.ask(lambda conn: directory.list_windows(conn, [office.code]))
         ):
             return
         if video and not gives_numbers(office.hours, now):

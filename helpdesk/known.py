@@ -5,7 +5,7 @@ here.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from msgspec import Struct
@@ -32,40 +32,49 @@ class Place(Struct, frozen=True):
 
 
 class Known:
-    """Of one node."""
+    """Of one node. What is None is not there."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], tuple[float, Any]] = {}
+        self._kept: dict[tuple[str, str], tuple[float, Any]] = {}
 
     async def line(self, conn: AsyncConnection, line: str) -> tuple[Line, Office] | None:
-        found: tuple[Line, Office] | None = await self._kept_or(("line", line), lambda: _line(conn, line))
+        found: Line | None = await self._kept_or("line", line, lambda: directory.get_line(conn, line))
+        office = await self.office(conn, found.office) if found else None
+        return (found, office) if found and office else None
+
+    async def office(self, conn: AsyncConnection, code: str) -> Office | None:
+        found: Office | None = await self._kept_or("office", code, lambda: register.get_office(conn, code))
         return found
+
+    async def offices(self, conn: AsyncConnection, codes: Collection[str]) -> dict[str, Office]:
+        """Those of these codes that there are."""
+        return {code: office for code in sorted(codes) if (office := await self.office(conn, code))}
 
     async def place(self, conn: AsyncConnection, office: str, guide: str) -> Place | None:
-        """None where this matter is not done, or there is no such office or matter."""
-        found: Place | None = await self._kept_or(("place", office, guide), lambda: _place(conn, office, guide))
-        return found
+        """Where this matter is done at this office."""
+        if await self.office(conn, office) is None:
+            return None
+        await self._kept_or("guide", guide, lambda: directory.get_guide(conn, guide))
+        await self._kept_or("lines", office, lambda: directory.list_lines(conn, [office]))
+        return self.kept_place(office, guide)
 
-    async def _kept_or(self, name: tuple[str, ...], read: Callable[[], Awaitable[Any]]) -> Any:
-        at, kept = self._kept.get(name, (0.0, None))
-        now = time.monotonic()
-        if kept is not None and now - at < FRESH_S:
+    def kept_place(self, office: str, guide: str) -> Place | None:
+        """The same without asking; None also where it is not known now."""
+        at, what, lines = self._fresh("office", office), self._fresh("guide", guide), self._fresh("lines", office)
+        line = next((line for line in lines or () if guide in line.guides), None)
+        return Place(at, line, what) if at and what and line else None
+
+    def _fresh(self, kind: str, name: str) -> Any:
+        at, kept = self._kept.get((kind, name), (0.0, None))
+        return kept if time.monotonic() - at < FRESH_S else None
+
+    async def _kept_or(self, kind: str, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+        kept = self._fresh(kind, name)
+        if kept is not None:
             return kept
         found = await read()
         if found is not None:  # a stranger may ask for anything; only what is there is kept
             if len(self._kept) >= _MOST:
                 self._kept.clear()
-            self._kept[name] = now, found
+            self._kept[kind, name] = time.monotonic(), found
         return found
-
-
-async def _line(conn: AsyncConnection, line: str) -> tuple[Line, Office] | None:
-    known = await directory.get_line(conn, line)
-    office = await register.get_office(conn, known.office) if known else None
-    return (known, office) if known and office else None
-
-
-async def _place(conn: AsyncConnection, office: str, guide: str) -> Place | None:
-    at, what = await register.get_office(conn, office), await directory.get_guide(conn, guide)
-    line = await directory.line_for(conn, office, guide)
-    return Place(at, line, what) if at and what and line else None

@@ -108,12 +108,23 @@ _ACTIVE = tickets.c.ended_at.is_(None)
 _WAITING = _ACTIVE & tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
 _NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
 _HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
-_IN_ORDER = select(tickets.c.id, _NTH).where(_WAITING, _HERE).subquery()
-_NEXT = (
-    _ANY.where(tickets.c.id.in_(select(_IN_ORDER.c.id).where(_IN_ORDER.c.nth <= bindparam("most", type_=Integer))))
+_FIRST = select(tickets.c.id, _NTH).where(_WAITING).subquery()
+_AT = _ACTIVE & tickets.c.window.in_(bindparam("windows", expanding=True)) & tickets.c.state.in_(AT_WINDOW)
+_FRONTS = (
+    _ANY.where(
+        tickets.c.id.in_(
+            select(_FIRST.c.id)
+            .where(_FIRST.c.nth <= bindparam("most", type_=Integer))
+            .union_all(select(tickets.c.id).where(_AT))
+        )
+    )
     .order_by(*_PLACE)
     .with_for_update()
 )
+_IN_LINE = _ANY.where(_ACTIVE, tickets.c.queue == bindparam("queue"), tickets.c.state == "queued").order_by(*_PLACE)
+_FIRST_IN_LINE = _IN_LINE.limit(bindparam("most", type_=Integer))
+_HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
+_CALLABLE = _FIRST_IN_LINE.where(_HERE).with_for_update()
 _ALL = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(
     _ACTIVE, tickets.c.queue == bindparam("line"), tickets.c.state == "queued"
 )
@@ -124,18 +135,13 @@ _MINE = tickets.c.holder_hash == bindparam("holder")
 _TELEPHONE = tickets.c.phone == bindparam("telephone", type_=Text())
 # Each by its own index: SQLite reads the whole table for an OR of two that hold only a part of it.
 _HELD = select(*(select(func.count()).where(_ACTIVE, whose).scalar_subquery() for whose in (_MINE, _TELEPHONE)))
-_NEAR = select(tickets.c.id, tickets.c.told_near_at, _NTH).where(_WAITING).subquery()
-_UNTOLD = select(_NEAR.c.id, _NEAR.c.nth).where(
-    _NEAR.c.nth <= bindparam("first", type_=Integer), _NEAR.c.told_near_at.is_(None)
-)
 _TOLD_NEAR = (
     update(tickets)
     .where(tickets.c.id.in_(bindparam("ids", expanding=True)))
     .values(told_near_at=bindparam("now", type_=UtcTime()))
 )
-_AT_WINDOWS = select(tickets.c.window, tickets.c.letter, tickets.c.number).where(
-    _ACTIVE, tickets.c.window.in_(bindparam("windows", expanding=True)), tickets.c.state.in_(AT_WINDOW)
-)
+_AT_WINDOWS = _ANY.where(_AT)
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:names AS text[])) AS name")
 _SEEN_IN_LINE = (
     select(*_SEEN)
     .where(_ACTIVE, tickets.c.queue == bindparam("queue"), tickets.c.state.in_(_IN_THE_HALL))
@@ -286,31 +292,38 @@ async def held_by(conn: AsyncConnection, holder_hash: str, phone: str | None) ->
 async def one_at_a_time(conn: AsyncConnection, *names: str) -> None:
     """Transactions with a name in common run one after another (SQLite has one writer anyway)."""
     if conn.dialect.name == "postgresql":
-        for name in sorted(names):
-            await conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+        await conn.execute(_ALONE, {"names": sorted(names)})
 
 
-async def line_of(conn: AsyncConnection, queue: str, most: int | None = None) -> list[Slip]:
-    """Who waits, in order, the first `most` of them."""
-    found = _ANY.where(_ACTIVE, tickets.c.queue == queue, tickets.c.state == "queued").order_by(*_PLACE)
-    return [_slip(row) for row in await conn.execute(found.limit(most) if most is not None else found)]
+async def line_of(conn: AsyncConnection, queue: str, most: int) -> list[Slip]:
+    """The first `most` who wait, in order."""
+    return [_slip(row) for row in await conn.execute(_FIRST_IN_LINE, {"queue": queue, "most": most})]
 
 
-async def not_told(conn: AsyncConnection, queues: Sequence[str], first: int) -> list[tuple[Slip, int]]:
-    """Of the `first` who wait in each line, those who were not told that they are near; how many are before them."""
-    found = {row.id: row.nth - 1 for row in await conn.execute(_UNTOLD, {"queues": list(queues), "first": first})}
-    return [(slip, found[slip.ticket.id]) for slip in (await get_slips(conn, list(found))).values()] if found else []
+class Front(Struct, frozen=True):
+    """What a call has to know. `busy`: of each window that has its hands full, with whom; `lines`: of each line the
+    first who wait, in order.
+    """
+
+    busy: dict[str, Slip]
+    lines: dict[str, list[Slip]]
 
 
-async def first_callable(
-    conn: AsyncConnection, queues: Sequence[str], most: int, now: datetime
-) -> dict[str, list[Slip]]:
-    """Of each line, which is locked, the first `most` that `queue.next_in_line` gives, in order."""
-    asked = {"queues": list(queues), "most": most, "now": now}
-    found: dict[str, list[Slip]] = {}
-    for slip in map(_slip, await conn.execute(_NEXT, asked)):
-        found.setdefault(slip.ticket.queue, []).append(slip)
+async def front(conn: AsyncConnection, windows: Sequence[str], queues: Sequence[str], most: int) -> Front:
+    """Of windows and lines that are locked; the numbers are locked too. `most` of each line."""
+    found = Front({}, {})
+    asked = {"windows": list(windows), "queues": list(queues), "most": most}
+    for slip in map(_slip, await conn.execute(_FRONTS, asked)):
+        if slip.ticket.state == "queued":
+            found.lines.setdefault(slip.ticket.queue, []).append(slip)
+        elif slip.ticket.state in AT_WINDOW and slip.ticket.window is not None:  # not done while it was waited for
+            found.busy[slip.ticket.window] = slip
     return found
+
+
+async def first_callable(conn: AsyncConnection, queue: str, most: int, now: datetime) -> list[Slip]:
+    """The first `most` of a locked line whom `queue.next_in_line` gives, in order, however many stepped away."""
+    return [_slip(row) for row in await conn.execute(_CALLABLE, {"queue": queue, "most": most, "now": now})]
 
 
 async def standing(conn: AsyncConnection, ticket: Ticket) -> Standing:
@@ -329,10 +342,10 @@ async def seen(conn: AsyncConnection, queue: str) -> list[Seen]:
     return [Seen(*row) for row in await conn.execute(_SEEN_IN_LINE, {"queue": queue})]
 
 
-async def at_windows(conn: AsyncConnection, windows: Sequence[str]) -> dict[str, str]:
-    """The labels of those whom these windows have their hands full with."""
-    rows = await conn.execute(_AT_WINDOWS, {"windows": list(windows)})
-    return {row.window: label(row.letter, row.number) for row in rows}
+async def at_window(conn: AsyncConnection, window: str) -> Slip | None:
+    """Whom this window has its hands full with."""
+    row = (await conn.execute(_AT_WINDOWS, {"windows": [window]})).first()
+    return _slip(row) if row else None
 
 
 async def kept_by(conn: AsyncConnection, window: str) -> list[Slip]:

@@ -65,7 +65,7 @@ class WindowDesk:
         self.services = services
         self.lines = lines
         self.levels = levels
-        self.presses = presses(services.db, services.clock)
+        self.presses = presses(services.db, services.clock, lines.known)
         self.calls = CallDesk(services)
 
     async def window_resource(self, call: Call) -> Resource:

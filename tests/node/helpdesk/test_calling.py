@@ -131,6 +131,19 @@ async def test_the_database_calls_whom_the_rules_call(hall: Hall) -> None:
         await hall.do(found, "serve", "finish")
 
 
+async def test_however_many_stepped_away_the_first_who_is_here_is_called(hall: Hall) -> None:
+    """More than are read of a line at first."""
+    await hall.sit(W1, "stf_a")
+    for _ in range(2 * NEAR + 2):
+        hall.clock.advance(1)
+        await hall.do(await hall.take(), "step_away")
+    hall.clock.advance(1)
+    here = await hall.take()
+    assert (await hall.called(W1)).ticket.id == here.ticket.id
+    await hall.do(here, "serve", "finish", window=W1)
+    assert await hall.next(W1) == Refused("Q03")
+
+
 async def test_one_browser_and_one_telephone_hold_two_numbers_at_most(hall: Hall) -> None:
     asked = [hall.ask(holder="same", phone=f"1380000000{n}") for n in range(5)]
     given = await asyncio.gather(*asked)

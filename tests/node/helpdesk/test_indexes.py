@@ -50,10 +50,11 @@ async def test_every_act_finds_its_rows_by_an_index(hall: Hall, asked: dict[str,
         await calling.leave_window(conn, W2, "agent", hall.clock.now())
         await store.seen(conn, SOCIAL)
         await store.standing(conn, away.ticket)
+        await store.first_callable(conn, SOCIAL, 1, hall.clock.now())
         await store.left_over(conn, day_of(hall.clock.now()))
     runner = JobRunner(hall.db, hall.clock, handlers(hall.db, hall.clock, no_record))
     await runner.run_until_idle()
-    assert len(asked) > 20
+    assert len(asked) >= 20
 
     async with hall.db.begin() as conn:
         if hall.db.dialect == "postgresql":

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from helpdesk import directory
 from helpdesk.calling import Press
+from helpdesk.known import Known
 from helpdesk.presses import presses
 from helpdesk.queue import TRANSITIONS
 from helpdesk.store import Slip
@@ -48,7 +49,7 @@ async def test_presses_of_two_nodes_at_once_call_everybody_once(crowded: Hall) -
         commits += 1
 
     crowded.db.committed.append(count)
-    nodes = [presses(crowded.db, crowded.clock), presses(crowded.db, crowded.clock)]
+    nodes = [presses(crowded.db, crowded.clock, Known()), presses(crowded.db, crowded.clock, Known())]
     answers = await asyncio.gather(*(nodes[number % 2].ask(press(number)) for number in range(AGENTS)))
     assert sorted(slip.label for slip in answers if isinstance(slip, Slip)) == labels
     assert commits <= 4, "those who pressed together were served together"
@@ -58,7 +59,7 @@ async def test_each_press_has_its_own_answer(crowded: Hall) -> None:
     first = await crowded.take()
     async with crowded.db.begin() as conn:
         await conn.execute(update(windows).where(windows.c.id == "w03").values(agent=None))
-    node = presses(crowded.db, crowded.clock)
+    node = presses(crowded.db, crowded.clock, Known())
     asked = [press(0, agent=9), press(1), press(1), press(2), press(3), Press("no window", "x", "stf_1")]
     answers = await asyncio.gather(*(node.ask(each) for each in asked))
     called = answers[1]
@@ -75,7 +76,7 @@ async def test_whatever_happens_at_once_each_number_went_a_way_that_the_table_ha
     for _ in range(12):
         crowded.clock.advance(1)
         taken.append(await crowded.take())
-    node = presses(crowded.db, crowded.clock)
+    node = presses(crowded.db, crowded.clock, Known())
 
     async def agent(number: int) -> None:
         for _ in range(3):
@@ -106,7 +107,7 @@ async def test_whatever_happens_at_once_each_number_went_a_way_that_the_table_ha
 
 async def test_a_transaction_that_fails_is_told_to_those_in_it_and_to_nobody_else(crowded: Hall) -> None:
     await crowded.take()
-    node = presses(crowded.db, crowded.clock)
+    node = presses(crowded.db, crowded.clock, Known())
     # A lone surrogate cannot be sent to any database.
     with pytest.raises(UnicodeEncodeError):
         await node.ask(Press("\ud800", "x", "stf_0"))
@@ -117,7 +118,7 @@ async def test_a_browser_that_went_away_costs_the_others_nothing(crowded: Hall) 
     for _ in range(2):
         crowded.clock.advance(1)
         await crowded.take()
-    node = presses(crowded.db, crowded.clock)
+    node = presses(crowded.db, crowded.clock, Known())
     gone = asyncio.create_task(node.ask(press(0)))
     stays = asyncio.create_task(node.ask(press(1)))
     await asyncio.sleep(0)
