@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from foundation import log, sqlite
+from foundation.checkpoints import Checkpoints
 from foundation.errands import SUBJECTS, Errands, T, Work, take_subjects
 
 metadata = MetaData(
@@ -159,6 +160,7 @@ class Database:
         self._writing, self._reading, self._asking = _errands(url, self.dialect)
         # Who waits for SQLite's one writer's turn does so here, and not at the file.
         self._turn = asyncio.Lock() if self.dialect == "sqlite" else None
+        self._checkpoints = Checkpoints(url.database, self._turn) if self._turn and url.database else None
         self._carried_out: set[asyncio.Task[Any]] = set()
 
     @classmethod
@@ -178,6 +180,8 @@ class Database:
 
     async def close(self) -> None:
         await asyncio.gather(*self._carried_out, return_exceptions=True)
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         for errands in (self._writing, self._reading, self._asking):
             await asyncio.to_thread(errands.close)
         await self._write.dispose()
@@ -223,6 +227,9 @@ class Database:
         return (await self._asking.run(work))[0]
 
     async def _tell(self, subjects: frozenset[str]) -> None:
+        """After a commit."""
+        if self._checkpoints is not None:
+            self._checkpoints.committed()
         if subjects:
             for listener in self.committed:
                 try:
@@ -282,7 +289,8 @@ def _errands(url: URL, dialect: Dialects) -> tuple[Errands, Errands, Errands]:
     """To write, to read and to ask one thing, for whoever waits for nothing else."""
     writers = _WRITERS[dialect]
     if dialect == "postgresql":
-        write = create_engine(url, pool_size=writers + 2 * _READERS, max_overflow=0)
+        # The one that was used last again: its server process has plans and pages at hand.
+        write = create_engine(url, pool_size=writers + 2 * _READERS, max_overflow=0, pool_use_lifo=True)
         _ask_the_rested(write)
         read: Engine = write.execution_options(**_SNAPSHOT)
         ask: Engine = write.execution_options(isolation_level="AUTOCOMMIT")

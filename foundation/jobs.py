@@ -44,6 +44,8 @@ jobs = Table(
     # Runners look at what is not over; most jobs have no key.
     Index(None, "state", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
     Index(None, "key", unique=True, sqlite_where=text("key IS NOT NULL"), postgresql_where=text("key IS NOT NULL")),
+    # Kept where its id is: one page to be written for a new one, not two.
+    sqlite_with_rowid=False,
 )
 
 WAKE = "jobs.wake"

@@ -28,6 +28,9 @@ BUSY_MS = 10_000
 
 _LOOK_S = 0.001
 PAGE_BYTES = 2048
+LOG_PAGES = 10_000
+"""A commit that finds the log so long carries it over itself: nobody else did (checkpoints.py)."""
+
 DRIVER = "sqlite+one_trip"
 registry.register("sqlite.one_trip", __name__, "OneTripDialect")
 
@@ -142,6 +145,7 @@ def set_up(engine: Engine, *, writes: bool) -> None:
         # file that is made now takes it.
         cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         # FULL: a commit that was acknowledged outlives a power cut, which NORMAL does not promise under WAL.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")

@@ -135,6 +135,8 @@ moves = Table(
     Column("actor", String(120), nullable=False),
     Column("window", String(40)),
     Column("queue", String(40), nullable=False),
+    # Kept where its key is: one page to be written for a move, not two.
+    sqlite_with_rowid=False,
 )
 
 ratings = Table(

@@ -110,7 +110,8 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=200), nullable=True),
     sa.Column('created_at', foundation.db.UtcTime(), nullable=False),
     sa.Column('done_at', foundation.db.UtcTime(), nullable=True),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_jobs'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_jobs')),
+    sqlite_with_rowid=False
     )
     with op.batch_alter_table('jobs', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_jobs_key'), ['key'], unique=True, sqlite_where=sa.text('key IS NOT NULL'), postgresql_where=sa.text('key IS NOT NULL'))
@@ -599,5 +600,6 @@ def upgrade() -> None:
     sa.Column('window', sa.String(length=40), nullable=True),
     sa.Column('queue', sa.String(length=40), nullable=False),
     sa.ForeignKeyConstraint(['ticket'], ['tickets.id'], name=op.f('fk_ticket_moves_ticket')),
-    sa.PrimaryKeyConstraint('ticket', 'seq', name=op.f('pk_ticket_moves'))
+    sa.PrimaryKeyConstraint('ticket', 'seq', name=op.f('pk_ticket_moves')),
+    sqlite_with_rowid=False
     )
