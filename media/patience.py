@@ -5,17 +5,24 @@ after a round trip, or two, or three, for what is sent again is lost as often. T
 stretch of the way: it passes over pictures that come late, and stands still when later ones need them (at 5 % lost it
 showed two of three). So it is told to wait: for as many round trips as all packets but one in ten minutes need, by
 the share that is lost, for a slow repair that is waited for only after it was seen has frozen the picture already; and
-for the slowest repair of late, where even that was slower. Not at all where hardly anything is lost. Whoever shows
-pictures later plays their sound later too. Pure.
+for the slowest repair of late, where even that was slower. Not at all where hardly anything is lost, and always more or
+less by little. Whoever shows pictures later plays their sound later too. Pure.
 """
 
 from math import ceil, log
 
-RAISED, EASED = 0.015, 0.003  # share of packets that come late or never: waiting begins, and ends
-MAX_MS = 500  # as long as is asked for (nack.AGE_MAX_NS)
+from media.nack import AGE_MAX_NS, FIRST_NS
+
+RAISED, EASED = 0.015, 0.003  # share of packets that come late or never: a line loses from here, until there
+MAX_MS = AGE_MAX_NS // 1_000_000  # as long as is asked for
+UP_MS, DOWN_MS = 100, 10
+"""By how much a wait changes in a second. Pictures that are held back longer at one moment stand still meanwhile, and
+those that are wanted earlier than they were are passed over: both looks like the freeze that waiting is to prevent."""
+
+_STEP_MS = 10  # as the extension tells it
 _PICTURE_MS = 70  # until the next packet shows that one is missing; phones send fifteen pictures a second and more
 _SLACK_MS = 30
-_STEP_MS = 50
+_TIMER_MS = 10  # a request leaves so much later than it could
 _CALM = 0.95  # of the slowest repair is remembered a second later
 _TOO_LATE_PER_S = 1 / 600  # packets that may come later than is waited
 
@@ -23,10 +30,11 @@ _TOO_LATE_PER_S = 1 / 600  # packets that may come later than is waited
 class Patience:
     """The wait of one source, decided every second."""
 
-    __slots__ = ("_late_ms", "_share", "wait_ms")
+    __slots__ = ("_late_ms", "_share", "losing", "wait_ms")
 
     def __init__(self) -> None:
         self.wait_ms = 0
+        self.losing = False
         self._share = 0.0
         self._late_ms = 0.0
 
@@ -37,14 +45,15 @@ class Patience:
         """
         self._share += (missed / max(expected, 1) - self._share) / 4
         self._late_ms = max(late_ns / 1e6, self._late_ms * _CALM)
-        wanted = 0
-        if self._share >= (EASED if self.wait_ms else RAISED):
-            likely_ms = requests(self._share, expected) * retry_ns / 1e6
-            needed = max(self._late_ms, likely_ms) + _PICTURE_MS + _SLACK_MS
-            wanted = min(MAX_MS, -int(-needed // _STEP_MS) * _STEP_MS)
-        if wanted > self.wait_ms or wanted <= self.wait_ms - 2 * _STEP_MS:
-            self.wait_ms = wanted
+        self.losing = self._share >= (EASED if self.losing else RAISED)
+        wanted = min(MAX_MS, self._needed_ms(expected, retry_ns)) if self.losing else 0
+        self.wait_ms += max(-DOWN_MS, min(UP_MS, wanted - self.wait_ms))
         return self.wait_ms
+
+    def _needed_ms(self, expected: int, retry_ns: int) -> int:
+        likely_ms = FIRST_NS / 1e6 + requests(self._share, expected) * (retry_ns / 1e6 + _TIMER_MS)
+        needed = max(self._late_ms, likely_ms) + _PICTURE_MS + _SLACK_MS
+        return -int(-needed // _STEP_MS) * _STEP_MS
 
 
 def requests(share: float, packets_per_s: int) -> int:

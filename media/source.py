@@ -210,7 +210,7 @@ class Source:
             self._judged = self.gaps.missed, self.expected
             wait_ms = self._patience.second(missed, expected, self.gaps.late_ns, self.gaps.retry_ns)
             self.gaps.late_ns = 0
-            self.keyframes.lossy = wait_ms > 0
+            self.keyframes.lossy = self._patience.losing
             for sink in self._sinks:
                 sink.wait(wait_ms)
 

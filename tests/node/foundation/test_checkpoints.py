@@ -57,9 +57,7 @@ async def test_a_reader_that_stays_costs_room_and_nothing_else(kept: Database, t
     reader.close()
 
 
-async def test_a_disk_that_fails_then_fails_nobody_who_writes(
-    kept: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_disk_that_fails_then_fails_nobody_who_writes(kept: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
