@@ -142,7 +142,7 @@ class GapList:
         if gap.tries == 1:  # with more tries nobody knows which one was answered (Karn's rule)
             # Senders that look for room send again what nobody asked for: such an answer is too quick to be one.
             off_ns = now_ns - gap.asked_ns - self.rtt_ns
-            self.rtt_ns += off_ns // (4 if off_ns > 0 else 32)
+            self.rtt_ns += off_ns // (4 if off_ns > 0 else 8)
         return Arrival.RECOVERED
 
     def due(self, now_ns: int, needless: Callable[[int], bool] = _never) -> Due:

@@ -14,7 +14,7 @@ from math import ceil, log
 from media.nack import AGE_MAX_NS, FIRST_NS
 
 RAISED, EASED = 0.015, 0.003  # share of packets that come late or never: a line loses from here, until there
-MAX_MS = AGE_MAX_NS // 1_000_000  # as long as is asked for
+MAX_MS = AGE_MAX_NS // 1_000_000 + 100  # as long as is asked for, and a picture more
 UP_MS, DOWN_MS = 100, 10
 """By how much a wait changes in a second. Pictures that are held back longer at one moment stand still meanwhile, and
 those that are wanted earlier than they were are passed over: both looks like the freeze that waiting is to prevent."""
