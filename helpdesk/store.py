@@ -107,7 +107,6 @@ _ACTIVE = tickets.c.ended_at.is_(None)
 """As the indexes have it: they hold nobody else."""
 _WAITING = _ACTIVE & tickets.c.queue.in_(bindparam("queues", expanding=True)) & (tickets.c.state == "queued")
 _NTH = func.row_number().over(partition_by=tickets.c.queue, order_by=_PLACE).label("nth")
-_HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
 _FIRST = select(tickets.c.id, _NTH).where(_WAITING).subquery()
 _AT = _ACTIVE & tickets.c.window.in_(bindparam("windows", expanding=True)) & tickets.c.state.in_(AT_WINDOW)
 _FRONTS = (
@@ -121,8 +120,11 @@ _FRONTS = (
     .order_by(*_PLACE)
     .with_for_update()
 )
-_IN_LINE = _ANY.where(_ACTIVE, tickets.c.queue == bindparam("queue"), tickets.c.state == "queued").order_by(*_PLACE)
-_FIRST_IN_LINE = _IN_LINE.limit(bindparam("most", type_=Integer))
+_FIRST_IN_LINE = (
+    _ANY.where(_ACTIVE, tickets.c.queue == bindparam("queue"), tickets.c.state == "queued")
+    .order_by(*_PLACE)
+    .limit(bindparam("most", type_=Integer))
+)
 _HERE = tickets.c.away_until.is_(None) | (tickets.c.away_until <= bindparam("now", type_=UtcTime()))
 _CALLABLE = _FIRST_IN_LINE.where(_HERE).with_for_update()
 _ALL = select(func.count(), func.coalesce(func.sum(tickets.c.minutes), 0.0)).where(
