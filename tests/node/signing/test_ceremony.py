@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -211,6 +212,24 @@ async def test_two_answers_at_once_make_one_signature(scene: Scene) -> None:
     )
     assert [str(one)[:3] for one in answers if isinstance(one, Exception)] in ([], ["G01"])
     assert (await scene.current()).number == 2
+    assert scene.tags().count("applicant:signature:made") == 1
+
+
+async def test_an_answer_whose_twin_was_quicker_has_the_twins_result(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(APPLICANT, "applicant")
+    ready = await browser.prepare(scene.ceremony)
+    raw = browser.raw_signature(ready.attributes)
+    embedded, quicker = scene.ceremony._embedded, []
+
+    async def late(*given: Any) -> bytes:
+        monkeypatch.setattr(scene.ceremony, "_embedded", embedded)
+        quicker.append(await scene.ceremony.finish(APPLICANT, ready.lease, raw))
+        return await embedded(*given)
+
+    monkeypatch.setattr(scene.ceremony, "_embedded", late)
+    assert [await scene.ceremony.finish(APPLICANT, ready.lease, raw)] == quicker
     assert scene.tags().count("applicant:signature:made") == 1
 
 
