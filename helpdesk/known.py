@@ -5,7 +5,7 @@ here.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -52,17 +52,16 @@ class Known:
 
     async def place(self, conn: AsyncConnection, office: str, guide: str) -> Place | None:
         """Where this matter is done at this office."""
-        if await self.office(conn, office) is None:
+        at = await self.office(conn, office)
+        if at is None:
             return None
-        await self._kept_or("guide", guide, lambda: directory.get_guide(conn, guide))
-        await self._kept_or("lines", office, lambda: directory.list_lines(conn, [office]))
-        return self.kept_place(office, guide)
+        what = await self._kept_or("guide", guide, lambda: directory.get_guide(conn, guide))
+        lines = await self._kept_or("lines", office, lambda: directory.list_lines(conn, [office]))
+        return _place(at, lines, what)
 
     def kept_place(self, office: str, guide: str) -> Place | None:
         """The same without asking; None also where it is not known now."""
-        at, what, lines = self._fresh("office", office), self._fresh("guide", guide), self._fresh("lines", office)
-        line = next((line for line in lines or () if guide in line.guides), None)
-        return Place(at, line, what) if at and what and line else None
+        return _place(self._fresh("office", office), self._fresh("lines", office), self._fresh("guide", guide))
 
     def _fresh(self, kind: str, name: str) -> Any:
         at, kept = self._kept.get((kind, name), (0.0, None))
@@ -78,3 +77,8 @@ class Known:
                 self._kept.clear()
             self._kept[kind, name] = time.monotonic(), found
         return found
+
+
+def _place(office: Office | None, lines: Sequence[Line] | None, guide: Guide | None) -> Place | None:
+    line = next((line for line in lines or () if guide is not None and guide.slug in line.guides), None)
+    return Place(office, line, guide) if office and line and guide else None

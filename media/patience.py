@@ -3,10 +3,10 @@
 Theory of operation. A packet is found missing when the next one comes, a picture later; it is asked for and is here
 after a round trip, or two, or three, for what is sent again is lost as often. The viewer behind us knows only its own
 stretch of the way: it passes over pictures that come late, and stands still when later ones need them (at 5 % lost it
-showed two of three). So it is told to wait: for as many round trips as all packets but one in ten minutes need, by
-the share that is lost, for a slow repair that is waited for only after it was seen has frozen the picture already; and
-for the slowest repair of late, where even that was slower. Not at all where hardly anything is lost, and always more or
-less by little. Whoever shows pictures later plays their sound later too. Pure.
+showed two of three). So it is told to wait: for as many round trips as all packets but one in ten minutes need
+by the share that is lost, since the first repair that takes longer than any before has frozen the picture already; or
+for the slowest repair of late, where that was slower still. Not at all where hardly anything is lost. Sound should wait
+as long; which browsers see to that stands in docs/decisions/0006. Pure.
 """
 
 from math import ceil, log
