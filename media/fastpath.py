@@ -199,10 +199,10 @@ class Lane:
         """The stream's place is free."""
         self._streams[self._streams.index(stream)] = None
 
-    def target(self, ssrc: int, payload_type: int, extensions: bytes) -> Any:
-        """A viewer's stream (``struct fp_target``). Whoever keeps it keeps the lane."""
+    def target(self, ssrc: int, extensions: bytes) -> Any:
+        """A viewer's stream (``struct fp_target``, as slot.Target). Whoever keeps it keeps the lane."""
         target = self.library.ffi.new("struct fp_target *")
-        target.lane, target.ssrc, target.payload_type = self.counts, ssrc, payload_type
+        target.lane, target.ssrc = self.counts, ssrc
         set_extensions(target, extensions)
         return target
 

@@ -71,7 +71,7 @@ class Session:
         leg.end_viewer("replaced")
         viewer.peer = Peer(self._engine.socket, self._engine.identity, viewer, self._engine.clock_ns)
         leg.viewer = viewer
-        return sdp.subscribe_offer(self._engine.local(viewer.peer))
+        return viewer.offer(self._engine.local(viewer.peer))
 
     def subscribe_answer(self, leg_id: str, answer: str) -> None:
         """Take the viewer's answer; after an ICE restart it must come from the same browser."""
@@ -100,7 +100,7 @@ class Session:
         self.seat(viewer)
 
     def gate(self, leg_id: str, kind: Kind, *, is_open: bool) -> None:
-        """Let a track through to viewers, or not. Opening begins a new stream at each of them, with a keyframe."""
+        """Let a track through to viewers, or not. Opening begins anew at each of them, with a keyframe."""
         leg = self._leg(leg_id)
         if is_open == (kind not in leg.closed_gates):
             return
@@ -116,9 +116,9 @@ class Session:
     def restart_ice(self, leg_id: str, direction: Direction, offer_sdp: str | None) -> str:
         """New credentials after a change of address; returns the answer (publish) or the offer (subscribe)."""
         if direction == "subscribe":
-            peer = self._viewer(leg_id).peer
-            peer.renew()
-            return sdp.subscribe_offer(self._engine.local(peer))
+            viewer = self._viewer(leg_id)
+            viewer.peer.renew()
+            return viewer.offer(self._engine.local(viewer.peer))
         publication = self._leg(leg_id).publication
         if publication is None or offer_sdp is None:
             raise Refusal("not_publishing", "there is no connection to restart")

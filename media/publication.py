@@ -15,6 +15,7 @@ from media.peer import Peer
 from media.recorder import EpochRecorder, Recorder
 from media.rtp import Packet, read, repaired
 from media.runs import Run
+from media.senderclock import SenderClock
 from media.socket import MediaSocket
 from media.source import Source
 from recordings.journal import JournalHeader, Track
@@ -90,7 +91,7 @@ class Publication:
         self._recorder = recorder
         self._socket = socket
         self._clock_ns = clock_ns
-        self._wall_ns = wall_ns
+        self._wall_ns, self._clock = wall_ns, SenderClock(wall_ns)
         self._sources: dict[int, Source] = {}
         self._foreign: set[int] = set()
         self._repairs: set[int] = set()  # SSRCs of RTX streams
@@ -203,7 +204,7 @@ class Publication:
             if isinstance(packet, rtcp.SenderReport):
                 source = self._sources.get(packet.ssrc)
                 if source is not None:
-                    source.sender_report(packet, now_ns)
+                    source.sender_report(packet, now_ns, self._clock.ours(packet))
                     if self.epoch is not None and self.epoch.recorder is not None:
                         self.epoch.recorder.sender_report(source.track, now_ns, packet.ntp, packet.rtp_timestamp)
 

@@ -5,10 +5,10 @@ skipped; lengths that do not add up refuse the whole datagram.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-SR, RR, SDES, BYE, RTPFB, PSFB = 200, 201, 202, 203, 205, 206
+SR, RR, SDES, RTPFB, PSFB = 200, 201, 202, 205, 206
 _NACK, _TRANSPORT_CC = 1, 15  # formats of RTPFB
 _PLI, _FIR = 1, 4  # formats of PSFB
 
@@ -67,12 +67,7 @@ class Pli:
     media: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
-    ssrcs: tuple[int, ...]
-
-
-RtcpPacket = SenderReport | ReceiverReport | Nack | Pli | Bye
+RtcpPacket = SenderReport | ReceiverReport | Nack | Pli
 
 _HEADER = struct.Struct("!BBH")
 _BLOCK = struct.Struct("!LLLLLL")
@@ -113,10 +108,6 @@ def _read(kind: int, count: int, body: bytes, packets: list[RtcpPacket]) -> None
         if len(body) < 4:
             raise RtcpError("receiver report cut off")
         packets.append(ReceiverReport(int.from_bytes(body[:4], "big"), _blocks(body, 4, count)))
-    elif kind == BYE:
-        if len(body) < 4 * count:
-            raise RtcpError("BYE cut off")
-        packets.append(Bye(struct.unpack_from(f"!{count}L", body)))
     elif kind == RTPFB and count == _NACK:
         if len(body) < 8 or len(body) % 4:
             raise RtcpError("NACK cut off")
@@ -205,11 +196,6 @@ def nack(ssrc: int, media: int, lost: Iterable[int]) -> bytes:
 def pli(ssrc: int, media: int) -> bytes:
     """Ask for a keyframe (RFC 4585 §6.3.1)."""
     return _packet(PSFB, _PLI, _FEEDBACK.pack(ssrc, media))
-
-
-def bye(ssrcs: Sequence[int]) -> bytes:
-    """These sources are over."""
-    return _packet(BYE, len(ssrcs), struct.pack(f"!{len(ssrcs)}L", *ssrcs))
 
 
 def transport_feedback(ssrc: int, media: int, body: bytes) -> bytes:

@@ -159,17 +159,16 @@ def playout_delay(least_ms: int) -> bytes:
     return (least_ms // 10 << 12 | 1000).to_bytes(3, "big")
 
 
-def readdress(packet: Packet, ssrc: int, payload_type: int, extensions: bytes) -> bytes:
-    """The packet as a viewer gets it: same sequence number, time stamp, marker and payload; SSRC, payload type and
-    header extensions (``mid_extension``) are the viewer's. CSRCs and the publisher's extensions stay behind.
+def readdress(
+    packet: Packet, ssrc: int, payload_type: int, extensions: bytes, shift: int = 0, time_shift: int = 0
+) -> bytes:
+    """The packet as a viewer gets it: same marker and payload, sequence number and time stamp so much later; SSRC,
+    payload type and header extensions (``mid_extension``) are the viewer's. CSRCs and the publisher's extensions stay
+    behind.
     """
-    return (
-        _HEADER.pack(
-            0x90 | packet.first & 0x20, packet.marker_type & 0x80 | payload_type, packet.seq, packet.timestamp, ssrc
-        )
-        + extensions
-        + packet.body
-    )
+    first, kind = 0x90 | packet.first & 0x20, packet.marker_type & 0x80 | payload_type
+    seq, timestamp = packet.seq + shift & 0xFFFF, packet.timestamp + time_shift & 0xFFFFFFFF
+    return _HEADER.pack(first, kind, seq, timestamp, ssrc) + extensions + packet.body
 
 
 def repaired(packet: Packet, payload_type: int, ssrc: int) -> bytes | None:

@@ -240,10 +240,16 @@ def publish_answer(offer: Sequence[Media], accepted: Mapping[str, Codec], local:
     return _text(lines)
 
 
-def subscribe_offer(local: Local) -> str:
-    """The one offer a viewer ever gets: all slots, told apart by the MID header extension, no SSRC named.
+def cname_of(mid: str) -> str:
+    """Canonical name of what a slot plays (RFC 3550 §6.5.1): sound and picture of one seat have the same."""
+    return f"s{mid[1:]}"
 
-    Audio slot n and video slot n share a stream, so a browser keeps the lips of whoever is seated in both in sync.
+
+def subscribe_offer(local: Local, streams: Mapping[str, int]) -> str:
+    """The one offer a viewer ever gets: all slots, each with the SSRC (by MID) of whatever it will play.
+
+    Audio slot n and video slot n share a stream, so a browser keeps the lips of whoever is seated in both in sync;
+    those of the Chromium family do so where the SSRC is named.
     """
     lines = _head(" ".join(SLOT_MIDS))
     for mid in SLOT_MIDS:
@@ -251,7 +257,8 @@ def subscribe_offer(local: Local) -> str:
         names = _codecs_of(mid)
         types = " ".join(str(PAYLOAD_TYPES[name]) for name in names)
         lines += [f"m={kind} {local.port} UDP/TLS/RTP/SAVPF {types}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}"]
-        lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize", f"a=msid:s{mid[1:]} {mid}"]
+        lines += ["a=sendonly", "a=rtcp-mux", "a=rtcp-rsize", f"a=msid:{cname_of(mid)} {mid}"]
+        lines += [f"a=ssrc:{streams[mid]} cname:{cname_of(mid)}"]
         lines += _transport(local, "actpass")
         lines += _candidates(local) if mid == SLOT_MIDS[0] else []
         lines += [f"a=extmap:{MID_IDENTIFIER} {MID_URI}"]

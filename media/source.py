@@ -1,6 +1,7 @@
 """One stream from a publisher: what came, what is missing, and the last second of it for whoever lost a packet."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -72,8 +73,8 @@ class Source:
         self.received = 0
         self.first_index: float = math.inf
         self.keyframe_index: int | None = None  # of the first packet of the newest (media.lookout)
-        self.last_report: rtcp.SenderReport | None = None
-        self._last_report_ns = 0
+        self.reports: deque[rtcp.SenderReport] = deque(maxlen=2)  # the newest, on our clock
+        self._last_report = 0, 0  # the middle bits of its own time, and when it came
         self._watch = ClockWatch(clock_rate)
         self._cache: Cache = stream or PacketCache()
         self._clock_rate = clock_rate
@@ -101,6 +102,10 @@ class Source:
         self._thinned.add(sink)
         self._off_board()
 
+    def widen(self, sink: Sink) -> None:
+        """This one gets everything from now on."""
+        self._thinned.discard(sink)
+
     def end(self) -> None:
         """The stream is over: nobody gets it any more."""
         self._sinks.clear()
@@ -115,7 +120,7 @@ class Source:
 
     def _send_on(self, packet: Packet) -> None:
         if self.open:
-            for sink in [*self._sinks] if self._thinned else self._sinks:  # who gets everything again begins anew
+            for sink in self._sinks:
                 sink.forward(packet)
 
     def take(self, packet: Packet, now_ns: int) -> bool:
@@ -256,13 +261,14 @@ class Source:
         highest = self.gaps.highest or 0
         return highest + ((seq - highest + 0x8000) & 0xFFFF) - 0x8000
 
-    def sender_report(self, report: rtcp.SenderReport, now_ns: int) -> None:
-        """The publisher's clock pair: kept, and passed on at once."""
-        self.last_report, self._last_report_ns = report, now_ns
+    def sender_report(self, report: rtcp.SenderReport, now_ns: int, ours: rtcp.SenderReport) -> None:
+        """The publisher's clock pair, and the same on our clock: kept, and passed on at once."""
+        self._last_report = report.ntp >> 16 & 0xFFFFFFFF, now_ns
         self._watch.reported(report.ntp, report.rtp_timestamp, now_ns)
+        self.reports.append(ours)
         if self.open:
             for sink in self._sinks:
-                sink.report(report)
+                sink.report(ours)
 
     @property
     def newest(self) -> tuple[int, int] | None:
@@ -287,10 +293,8 @@ class Source:
         lost = interval - (received - self._reported[1])
         self._reported = expected, received
         share = min(255, lost * 256 // interval) if interval > 0 and lost > 0 else 0
-        last = delay = 0
-        if self.last_report is not None:
-            last = self.last_report.ntp >> 16 & 0xFFFFFFFF
-            delay = min(0xFFFFFFFF, (now_ns - self._last_report_ns) * 65536 // 1_000_000_000)
+        last, at_ns = self._last_report
+        delay = min(0xFFFFFFFF, (now_ns - at_ns) * 65536 // 1_000_000_000) if at_ns else 0
         highest = (self.gaps.highest or 0) & 0xFFFFFFFF
         return rtcp.ReportBlock(
             self.ssrc, share, expected - received, highest, int(self._jitter) & 0xFFFFFFFF, last, delay

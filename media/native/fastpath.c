@@ -112,10 +112,18 @@ static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_ent
         if (size > PACKET_MAX)
             continue;
         uint8_t *out = fp_vacant(port);
-        uint32_t ssrc = htonl(target->ssrc);
+        uint32_t ssrc = htonl(target->ssrc), timestamp;
+        uint16_t number;
         out[0] = (uint8_t)(0x90 | (raw[0] & 0x20));
         out[1] = (uint8_t)((raw[1] & 0x80) | target->payload_type);
-        memcpy(out + 2, raw + 2, 6);
+        target->number = (uint16_t)(head->seq + target->shift);
+        target->timestamp = head->timestamp + target->time_shift;
+        target->sent_ns = head->arrival_ns;
+        target->begun = 1;
+        number = htons(target->number);
+        timestamp = htonl(target->timestamp);
+        memcpy(out + 2, &number, 2);
+        memcpy(out + 4, &timestamp, 4);
         memcpy(out + 8, &ssrc, 4);
         memcpy(out + 12, target->extension, target->extension_size);
         memcpy(out + 12 + target->extension_size, raw + head->body_at, (size_t)body);

@@ -27,11 +27,13 @@ typedef int (*srtp_step)(void *session, void *packet, int *size);
 struct fp_lane;
 struct fp_cache;
 
-/* One stream to one viewer. */
+/* One stream to one viewer: the source's packets, their numbers and times with a shift (slot.py). */
 struct fp_target {
     struct fp_lane *lane;
-    uint32_t ssrc;
-    uint8_t payload_type, extension_size, extension[18];
+    int64_t sent_ns;
+    uint32_t ssrc, time_shift, timestamp;
+    uint16_t shift, number; /* number, timestamp, sent_ns: of the newest, if anything has begun */
+    uint8_t begun, payload_type, extension_size, extension[18];
     uint64_t packets, octets;
 };
 

@@ -152,7 +152,7 @@ def seeds() -> dict[str, list[bytes]]:
     picture = build(96, 7, 90_000, 9, b"\x90\x80\x81\x00\x10\x00picture", marker=True, extensions=mid_extension(4, "1"))
     block = rtcp.ReportBlock(7, 1, 2, 3, 4, 5, 6)
     reports = rtcp.sender_report(rtcp.SenderReport(7, 1 << 40, 90_000, 3, 400)) + rtcp.description(7, "leg")
-    reports += rtcp.nack(1, 7, [3, 4, 900]) + rtcp.pli(1, 7) + rtcp.bye([7])
+    reports += rtcp.nack(1, 7, [3, 4, 900]) + rtcp.pli(1, 7)
     request = contract.Publish("call_1", "leg_a", CHROMIUM_OFFER, [contract.TrackSpec("0", "audio")], "rec_1")
     return {
         "a_check": [stun.binding_request(b"t" * 12, "ufrag:me", PASSWORD, use_candidate=True)],

@@ -113,6 +113,8 @@ int main(int count, char **arguments) {
             for (uint32_t i = 0; i < 16; i++) {
                 targets[i].lane = targets[i].lane && dice(2) ? targets[i].lane : &lanes[dice(8)];
                 targets[i].extension_size = (uint8_t)dice(19);
+                targets[i].shift = (uint16_t)dice(65536);
+                targets[i].time_shift = dice(1u << 31);
                 lists[list][i] = &targets[dice(16)];
             }
             struct fp_stream *stream = &lane->streams[dice(STREAMS)];

@@ -99,7 +99,9 @@ async def test_a_weak_viewer_gets_every_fourth_picture_with_numbers_that_close_u
     await got(strong, 57 * 3)
     await got(viewer, 54 + 3 + 8 * 3)
     whole = viewer.packets[57:]
-    assert len({packet.ssrc for packet in whole}) == 1 and whole[0].ssrc != thin[0].ssrc
+    assert {packet.ssrc for packet in whole} == {thin[0].ssrc}
+    assert [packet.seq for packet in whole] == [(65_057 + n) & 0xFFFF for n in range(24)], "the numbers go on"
+    assert [packet.timestamp for packet in whole] == [packet.timestamp for packet in strong.packets[-24:]]
     assert [packet.payload for packet in whole] == [packet.payload for packet in strong.packets[-24:]]
     [epoch] = await call.node.close()
     kept = [r.rtp for r in await call.journal(epoch) if isinstance(r, journal.Packet)]

@@ -44,10 +44,6 @@ def test_keyframe_requests_of_both_kinds_are_one() -> None:
     assert rtcp.parse(rtcp.pli(7, 9)) == [rtcp.Pli(7, 9)] == rtcp.parse(full_intra_request)
 
 
-def test_a_farewell_is_read() -> None:
-    assert rtcp.parse(rtcp.bye([1, 2, 3])) == [rtcp.Bye((1, 2, 3))]
-
-
 def test_a_profile_extension_does_not_cost_the_report() -> None:
     report = rtcp.ReceiverReport(5)
     data = rtcp.receiver_report(report)

@@ -14,6 +14,7 @@ from media.negotiation import Refusal, read_answer, read_offer, read_restart
 from tests.support.offers import BASELINE, CHROMIUM_OFFER, FINGERPRINT, h264_only
 
 LOCAL = sdp.Local("ufrag123", "password-of-24-characters", Fingerprint("sha-256", FINGERPRINT), ["192.0.2.1"], 8490)
+STREAMS = {mid: 1000 + place for place, mid in enumerate(SLOT_MIDS)}
 KINDS = {"0": "audio", "1": "camera"}
 
 
@@ -63,18 +64,19 @@ def test_the_answer_names_udp_and_passive_tcp_on_one_port() -> None:
     assert candidates[1].endswith("192.0.2.1 8490 typ host tcptype passive")
 
 
-def test_the_one_offer_has_every_slot_and_names_no_stream() -> None:
-    offer = sdp.subscribe_offer(LOCAL)
+def test_the_one_offer_has_every_slot_and_names_its_stream() -> None:
+    offer = sdp.subscribe_offer(LOCAL, STREAMS)
     medias = sdp.parse(offer, media_max=18)
     assert tuple(media.mid for media in medias) == SLOT_MIDS
     assert [media.kind for media in medias] == ["audio"] * 6 + ["video"] * 12
-    assert "a=ssrc" not in offer and offer.count(sdp.MID_URI) == 18
+    assert {media.mid: media.ssrcs for media in medias} == {mid: [ssrc] for mid, ssrc in STREAMS.items()}
+    assert f"a=ssrc:{STREAMS['v3']} cname:s3" in offer and offer.count(sdp.MID_URI) == 18
     assert "a=msid:s3 a3" in offer and "a=msid:s3 v3" in offer, "sound and picture of a seat share a stream"
     assert len(SessionDescription.parse(offer).media) == 18
 
 
 def test_an_answer_to_the_one_offer_is_taken() -> None:
-    told = read_answer(chosen(sdp.subscribe_offer(LOCAL)))
+    told = read_answer(chosen(sdp.subscribe_offer(LOCAL, STREAMS)))
     transport = told.transport
     assert told.codecs == {"opus", "VP8", "H264"}
     assert transport.setup == "active" and transport.fingerprints[0].value == FINGERPRINT
@@ -93,7 +95,7 @@ def test_an_answer_to_the_one_offer_is_taken() -> None:
 )
 def test_an_answer_that_does_not_fit_is_refused(change: object) -> None:
     with pytest.raises(Refusal) as refusal:
-        read_answer(change(chosen(sdp.subscribe_offer(LOCAL))))  # type: ignore[operator]
+        read_answer(change(chosen(sdp.subscribe_offer(LOCAL, STREAMS))))  # type: ignore[operator]
     assert refusal.value.code == "bad_sdp"
 
 
@@ -191,7 +193,7 @@ def test_of_h264_what_every_viewer_decodes_is_taken(offered: tuple[str, ...], ta
 
 
 def test_a_viewer_is_sent_only_what_its_answer_takes() -> None:
-    offer = chosen(sdp.subscribe_offer(LOCAL))
+    offer = chosen(sdp.subscribe_offer(LOCAL, STREAMS))
     assert "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" in offer
     without = offer.replace("SAVPF 96 102", "SAVPF 96")
     assert read_answer(without).codecs == {"opus", "VP8"}
