@@ -91,6 +91,7 @@ class Stream:
         self._cache = lane.library.ffi.gc(self._lib.fp_cache_new(), self._lib.fp_cache_free)
         self._size = lane.library.ffi.new("int *")
         place.ssrc, place.payload_type, place.boarded, place.cache = ssrc, payload_type, 0, self._cache
+        place.bare = 0
         place.track, place.way = track, getattr(self._lib, _WAYS[codec])
 
     def board(self, sinks: Sequence[Sink], highest: int, timestamp: int) -> None:
@@ -106,6 +107,15 @@ class Stream:
             place.targets, place.count = targets, len(sinks)
         place.highest, place.timestamp = highest & 0xFFFF, timestamp
         place.boarded = 1
+
+    @property
+    def bare(self) -> int:
+        """Layers without a picture, as layers.synced."""
+        return int(self._place.bare)
+
+    @bare.setter
+    def bare(self, bare: int) -> None:
+        self._place.bare = bare
 
     def leave(self) -> None:
         """The viewers are others now: the next packet goes the slow path."""

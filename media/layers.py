@@ -1,6 +1,9 @@
-"""What a VP8 payload descriptor tells without decoding (RFC 7741 §4.2): where pictures start, which are keyframes, and
-whether any lies between two packets.
+"""What a VP8 payload descriptor tells without decoding (RFC 7741 §4.2): where pictures start, which are keyframes,
+whether any lies between two packets, and which need no other of an upper layer.
 """
+
+_SYNC = 0x20  # the Y bit
+_UPPER = 0b1110  # layers 1 to 3
 
 
 def starts_picture(payload: bytes) -> bool:
@@ -70,6 +73,27 @@ def renumbered(payload: bytes, pictures: int, bases: int) -> bytes:
     if flags & 0x40 and len(out) > at:
         out[at] = out[at] - bases & 0xFF
     return bytes(out)
+
+
+def synced(payload: bytes, bare: int) -> tuple[bytes, int]:
+    """The payload, marked where its picture waits for no other of an upper layer, and which layers are bare now:
+    without any picture since the last keyframe, as ``bare`` says it was before (a bit each).
+
+    An encoder marks the first pictures of upper layers behind a keyframe, and later one in eight. If it leaves out one
+    of the marked, as it does where a keyframe has taken the bits, browsers wait for it and show none of the upper
+    layers until the next mark: half a second of every fourth picture. But nobody needs what was left out: while a
+    layer is bare whoever refers to it gets the keyframe. Only a picture's first packet is looked at, by browsers too.
+    """
+    if not starts_picture(payload):
+        return payload, bare
+    if starts_keyframe(payload):
+        return payload, _UPPER
+    layer = temporal_layer(payload)
+    still = bare & ~(1 << layer)
+    if not bare & (2 << layer) - 1:
+        return payload, still
+    at = _after_picture_id(payload) + (payload[1] >> 6 & 1)
+    return payload[:at] + bytes([payload[at] | _SYNC]) + payload[at + 1 :], still
 
 
 def _after_picture_id(payload: bytes) -> int:

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from media import h264, layers, rtcp
 from media.cache import Cache, PacketCache, enough_ns
 from media.contract import Kind
@@ -77,6 +79,7 @@ class Source:
         self._last_report = 0, 0  # the middle bits of its own time, and when it came
         self._watch = ClockWatch(clock_rate)
         self._cache: Cache = stream or PacketCache()
+        self.bare = 0  # layers, as layers.synced; the stream keeps it up where there is one
         self._clock_rate = clock_rate
         self._jitter = 0.0
         self._transit = 0
@@ -146,14 +149,23 @@ class Source:
         if index < self.first_index:
             self.first_index = index
         if to_send is not None:
-            self._cache.keep(index, raw, now_ns)
-            self._send_on(to_send)
+            shown = self._synced(to_send)
+            self._cache.keep(index, shown.raw, now_ns)
+            self._send_on(shown)
         # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
         if timestamp != self._timestamp or arrival is not Arrival.NEW or self.codec == "H264":
             self._note_beginning(to_send or read(raw), index, arrival, now_ns)
         if to_send is not None and self._stream is not None and not self._thinned:
             self._stream.board(self._sinks, self.gaps.highest or 0, self._timestamp)
         return True
+
+    def _synced(self, packet: Packet) -> Packet:
+        """The packet as viewers get it; what is recorded stays as it came."""
+        if self.codec != "VP8":
+            return packet
+        came, keeper = packet.body, self._stream or self
+        body, keeper.bare = layers.synced(came, keeper.bare)
+        return packet if body is came else replace(packet, raw=packet.raw[: packet.body_at] + body)
 
     def carries_on(self, first: int, beginnings: Sequence[Beginning]) -> bool:
         """Whether packets from this number on are the next, and nothing in them speaks of a clock that jumped."""

@@ -139,6 +139,21 @@ static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_ent
     return 1;
 }
 
+/* Forward a packet and keep it for whoever misses it, marked as layers.synced says; it is recorded as it came. As
+ * forward. */
+static int pass(struct fp_port *port, struct fp_stream *stream, uint8_t *raw, const struct fp_entry *head) {
+    uint8_t *body = raw + head->body_at, bare = stream->bare;
+    int marked = stream->way == PICTURE ? fp_sync(body, head->size - head->body_at, &bare) : 0;
+    int passed = forward(port, raw, head, stream);
+    if (passed) {
+        stream->bare = bare;
+        fp_keep(stream->cache, raw, head->size, head->arrival_ns);
+    }
+    if (marked)
+        body[marked - 1] &= (uint8_t)~SYNC;
+    return passed;
+}
+
 /* --- receiving ---------------------------------------------------------------------------------------------------- */
 
 /* The entry `head` with these bytes, behind all that came of its lane; the caller has seen that there is room for two. */
@@ -217,9 +232,8 @@ static void take(struct fp_port *port, struct fp_lane *lane, uint8_t *data, int 
     struct fp_stream *stream = stream_of(lane, head.ssrc);
     if (stream && (head.marker_type & 0x7f) == stream->payload_type) {
         uint16_t ahead = (uint16_t)(head.seq - stream->highest);
-        if (ahead != 0 && ahead <= AHEAD_MAX && forward(port, data, &head, stream)) {
+        if (ahead != 0 && ahead <= AHEAD_MAX && pass(port, stream, data, &head)) {
             stream->highest = head.seq;
-            fp_keep(stream->cache, data, head.size, now_ns);
             if (ahead > 1) {
                 stream->timestamp = head.timestamp;
                 port->urgent = 1; /* what is missing is asked for in time */

@@ -21,6 +21,8 @@
 #define RUNS 128         /* connections that have a run at once; those of others are told packet by packet */
 #define RUN_ROOM 40960   /* bytes of journal: between two ticks of 100 ms, of 3 Mbit/s */
 #define BEGINNINGS 32    /* pictures and sounds of one run */
+#define SYNC 0x20        /* of a VP8 descriptor (RFC 7741 4.2, Y) */
+#define UPPER 14         /* bits of layers 1 to 3 */
 
 typedef int (*srtp_step)(void *session, void *packet, int *size);
 
@@ -45,7 +47,7 @@ struct fp_stream {
     struct fp_cache *cache;
     uint32_t count, ssrc, timestamp; /* timestamp: of the newest packet */
     uint16_t highest;
-    uint8_t payload_type, boarded, track, way;
+    uint8_t payload_type, boarded, track, way, bare; /* bare: layers, as layers.synced */
 };
 
 /* What a run holds of one stream: so many packets, from this number on without a gap. */
@@ -147,6 +149,7 @@ int fp_header(const uint8_t *raw, int size, struct fp_entry *out);
 int fp_transport_number(const uint8_t *raw, const struct fp_entry *head, uint8_t wanted);
 
 int fp_starts_keyframe(const uint8_t *body, int size);
+int fp_sync(uint8_t *body, int size, uint8_t *bare);
 
 /* account.c */
 void fp_sums(void);

@@ -73,3 +73,26 @@ int fp_starts_keyframe(const uint8_t *body, int size) {
     }
     return size > at && !(body[at] & 1);
 }
+
+/* As layers.synced, where the payload lies: which of its bytes (its first is 1) was marked, 0: none. */
+int fp_sync(uint8_t *body, int size, uint8_t *bare) {
+    if (size < 1 || (body[0] & 0x17) != 0x10)
+        return 0;
+    if (fp_starts_keyframe(body, size)) {
+        *bare = UPPER;
+        return 0;
+    }
+    if (!*bare || size < 2 || !(body[0] & 0x80) || !(body[1] & 0x20))
+        return 0;
+    int at = 2;
+    if (body[1] & 0x80)
+        at += size > at && body[at] & 0x80 ? 2 : 1;
+    at += body[1] >> 6 & 1;
+    if (size <= at)
+        return 0;
+    int layer = body[at] >> 6, needed = *bare & ((2 << layer) - 1), marked = needed && !(body[at] & SYNC);
+    *bare &= (uint8_t)~(1 << layer);
+    if (marked)
+        body[at] |= SYNC;
+    return marked ? at + 1 : 0;
+}

@@ -54,7 +54,8 @@ async function answer(sdp) {
     if (!['a0', 'v0'].includes(transceiver.mid)) return
     v0.srcObject ??= new MediaStream()
     v0.srcObject.addTrack(track)
-    if (transceiver.mid === 'v0') v0.requestVideoFrameCallback(() => { window.firstPicture = performance.now() - window.started })
+    if (transceiver.mid === 'a0') return
+    v0.requestVideoFrameCallback(() => { window.firstPicture = performance.now() - window.started })
   }
   await pc.setRemoteDescription({type: 'offer', sdp})
   await pc.setLocalDescription()

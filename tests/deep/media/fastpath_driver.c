@@ -123,6 +123,7 @@ int main(int count, char **arguments) {
             stream->payload_type = 96;
             stream->boarded = dice(5) > 0;
             stream->way = (uint8_t)dice(3);
+            stream->bare = (uint8_t)dice(16);
             break;
         case 2: { /* an address becomes known, or is forgotten */
             uint8_t strange[NAME] = {0};

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from media import contract, rtcp
+from media.rtp import build
 from media.sdp import MID_IDENTIFIER, PLAYOUT_DELAY_IDENTIFIER
+from recordings import journal
 from tests.node.media.conftest import Call
 from tests.support.media_worker import quiet
 from tests.support.rtp_client import AUDIO_SSRC, VIDEO_SSRC
@@ -75,6 +77,30 @@ async def test_viewers_of_a_line_that_loses_are_told_to_wait_and_no_number_is_se
     viewer.send_rtcp(rtcp.nack(1, viewer.packets[0].ssrc, [0, 5, 15, 99, told]))
     await until(lambda: None if viewer.repeated == 5 else f"{viewer.repeated} of 5 repeated")
     assert len(viewer.sealed) == told + 1 and {len(each) for each in viewer.sealed.values()} == {1}
+
+
+async def test_behind_a_keyframe_viewers_are_told_which_pictures_wait_for_no_other(call: Call) -> None:
+    """The encoder left out the marked picture of layer 1; what is recorded is what it said."""
+
+    def picture(seq: int, layer: int, *, key: bool = False) -> bytes:
+        descriptor = bytes([0x90, 0xE0, 0x80, seq, seq // 4, layer << 6, not key])
+        return build(96, seq, seq * 3000, VIDEO_SSRC, descriptor + b"picture", marker=True)
+
+    publisher, viewer = await call.publisher(), await call.viewer()
+    layers = [0, 2, 2, 0, 2, 1, 2, 0, 2, 0]
+    sent = [picture(seq, layer, key=not seq) for seq, layer in enumerate(layers)]
+    for packet in sent[:4] + sent[5:]:
+        publisher.send(packet)
+        await publisher.check()
+    publisher.send(sent[4])  # late, and no layer is bare any more
+    await forwarded(viewer, 10)
+    viewer.send_rtcp(rtcp.nack(1, viewer.packets[0].ssrc, range(10)))
+    await until(lambda: None if viewer.repeated == 10 else f"{viewer.repeated} of 10 repeated")
+    assert {len(each) for each in viewer.sealed.values()} == {1}
+    assert [p.seq for p in viewer.packets if p.payload[5] & 0x20] == [1, 2, 5]
+    [epoch] = await call.node.close()
+    records = [r.rtp for r in await call.journal(epoch) if isinstance(r, journal.Packet)]
+    assert sorted(records, key=lambda rtp: rtp[3]) == sent
 
 
 async def test_one_viewer_cannot_ask_for_more_repeats_than_a_loss_can_need(call: Call) -> None:

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.layers import nothing_between, picture_id, renumbered, starts_keyframe, temporal_layer
+from media.layers import nothing_between, picture_id, renumbered, starts_keyframe, synced, temporal_layer
+from tests.support.media_worker import LIBRARY
 
 
 def test_keyframes_are_known_with_every_form_of_descriptor() -> None:
@@ -44,6 +45,55 @@ def test_arbitrary_bytes_have_an_answer(one: bytes, other: bytes) -> None:
     assert starts_keyframe(one) in (True, False)
     assert nothing_between(one, other) in (True, False)
     assert 0 <= temporal_layer(one) <= 3 and len(renumbered(one, 3, 2)) == len(one)
+
+
+def test_pictures_that_wait_for_one_that_never_was_are_marked() -> None:
+    def picture(layer: int, *, key: bool = False, sync: bool = False, first: bool = True) -> bytes:
+        return bytes([0x90 if first else 0x80, 0xE0, 0x80, 7, 9, layer << 6 | sync << 5, not key])
+
+    bare, marked = 0, []
+    steps = [
+        (picture(2), False),  # nobody knows what came before it
+        (picture(0, key=True), False),
+        (picture(2, sync=True), True),
+        (picture(2), True),  # the encoder left out the marked one of layer 1
+        (picture(0), False),
+        (picture(2), True),
+        (picture(1, first=False), False),
+        (picture(1), True),
+        (picture(2), False),
+        (picture(1), False),
+        (picture(0, key=True), False),
+        (picture(1, sync=True), True),  # the encoder left out the marked one of layer 2
+        (picture(2), True),
+        (picture(0), False),
+        (picture(2), False),
+    ]
+    for payload, expected in steps:
+        shown, bare = synced(payload, bare)
+        assert shown[:5] + shown[6:] == payload[:5] + payload[6:]
+        marked.append(bool(shown[5] & 0x20))
+        assert marked[-1] == expected, len(marked)
+
+
+descriptors = st.builds(
+    lambda head, rest: bytes([head]) + rest, st.sampled_from([0x90, 0x80, 0x10, 0x00, 0xB0]), st.binary(max_size=9)
+)
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=9), descriptors), max_size=12), st.integers(0, 7).map(lambda bits: 2 * bits)
+)
+def test_the_compiled_code_marks_what_python_marks(payloads: list[bytes], bare: int) -> None:
+    assert LIBRARY is not None
+    kept = LIBRARY.ffi.new("uint8_t *", bare)
+    for payload in payloads:
+        shown, bare = synced(payload, bare)
+        body = LIBRARY.ffi.new("uint8_t[]", payload or b"\0")
+        at = LIBRARY.lib.fp_sync(body, len(payload), kept)
+        assert bytes(LIBRARY.ffi.buffer(body, len(payload))) == shown and kept[0] == bare
+        changed = [place for place, (a, b) in enumerate(zip(payload, shown, strict=True)) if a != b]
+        assert changed == ([at - 1] if at else [])
 
 
 @given(st.integers(0, 0x7FFF), st.integers(0, 255), st.integers(0, 3), st.integers(0, 0x7FFF), st.integers(0, 255))
