@@ -2,8 +2,9 @@
 
 The phone and the officers are the product's own pages in Chromium; the figures are the viewer's `getStats` and, for
 the queue, the relay's own clock. One call is used for all rows of a line that comes and goes. Another, of 480 lines
-that one officer alone watches, is for rows of a line that loses: the browsers share the machine, and where the picture
-freezes although nothing is lost, it is the machine that is measured. Such a row is void.
+that one officer alone watches, is for rows of a line that loses. The browsers share the machine, and now and then the
+phone's takes no picture for a moment, lossy line or not: the time stamps that it sends say so, and as many freezes are
+not laid to the line. Where the picture freezes more often although nothing is lost, the row is void.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from tests.rehearsal.play import Play
 from tests.support.bad_network import REDIRECT, BadNetwork
 
 WATCHED_S = 60
+_SOUND_STEP = 960  # of Opus: 20 ms of 48,000 a second
 NARROW_BITS_PER_S = 800_000
 NARROW_S = 40
 MOVES, SHORT_OUTAGES = 5, 5
@@ -67,7 +70,36 @@ class BehindRelay(Browsers):
         return page
 
 
-Rows = Callable[["Viewer", BadNetwork], Awaitable[list[Figure]]]
+class Witness(BadNetwork):
+    """The relay, and what the phone sent into it: the time stamps of its pictures are not encrypted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._streams: dict[bytes, list[int]] = {}
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if data[0] >> 6 == 2 and not 192 <= data[1] <= 223:  # RTP, not RTCP
+            times, time = self._streams.setdefault(data[8:12], []), int.from_bytes(data[4:8], "big")
+            if not times or 0 < time - times[-1] & 0xFFFFFFFF < 1 << 31:
+                times.append(time)
+        super().datagram_received(data, addr)
+
+    def pictures(self) -> list[int]:
+        """Time stamps of all pictures so far, in units of 1/90,000 s; sound has more of them, with shorter steps."""
+        filmed = [times for times in self._streams.values() if len(times) > 1 and times[1] - times[0] != _SOUND_STEP]
+        return max(filmed, key=len, default=[])
+
+
+def pauses(times: Sequence[int]) -> int:
+    """How often a camera stood still, by the rule by which a viewer's `freezeCount` grows (W3C webrtc-stats): a step
+    longer than three of the last thirty, and by 150 ms longer than one of them.
+    """
+    steps = [(later - time & 0xFFFFFFFF) / 90 for time, later in pairwise(times)]
+    means = [statistics.fmean(steps[max(0, place - 30) : place]) for place in range(1, len(steps))]
+    return sum(step > max(3 * mean, mean + 150) for step, mean in zip(steps[1:], means, strict=True))
+
+
+Rows = Callable[["Viewer", Witness], Awaitable[list[Figure]]]
 
 
 def measure(only: str | None = None) -> list[Figure]:
@@ -87,7 +119,7 @@ async def call(rows: Rows, width: int, height: int, watching: int) -> list[Figur
         film = camera.make(folder, width=width, height=height)
         async with (
             installation(folder, {"YUANKAN_MEDIA_PORT": str(media)}) as server,
-            BadNetwork().open(media=media, web=int(server.url.rpartition(":")[2])) as relay,
+            Witness().open(media=media, web=int(server.url.rpartition(":")[2])) as relay,
             browsers(None) as opened,
         ):
             phones = await opened.playwright.chromium.launch(
@@ -112,7 +144,7 @@ async def call(rows: Rows, width: int, height: int, watching: int) -> list[Figur
             return await rows(Viewer(lead), relay)
 
 
-async def comes_and_goes(viewer: Viewer, relay: BadNetwork) -> list[Figure]:
+async def comes_and_goes(viewer: Viewer, relay: Witness) -> list[Figure]:
     """Another address, no signal, little room."""
     figures = []
     moves = []
@@ -141,22 +173,27 @@ async def comes_and_goes(viewer: Viewer, relay: BadNetwork) -> list[Figure]:
     return figures
 
 
-async def loses(viewer: Viewer, relay: BadNetwork) -> list[Figure]:
-    """A round trip of 60 ms, and a part of what the phone sends lost; before and after, nothing."""
+async def loses(viewer: Viewer, relay: Witness) -> list[Figure]:
+    """A round trip of 60 ms, and a part of what the phone sends lost, then of what it gets too; before and after,
+    nothing.
+    """
     relay.up.delay_s = relay.down.delay_s = 0.030
-    found: dict[int, list[tuple[float, float]]] = {}
-    for percent in (0, 5, 15, 0):
-        relay.up.loss = percent / 100
+    found: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for up, down in ((0, 0), (5, 0), (15, 0), (5, 5), (15, 15), (0, 0)):
+        relay.up.loss, relay.down.loss = up / 100, down / 100
         await asyncio.sleep(5)
+        before = len(relay.pictures())
         freezes, sound = await viewer.watch(WATCHED_S)
-        said(f"{percent} % lost: freezes, share of sound", [freezes, sound])
-        found.setdefault(percent, []).append((freezes, sound))
-    still = all(freezes == 0 for freezes, _ in found[0])
+        paused = pauses(relay.pictures()[before:])
+        what = f"{up} and {down} % lost: freezes, pauses of the phone's camera, share of sound"
+        said(what, [freezes, paused, sound])
+        found.setdefault((up, down), []).append((max(0, freezes - paused), sound))
+    still = all(freezes == 0 for freezes, _ in found.pop((0, 0)))
     figures = []
-    for percent in (5, 15):
-        ((freezes, sound),) = found[percent]
-        figures.append(figure("network", f"freezes_at_{percent}_percent", [freezes] if still else []))
-        figures.append(figure("network", f"sound_at_{percent}_percent", [sound]))
+    for (up, down), [(freezes, sound)] in found.items():
+        line = f"at_{up}_percent" + ("_both_ways" if down else "")
+        figures.append(figure("network", f"freezes_{line}", [freezes] if still else []))
+        figures.append(figure("network", f"sound_{line}", [sound]))
     return figures
 
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Self, cast
 
 _CHUNK = 16 * 1024
 
@@ -168,7 +168,7 @@ class BadNetwork(asyncio.DatagramProtocol):
         task.add_done_callback(self._tasks.discard)
 
     @asynccontextmanager
-    async def open(self, *, media: int, web: int = 0, host: str = "127.0.0.1") -> AsyncIterator[BadNetwork]:
+    async def open(self, *, media: int, web: int = 0, host: str = "127.0.0.1") -> AsyncIterator[Self]:
         """Relay ``media_port`` and ``web_port`` to these ports of this machine; media to this address of it."""
         self._host = host
         self._media_target, self._web_target = media, web
