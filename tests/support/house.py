@@ -157,12 +157,16 @@ class Line:
     async def _speak(self, to: RtpClient) -> None:
         frames, tones = pictures(4, 160, 120), sounds(4)
         loop = asyncio.get_running_loop()
-        began, video_seq = loop.time(), 0
+        began, video_seq, heard, place = loop.time(), 0, 0, 0
         for tick in count():
+            said, heard = to.reports[heard:], len(to.reports)
+            if any(isinstance(report, rtcp.Pli) for report in said):
+                place = 0  # a keyframe, as browsers answer
             to.send(build(111, tick & 0xFFFF, tick * 960 & 0xFFFFFFFF, AUDIO_SSRC, tones[tick % len(tones)]))
             if tick % 2 == 0:
                 number = tick // 2
-                data = frames[number % len(frames)][0]
+                data = frames[place % len(frames)][0]
+                place += 1
                 stamp = number * 90_000 // FPS & 0xFFFFFFFF
                 pieces = [data[at : at + 1100] for at in range(0, len(data), 1100)]
                 for index, piece in enumerate(pieces):
