@@ -34,6 +34,7 @@ from media.sdp import MID_IDENTIFIER, PAYLOAD_TYPES, PLAYOUT_DELAY_IDENTIFIER, c
 from media.source import Source
 from media.thinning import FULL, Share, Thinning
 
+_SENDING_NS = 1_000_000_000  # a source of which something came within this time
 _LEAST_NS = 20_000_000  # between the last packet of a stretch and the first of the next
 _32 = 0xFFFFFFFF
 _NUMBER_TIME = struct.Struct("!HL")  # at 2 in an RTP header
@@ -120,6 +121,11 @@ class Slot:
             source.thin(self)
             if (level := self._viewer.bottleneck.level) < FULL:
                 self.thinning = Thinning(level, None)
+
+    def waits_for_keyframe(self, now_ns: int) -> bool:
+        """Pictures come that nobody can decode yet; the viewer, which gets none of them, does not ask by itself."""
+        source = self.source
+        return source is not None and self.is_video and self._first is None and now_ns - source.last_ns < _SENDING_NS
 
     def stop(self) -> None:
         """Play nothing."""

@@ -105,7 +105,12 @@ class Viewer:
         return source.is_video and not (slot.thinning is not None and source.keyframes.regular)
 
     def second(self, now_ns: int) -> None:
-        """Every second: how much of the pictures the line carries. All that was forwarded is told."""
+        """Every second: keyframes are wished for, and how much of the pictures the line carries. All that was forwarded
+        is told.
+        """
+        for slot in self.slots.values():
+            if slot.source is not None and slot.waits_for_keyframe(now_ns):
+                self._audience.keyframe_wished(slot.source)
         bottleneck = self.bottleneck
         before = bottleneck.level
         pictures = [slot.target for slot in self.slots.values() if slot.is_video]

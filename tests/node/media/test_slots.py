@@ -136,3 +136,28 @@ async def test_sound_needs_no_keyframe_and_goes_on_behind_what_played_before(cal
     ], "what belongs before the first would have the number of what played before"
     began, then, last = (packet.timestamp for packet in viewer.packets)
     assert (then - began, last - then) == (0.04 * 48_000, 960)
+
+
+async def test_who_gets_no_keyframe_has_it_asked_for_as_long_as_pictures_come(call: Call) -> None:
+    """The viewer cannot ask: it gets nothing that it could not decode. No recording wants keyframes either."""
+    await call.node.open_leg("leg_c", recorded=False)
+    publisher, viewer = await call.publisher("leg_c"), await call.viewer()
+    await call.node.done(seats("leg_c"))
+
+    def picture(second: int, *, key: bool = False) -> bytes:
+        packet = bytearray(publisher.picture(1 + second, key=key))
+        packet[4:8] = (second * 90_000).to_bytes(4, "big")
+        return bytes(packet)
+
+    publisher.send(picture(0))
+    publisher.sound(1)
+    await until(lambda: None if viewer.packets else "no sound")
+    for second in range(1, 8):
+        asked = len(publisher.of(rtcp.Pli))
+        call.clock.advance(1.0)
+        publisher.send(picture(second))
+        await call.received(2 + second, "leg_c")
+        await until(lambda asked=asked: None if len(publisher.of(rtcp.Pli)) > asked else "not asked again")  # type: ignore[misc]
+    assert {packet.payload_type for packet in viewer.packets} == {111}
+    publisher.send(picture(8, key=True))
+    await until(lambda: None if len(viewer.packets) == 2 else "no picture")
