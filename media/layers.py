@@ -82,7 +82,8 @@ def synced(payload: bytes, bare: int) -> tuple[bytes, int]:
     An encoder marks the first pictures of upper layers behind a keyframe, and later one in eight. If it leaves out one
     of the marked, as it does where a keyframe has taken the bits, browsers wait for it and show none of the upper
     layers until the next mark: half a second of every fourth picture. But nobody needs what was left out: while a
-    layer is bare whoever refers to it gets the keyframe. Only a picture's first packet is looked at, by browsers too.
+    layer is bare whoever refers to it gets the keyframe. (The first of layer 2 may also refer to one of layer 1 that is
+    there: decoders take them in order.) Only a picture's first packet is looked at, by browsers too.
     """
     if not starts_picture(payload):
         return payload, bare
