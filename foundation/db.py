@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -25,11 +26,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
+    bindparam,
     create_engine,
     event,
+    insert,
     inspect,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import URL
@@ -147,6 +152,28 @@ def say_after_commit(conn: AsyncConnection, subject: str) -> None:
 def each(rows: list[dict[str, Any]]) -> list[dict[str, Any]] | dict[str, Any]:
     """These rows as parameters of one statement: for a single one drivers have a shorter way than for many."""
     return rows[0] if len(rows) == 1 else rows
+
+
+_FEW = 8
+"""Rows that are worth a statement of their own: for more the driver's way is the shorter one."""
+
+
+async def insert_all(conn: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Add these rows, of which all name the same columns: a few take hardly longer than one."""
+    if 1 < len(rows) <= _FEW:
+        values = {f"{name}_{number}": value for number, row in enumerate(rows) for name, value in row.items()}
+        await conn.execute(_insert_few(table, tuple(rows[0]), len(rows)), values)
+    elif rows:
+        await conn.execute(insert(table), each(rows))
+
+
+@lru_cache(maxsize=64)
+def _insert_few(table: Table, names: tuple[str, ...], count: int) -> TextClause:
+    # An insert of several rows made by SQLAlchemy is compiled each time; text is kept.
+    rows = ", ".join("(" + ", ".join(f":{name}_{number}" for name in names) + ")" for number in range(count))
+    typed = [bindparam(f"{name}_{number}", type_=table.c[name].type) for number in range(count) for name in names]
+    columns = ", ".join(f'"{name}"' for name in names)
+    return text(f'INSERT INTO "{table.name}" ({columns}) VALUES {rows}').bindparams(*typed)
 
 
 class Database:

@@ -18,7 +18,7 @@ from sqlalchemy import Column, Index, Integer, String, Table, insert, select, te
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.bus import Bus, BusUnavailable
-from foundation.db import Database, Json, UtcTime, each, metadata, say_after_commit
+from foundation.db import Database, Json, UtcTime, insert_all, metadata, say_after_commit
 from foundation.ids import new_id
 
 jobs = Table(
@@ -158,8 +158,8 @@ async def enqueue_all(conn: AsyncConnection, kind: str, payloads: Sequence[dict[
         }
         for payload in payloads
     ]
+    await insert_all(conn, jobs, rows)
     if rows:
-        await conn.execute(insert(jobs), each(rows))
         _say_due(conn, kind)
 
 

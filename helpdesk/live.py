@@ -6,6 +6,7 @@ looking.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -91,7 +92,7 @@ class Lines:
         self._bus = bus
         self._watches: dict[str, set[Watch]] = {}
         self._now: dict[str, LineNow] = {}
-        self._stale: dict[str, None] = {}  # in the order they changed
+        self._stale: dict[str, float] = {}  # since when, in the order they changed
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -142,13 +143,13 @@ class Lines:
     async def _on_change(self, message: Msg) -> None:
         line = message.subject.removeprefix(f"{CHANGED}.")
         if line in self._watches:
-            self._stale[line] = None
+            self._stale.setdefault(line, time.monotonic())
             self._wake.set()
 
     async def _look_round(self) -> None:
         while True:
             await asyncio.sleep(ROUND_S)
-            self._stale.update(dict.fromkeys(self._watches))
+            self._stale = dict.fromkeys(self._watches, time.monotonic()) | self._stale
             self._wake.set()
 
     async def _read_stale(self) -> None:
@@ -157,10 +158,10 @@ class Lines:
             await asyncio.sleep(PACE_S)
             self._wake.clear()
             while self._stale:
-                line = next(iter(self._stale))
+                line, since = next(iter(self._stale.items()))
                 del self._stale[line]
                 before = self._now.get(line)
-                await self.acts.give_way()
+                await self.acts.give_way(since)
                 try:
                     after = await self.read(line)
                 except Exception:
@@ -175,7 +176,7 @@ class Lines:
                         watch.tell()
                         told += 1
                         if told % AT_ONCE == 0:
-                            await self.acts.give_way()
+                            await self.acts.give_way(since)
 
 
 def _differs(ticket: str | None, before: LineNow, after: LineNow) -> bool:

@@ -5,12 +5,18 @@ and pages are written.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from foundation.http import Call, Handler, Result
 
-PATIENCE_S = 0.005
-"""How long pages let acts pass before the next few are written all the same."""
+PATIENCE_S = 0.1
+"""How long a few pages let acts pass while they are in time."""
+
+LATE_S = 1.0
+"""Of changes older than this pages let acts pass for a moment only: people see where they stand within two seconds."""
+
+_MOMENT_S = 0.005
 
 
 class Precedence:
@@ -36,10 +42,13 @@ class Precedence:
 
         return act
 
-    async def give_way(self) -> None:
-        """Return when no act is under way, or when acts had their time."""
+    async def give_way(self, since: float) -> None:
+        """Return when no act is under way, or when acts had their time. `since`: when what the page shows changed
+        (monotonic).
+        """
+        late = time.monotonic() - since > LATE_S
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(_MOMENT_S if late else PATIENCE_S):
                 await self._free.wait()
         except TimeoutError:
             pass

@@ -14,7 +14,7 @@ from sqlalchemy import Integer, Row, Text, Update, bindparam, func, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from foundation.db import UtcTime, each, say_after_commit
+from foundation.db import UtcTime, each, insert_all, say_after_commit
 from helpdesk.queue import AT_WINDOW, OVER, State, Ticket, place
 from helpdesk.tables import counters, moves, ratings, tickets
 
@@ -157,7 +157,6 @@ _NUMBERS = {
     for dialect, upsert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
 _MOVED = frozenset(_TICKET) - {"id"} | {"letter", "moves", "ended_at"}
-_INDEXED = _MOVED & ({column.name for index in tickets.indexes for column in index.columns} | {"ended_at"})
 
 
 def _slip(row: Row[Any]) -> Slip:
@@ -219,13 +218,13 @@ async def move_all(
     ]
     if moved:
         before, after = [_values(slip) for slip, _, _ in changes], [_values(slip) for slip in moved]
-        # SQLite writes every index of a column that is set, be it to what it was.
-        same = {name for name in _INDEXED if all(a[name] == b[name] for a, b in zip(before, after, strict=True))}
-        names = _MOVED - same
+        # An act changes a few of thirty columns, and SQLite writes every index of a column that is set.
+        pairs = list(zip(before, after, strict=True))
+        names = frozenset(name for name in _MOVED if any(a[name] != b[name] for a, b in pairs))
         rows = [{"ticket": row["id"]} | {f"new_{name}": row[name] for name in names} for row in after]
         await conn.execute(_move(names), each(rows))
         actors = [actor for _, _, actor in changes]
-        await conn.execute(insert(moves), each([_noted(*one, act, at) for one in zip(moved, actors, strict=True)]))
+        await insert_all(conn, moves, [_noted(*one, act, at) for one in zip(moved, actors, strict=True)])
         changed(conn, *{ticket.queue for slip, after, _ in changes for ticket in (slip.ticket, after)})
     return moved
 

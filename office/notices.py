@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation import jobs
 from foundation.clock import Clock
-from foundation.db import Database, each
+from foundation.db import Database, insert_all
 from foundation.i18n import BEIJING
 from foundation.ids import new_id
 from office.matter import Matter
@@ -152,7 +152,7 @@ async def queue_notices(conn: AsyncConnection, letters: Sequence[Letter], now: d
     """Put messages into the outbox, with their jobs, in the caller's transaction."""
     rows = [_row(new_id("not"), letter, now) for letter in letters]
     if rows:
-        await conn.execute(insert(notices), each(rows))
+        await insert_all(conn, notices, rows)
         await jobs.enqueue_all(conn, SEND, [{"notice": row["id"]} for row in rows], now=now)
 
 

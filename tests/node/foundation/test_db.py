@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
-from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from foundation import db
-from foundation.db import Database, Json, UtcTime, say_after_commit
+from foundation.db import Database, Json, UtcTime, insert_all, say_after_commit
 
 # Tables of this file alone, away from the product's.
 _tables = MetaData()
@@ -61,6 +61,33 @@ async def test_plain_data_comes_back_as_it_was(kept, body):
         await add(conn, body=body)
     async with kept.read() as conn:
         assert (await conn.execute(select(notes.c.body))).scalar_one() == body
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 3, 8, 9, 40])
+async def test_rows_that_are_added_together_come_back_as_they_were(kept, many):
+    moment = datetime(2026, 3, 1, 9, 0, 0, 5, tzinfo=UTC)
+    rows = [
+        {
+            "id": number,
+            "at": moment + timedelta(microseconds=number),
+            "body": [None, {"名": f"张:{number}"}][number % 2],
+        }
+        for number in range(many)
+    ]
+    for _ in range(2):  # text that was kept is as good as text that is new
+        async with kept.begin() as conn:
+            await conn.execute(notes.delete())
+            await insert_all(conn, notes, rows)
+        async with kept.read() as conn:
+            found = await conn.execute(select(notes.c.id, notes.c.at, notes.c.body).order_by(notes.c.id))
+            assert [dict(row._mapping) for row in found] == rows
+
+
+async def test_of_rows_that_are_added_together_none_is_without_the_others(kept):
+    with pytest.raises(IntegrityError):
+        async with kept.begin() as conn:
+            await insert_all(conn, notes, [{"id": number} for number in (1, 2, 1)])
+    assert await count(kept) == 0
 
 
 async def test_an_exception_leaves_nothing_behind(kept):

@@ -1,6 +1,7 @@
 """Acts before pages, and pages all the same."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -10,7 +11,7 @@ from helpdesk.precedence import Precedence
 
 async def passed(acts: Precedence) -> asyncio.Task[None]:
     """A page that gives way, as far as it comes by itself."""
-    page = asyncio.create_task(acts.give_way())
+    page = asyncio.create_task(acts.give_way(time.monotonic()))
     for _ in range(5):
         await asyncio.sleep(0)
     return page
@@ -60,6 +61,20 @@ async def test_pages_come_through_where_somebody_always_acts() -> None:
 
     acting = asyncio.create_task(acts.first(act)(None))  # type: ignore[arg-type]
     await asyncio.sleep(0)
-    await asyncio.wait_for(acts.give_way(), 5)
+    await asyncio.wait_for(acts.give_way(time.monotonic()), 5)
+    assert not acting.done()
+    acting.cancel()
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_page_that_is_late_waits_for_a_moment_only() -> None:
+    acts, never = Precedence(), asyncio.Event()
+
+    async def act(call: object) -> None:
+        await never.wait()
+
+    acting = asyncio.create_task(acts.first(act)(None))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(acts.give_way(time.monotonic() - precedence.LATE_S - 0.1), 5)
     assert not acting.done()
     acting.cancel()
