@@ -49,7 +49,7 @@ class Bottleneck:
 
     def look(self, now_ns: int, expected: int, lost: int, sent: tuple[int, int], rtt_ns: int | None) -> None:
         """Every second: totals of the pictures' packets that the viewer should have got and missed, as it says, and of
-        packets and bytes sent to it of what plays now.
+        packets and bytes sent to it.
         """
         before, reported = self._reported, (now_ns, expected, lost, *sent)
         if not before[0]:
@@ -59,8 +59,6 @@ class Bottleneck:
         if came <= 0:
             return  # no report since the last look: a line without signal is not a narrow one
         self._reported = reported
-        if packets < 0:
-            return  # something else plays now
         stale, self._stale = self._stale, False
         loss = min(1.0, max(0, missed) / came)
         rate = came * (1 - loss) * size / max(1, packets) * 8e9 / max(1, passed_ns)

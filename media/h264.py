@@ -39,19 +39,31 @@ def starts_keyframe(payload: bytes) -> bool:
     """True for a packet in which a keyframe begins: parameter sets, or the first packet of an IDR picture that came
     without any. False for anything else, damaged bytes included.
     """
+    return _begins(payload) is not None
+
+
+def needs_before(payload: bytes) -> bool:
+    """True for an IDR picture's first packet without parameter sets: if a packet or two before it are missing, those
+    may have been there, and without them it cannot be decoded.
+    """
+    return _begins(payload) == _IDR
+
+
+def _begins(payload: bytes) -> int | None:
+    """The type of the unit that a keyframe begins with in this packet."""
     if len(payload) < 2:
-        return False
+        return None
     kind = payload[0] & 31
     if kind == _FU_A:
-        return payload[1] & 0x9F in (0x80 | _IDR, 0x80 | _SPS)
-    if kind != _STAP_A:
-        return kind in (_IDR, _SPS)
-    at = 1
-    while at + 2 < len(payload):
-        if payload[at + 2] & 31 in (_IDR, _SPS):
-            return True
-        at += 2 + (payload[at] << 8 | payload[at + 1])
-    return False
+        kind = payload[1] & 31 if payload[1] & 0x80 else 0
+    elif kind == _STAP_A:
+        at = 1
+        while at + 2 < len(payload):
+            kind = payload[at + 2] & 31
+            if kind in (_IDR, _SPS):
+                break
+            at += 2 + (payload[at] << 8 | payload[at + 1])
+    return kind if kind in (_IDR, _SPS) else None
 
 
 def nothing_between(last: bytes, first: bytes) -> bool:

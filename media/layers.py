@@ -27,6 +27,11 @@ def starts_keyframe(payload: bytes) -> bool:
     return len(payload) > at and not payload[at] & 1
 
 
+def needs_before(payload: bytes) -> bool:
+    """Never: a VP8 keyframe begins with its first packet."""
+    return False
+
+
 def picture_id(payload: bytes) -> tuple[int, int] | None:
     """(number, how many numbers there are before it wraps) of the picture, or None where the sender does not count."""
     if len(payload) < 3 or not payload[0] & 0x80 or not payload[1] & 0x80:

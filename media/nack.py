@@ -18,10 +18,12 @@ RETRY_MIN_NS = 30_000_000
 DEAF_NS = 15_000_000
 TRIES_MAX = 10
 AGE_MAX_NS = 500_000_000  # older than this a viewer's picture has frozen anyway: a keyframe repairs more
-_REACH = 1024  # how far behind the newest packet one is still taken; the same as the forwarder's cache
+REACH = 1024
+"""How far behind the newest packet one is still taken; the same as the forwarder's cache."""
 SILENCE_NS = AGE_MAX_NS
 """A connection that brought nothing for so long, not even sound, was without signal."""
-_JUMP = 500  # a larger step forward is a sender that started anew, not a loss
+JUMP = 500
+"""A larger step forward is a sender that started anew, not a loss."""
 _REORDERED_START = 16  # packets just before the first one seen: late, not old
 
 
@@ -115,20 +117,20 @@ class GapList:
             return Arrival.NEW
         if index > highest:
             self.highest = index
-            if index - highest > _JUMP:
+            if index - highest > JUMP:
                 self._gaps.clear()
                 self._given_up.clear()
                 return Arrival.JUMP
             if swallowed:
                 self._give_up([*self._gaps, *range(highest + 1, index)])
-                self._forget(index - _REACH)
+                self._forget(index - REACH)
                 return Arrival.JUMP
             for lost in range(highest + 1, index):
                 self._gaps[lost] = _Gap(now_ns)
             self.missed += index - highest - 1
-            self._forget(index - _REACH)
+            self._forget(index - REACH)
             return Arrival.NEW
-        if index <= highest - _REACH:
+        if index <= highest - REACH:
             return Arrival.DUPLICATE
         gap = self._gaps.pop(index, None)
         if gap is None:

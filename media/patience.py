@@ -6,7 +6,7 @@ stretch of the way: it passes over pictures that come late, and stands still whe
 showed two of three). So it is told to wait: for as many round trips as all packets but one in ten minutes need
 by the share that is lost, since the first repair that takes longer than any before has frozen the picture already; or
 for the slowest repair of late, where that was slower still. Not at all where hardly anything is lost. Sound should wait
-as long; which browsers see to that stands in docs/decisions/0006. Pure.
+as long; which browsers see to that stands in docs/decisions/0008. Pure.
 """
 
 from math import ceil, log

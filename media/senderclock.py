@@ -5,11 +5,14 @@ from dataclasses import replace
 
 from media.rtcp import SenderReport
 
+_APART = 10 << 32  # 32.32 bits of seconds: no report is so late; somebody has set the phone's clock, or ours
+_ALL = (1 << 64) - 1
 _TO_1970 = 2_208_988_800 * 1_000_000_000  # ns from 1900 on, from where NTP counts
 
 
 class SenderClock:
-    """Sender reports of one connection as if its publisher's clock had shown our time when the first of them came.
+    """Sender reports of one connection as if its publisher's clock had shown our time when the first of them came, and
+    again where it was set meanwhile.
 
     A viewer's stream plays one publisher after another; the clocks of phones may differ by hours, and a browser draws
     one line through all pairs of times that it was told. All of a connection's streams are shifted alike, so they stay
@@ -22,6 +25,7 @@ class SenderClock:
 
     def ours(self, report: SenderReport) -> SenderReport:
         """The report on our clock."""
-        if self._step is None:
-            self._step = (self._wall_ns() + _TO_1970 << 32) // 1_000_000_000 - report.ntp
-        return replace(report, ntp=report.ntp + self._step & (1 << 64) - 1)
+        now = (self._wall_ns() + _TO_1970 << 32) // 1_000_000_000
+        if self._step is None or _APART < (now - report.ntp - self._step & _ALL) < _ALL - _APART:
+            self._step = now - report.ntp
+        return replace(report, ntp=report.ntp + self._step & _ALL)

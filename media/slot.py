@@ -10,7 +10,8 @@ go on where the stretch before ended:
     viewer    ... 7006 7007 7008 7009 7010 ...
 
 A stretch of pictures begins with a keyframe, since nothing else can be decoded behind another's; what comes before, or
-belongs before it, is not sent. So no number is ever sealed with two contents.
+belongs before it, is not sent. So no number is ever sealed with two contents. Where a source's numbers leap, the shift
+takes the leap up: SRTP's count of wraps, on both ends, must never be half of them away from what it last saw.
 """
 
 import secrets
@@ -27,15 +28,17 @@ from media.bottleneck import Bottleneck
 from media.cache import PACKETS
 from media.contract import AUDIO_SLOTS, SLOT_MIDS, Kind
 from media.fastpath import set_extensions
+from media.nack import JUMP, REACH
 from media.pacing import Pacer
 from media.peer import Peer
-from media.rtp import Packet, build, mid_extension, playout_delay, read, readdress
+from media.rtp import PACKET_MAX, Packet, build, mid_extension, playout_delay, read, readdress
 from media.sdp import MID_IDENTIFIER, PAYLOAD_TYPES, PLAYOUT_DELAY_IDENTIFIER, cname_of
 from media.source import Source
 from media.thinning import FULL, Share, Thinning
 
 _SENDING_NS = 1_000_000_000  # a source of which something came within this time
 _LEAST_NS = 20_000_000  # between the last packet of a stretch and the first of the next
+_MOST_NS = 6 * 3600 * 1_000_000_000  # half of all times of pictures are 6.6 hours: later would be earlier
 _32 = 0xFFFFFFFF
 _NUMBER_TIME = struct.Struct("!HL")  # at 2 in an RTP header
 
@@ -65,7 +68,7 @@ class Target:
     """What is added to the numbers of the source that plays."""
     time_shift: int = 0
     number: int = 0
-    """The newest that was given away; it is not used again, sent or not."""
+    """The newest that was used; it is not used again, sent or not."""
     timestamp: int = 0
     sent_ns: int = 0
     """When."""
@@ -79,27 +82,28 @@ class Slot:
     """One stream to one viewer."""
 
     __slots__ = (
-        "_extensions", "_first", "_former", "_lost_before", "_rate", "_upstream", "_viewer", "_wait_ms",
-        "highest", "is_video", "lost", "mid", "source", "ssrc", "target", "thinning", "wanted",
+        "_extensions", "_first", "_former", "_missing_before", "_rate", "_since", "_upstream", "_viewer",
+        "_wait_ms", "highest", "is_video", "lost", "mid", "source", "ssrc", "target", "thinning", "wanted",
     )  # fmt: skip
 
-    def __init__(self, viewer: Line, mid: str) -> None:
+    def __init__(self, viewer: Line, mid: str, ssrc: int) -> None:
         self._viewer = viewer
         self.mid = mid
         self.is_video = mid not in SLOT_MIDS[:AUDIO_SLOTS]
-        self.ssrc = secrets.randbits(31) | 1
+        self.ssrc = ssrc
         self._rate = 90_000 if self.is_video else 48_000
         self._extensions = mid_extension(MID_IDENTIFIER, mid)
         self._former: list[tuple[int, bytes]] = []  # newest packet that had them, and the extensions before these
         self._wait_ms = 0
         self.wanted: tuple[str, Kind] | None = None  # leg and kind, whether it is sending or not
         self.source: Source | None = None
-        self._first: int | None = None  # of the source's packets, that this stretch began with
+        self._since = 0  # of the source's packets, before which none is for this viewer: a gate may have been closed
+        self._first: int | None = None  # of the source's packets, that the present shift began with
         self.target: Any = Target()
         self.highest = 0  # as the viewer last reported
         self.lost = 0  # the most that its own line had lost
-        self._upstream = 0  # what the lines of former sources lost while they played
-        self._lost_before = 0  # what the source's line had lost before this stretch
+        self._upstream = 0  # what sources' lines lost before that, while they played
+        self._missing_before = 0  # as source.missing, before the first
         self.thinning: Thinning | None = None  # where the viewer's line carries but some of the pictures
 
     def open(self) -> None:
@@ -115,7 +119,9 @@ class Slot:
             return
         self.source = source
         self.target.payload_type = PAYLOAD_TYPES[source.codec]
-        self._former, self.thinning = [], None
+        self.wait(source.wait_ms)
+        self._former = []
+        self._since = 0 if source.newest is None else source.newest[0] + 1
         source.add(self)
         if source.is_video:
             source.thin(self)
@@ -123,14 +129,20 @@ class Slot:
                 self.thinning = Thinning(level, None)
 
     def waits_for_keyframe(self, now_ns: int) -> bool:
-        """Pictures come that nobody can decode yet; the viewer, which gets none of them, does not ask by itself."""
-        source = self.source
-        return source is not None and self.is_video and self._first is None and now_ns - source.last_ns < _SENDING_NS
+        """Pictures come that could not be decoded; the viewer, which gets none of them, does not ask by itself."""
+        source, thinning = self.source, self.thinning
+        if source is None or not self.is_video or now_ns - source.last_ns >= _SENDING_NS:
+            return False
+        if self._first is None:
+            return True
+        if thinning is None or source.keyframes.regular:
+            return False
+        return thinning.wider or (thinning.broken and self._viewer.bottleneck.afford(now_ns))
 
     def stop(self) -> None:
         """Play nothing."""
         self._upstream += self._lost_since()
-        source, self.source, self._first = self.source, None, None
+        source, self.source, self._first, self.thinning = self.source, None, None, None
         if source is not None:
             source.remove(self)
 
@@ -154,24 +166,29 @@ class Slot:
             return
         index = source.index_of(packet.seq)
         key = source.is_video and packet.payload_bytes > 0 and source.starts_keyframe(packet.body)
+        whole = key and not (source.needs_before(packet.body) and any(map(source.gaps.lacks, (index - 1, index - 2))))
         if self._first is None:
-            if source.is_video and not key:
+            if index < self._since or (source.is_video and not whole):
                 return
             self._begin(source, packet, index)
         elif index < self._first:
+            self._missing_before -= 1
             return
-        if self.thinning is not None and key and self.thinning.wanted == FULL:
+        if self.thinning is not None and whole and self.thinning.wanted == FULL:
             self.thinning = None
-            self._number_on(packet, index)
+            self._number_on(source, packet.seq, index)
             source.widen(self)
         thinning, pacer = self.thinning, self._viewer.pacer
-        if thinning is None:
-            data: bytes | None = self._addressed(packet, source.codec)
-        else:
-            data = self._thinned(source, thinning, packet, index, key=key)
-        if data is None:
-            return
-        self._give_away(data)
+        share = None
+        if thinning is not None:
+            share = self._share(source, thinning, packet, index, key=key)
+            if share is None:
+                return
+        self._take_up(source, packet.seq if share is None else share.number, index)
+        data = self._addressed(packet, source.codec, share)
+        if len(data) > PACKET_MAX:
+            return  # no number is used for what cannot be sealed
+        self._use(data)
         if thinning is not None and (pacer.busy or thinning.level == 0):
             pacer.post(len(data), partial(self._send, packet, data))
         else:
@@ -179,25 +196,36 @@ class Slot:
 
     def _begin(self, source: Source, packet: Packet, index: int) -> None:
         """A stretch begins with this packet."""
-        target, self._lost_before = self.target, source.lost
+        target = self.target
         if target.begun:
-            passed_ns = max(_LEAST_NS, self._viewer.now_ns() - target.sent_ns)
+            passed_ns = min(max(_LEAST_NS, self._viewer.now_ns() - target.sent_ns), _MOST_NS)
             time = target.timestamp + passed_ns * self._rate // 1_000_000_000
             target.time_shift = time - packet.timestamp & 0xFFFFFFFF
-        self._number_on(packet, index)
+        self._number_on(source, packet.seq, index)
         if self.thinning is None:
             source.widen(self)
         for report in source.reports:
             self.report(report)
 
-    def _number_on(self, packet: Packet, index: int) -> None:
-        """This packet's number is the next."""
-        self._first = index
-        if self.target.begun:
-            self.target.shift = self.target.number + 1 - packet.seq & 0xFFFF
+    def _number_on(self, source: Source, number: int, index: int, leap: int = 0) -> None:
+        """This number of the source, the packet with this index, is the viewer's next; what belongs before it is not
+        sent any more. ``leap``: so many numbers before it are not missed by the viewer.
+        """
+        target = self.target
+        self._upstream += max(0, self._lost_since() - leap)
+        self._first, self._missing_before = index, source.missing_before(index)
+        target.shift = target.number + 1 - number & 0xFFFF if target.begun else first_shift(number)
 
-    def _give_away(self, data: bytes) -> None:
-        """The number of this packet is not used again."""
+    def _take_up(self, source: Source, number: int, index: int) -> None:
+        """A leap of the source's numbers is none of the viewer's, nor a wrap of those that were left out."""
+        target = self.target
+        ahead = number + target.shift - target.number & 0xFFFF
+        late = index != source.gaps.highest and ahead >= 0x10000 - REACH
+        if target.begun and not 0 < ahead <= JUMP and not late:
+            self._number_on(source, number, index, ahead - 1)
+
+    def _use(self, data: bytes) -> None:
+        """The number of this packet is used."""
         target = self.target
         number, timestamp = _NUMBER_TIME.unpack_from(data, 2)
         if not target.begun or 0 < (number - target.number & 0xFFFF) < 0x8000:
@@ -209,8 +237,8 @@ class Slot:
             self.target.packets += 1
             self.target.octets += packet.payload_bytes
 
-    def _thinned(self, source: Source, thinning: Thinning, packet: Packet, index: int, *, key: bool) -> bytes | None:
-        """The packet as this viewer gets it, if it does."""
+    def _share(self, source: Source, thinning: Thinning, packet: Packet, index: int, *, key: bool) -> Share | None:
+        """What the viewer gets of the packet, if anything."""
         bottleneck = self._viewer.bottleneck
         layer = layers.temporal_layer(packet.body) if source.codec == "VP8" else 0
         asked = key or (thinning.level == 0 and layer == 0)
@@ -222,11 +250,9 @@ class Slot:
             media=packet.payload_bytes > 0,
             afford=asked and bottleneck.afford(self._viewer.now_ns()),
         )
-        if share is None:
-            return None
-        if thinning.level == 0:
+        if share is not None and thinning.level == 0:
             bottleneck.spend(len(packet.raw))
-        return self._addressed(packet, source.codec, share)
+        return share
 
     def repair(self, number: int) -> None:
         """Send a packet again, as it was."""
@@ -236,8 +262,9 @@ class Slot:
         seq = number - self.target.shift & 0xFFFF
         sent = (source.index_of(seq), None) if self.thinning is None else self.thinning.sent(seq)
         packet = source.at(sent[0]) if sent is not None and sent[0] >= self._first else None
-        if sent is not None and packet is not None:
-            self._viewer.peer.send_rtp(self._addressed(packet, source.codec, sent[1]))
+        if sent is None or packet is None:
+            return
+        self._viewer.peer.send_rtp(self._addressed(packet, source.codec, sent[1]))
 
     def _addressed(self, packet: Packet, codec: str, share: Share | None = None) -> bytes:
         target, extensions = self.target, self._extensions_of(packet)
@@ -296,8 +323,15 @@ class Slot:
         return (0, 0) if first else (came, missed)
 
     def _lost_since(self) -> int:
-        """Packets of this stretch that the source's own line has lost so far."""
-        return 0 if self.source is None or self._first is None else self.source.lost - self._lost_before
+        """Packets since the first that the source's own line has lost so far."""
+        return 0 if self.source is None or self._first is None else self.source.missing - self._missing_before
+
+
+def first_shift(number: int) -> int:
+    """A shift with which this number of a source becomes any of the lower half. A viewer that misses the first packets
+    of a stream that wraps soon would count its wraps otherwise than we do, and open none of it (RFC 3711 §3.3.1).
+    """
+    return secrets.randbits(15) - number & 0xFFFF
 
 
 def _renumbered(packet: Packet, codec: str, share: Share) -> Packet:

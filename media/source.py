@@ -56,6 +56,7 @@ class Source:
         self.codec: Codec = codec
         judge = h264 if codec == "H264" else layers  # what a packet tells of its pictures
         self.starts_keyframe: Callable[[bytes], bool] = judge.starts_keyframe
+        self.needs_before: Callable[[bytes], bool] = judge.needs_before
         self._nothing_between: Callable[[bytes, bytes], bool] = judge.nothing_between
         self.kind: Kind = kind
         self.track = track
@@ -73,6 +74,8 @@ class Source:
         self.stalled = False
         self.jumped = False  # the RTP clock and time have parted: the epoch must end
         self.received = 0
+        self._filled = 0  # numbers of lost padding that were given to viewers all the same
+        self.wait_ms = 0  # how much later than they could viewers show pictures
         self.first_index: float = math.inf
         self.keyframe_index: int | None = None  # of the first packet of the newest (media.lookout)
         self.reports: deque[rtcp.SenderReport] = deque(maxlen=2)  # the newest, on our clock
@@ -149,7 +152,7 @@ class Source:
         if index < self.first_index:
             self.first_index = index
         if to_send is not None:
-            shown = self._synced(to_send)
+            shown = self._synced(to_send, newest=arrival is not Arrival.RECOVERED)
             self._cache.keep(index, shown.raw, now_ns)
             self._send_on(shown)
         # Of VP8 a keyframe's first packet brings a new time; H.264's parameter sets may follow another of the same.
@@ -159,12 +162,14 @@ class Source:
             self._stream.board(self._sinks, self.gaps.highest or 0, self._timestamp)
         return True
 
-    def _synced(self, packet: Packet) -> Packet:
-        """The packet as viewers get it; what is recorded stays as it came."""
+    def _synced(self, packet: Packet, *, newest: bool) -> Packet:
+        """The packet as viewers get it; what is recorded stays as it came. A late one says nothing of what follows."""
         if self.codec != "VP8":
             return packet
         came, keeper = packet.body, self._stream or self
-        body, keeper.bare = layers.synced(came, keeper.bare)
+        body, bare = layers.synced(came, keeper.bare)
+        if newest:
+            keeper.bare = bare
         return packet if body is came else replace(packet, raw=packet.raw[: packet.body_at] + body)
 
     def carries_on(self, first: int, beginnings: Sequence[Beginning]) -> bool:
@@ -225,15 +230,11 @@ class Source:
         if self.is_video:
             missed, expected = self.gaps.missed - self._judged[0], self.expected - self._judged[1]
             self._judged = self.gaps.missed, self.expected
-            wait_ms = self._patience.second(missed, expected, self.gaps.late_ns, self.gaps.retry_ns)
+            self.wait_ms = self._patience.second(missed, expected, self.gaps.late_ns, self.gaps.retry_ns)
             self.gaps.late_ns = 0
             self.keyframes.lossy = self._patience.losing
             for sink in self._sinks:
-                sink.wait(wait_ms)
-
-    def cached(self, seq: int) -> Packet | None:
-        """The packet with this 16-bit number, if it is still there."""
-        return self.at(self.index_of(seq))
+                sink.wait(self.wait_ms)
 
     def at(self, index: int) -> Packet | None:
         """The packet with this index, if it is still there."""
@@ -258,6 +259,7 @@ class Source:
             return
         raw = build(self.payload_type, index & 0xFFFF, before.timestamp, self.ssrc, b"", padding=1)
         self._cache.keep(index, raw, now_ns)
+        self._filled += 1
         self._send_on(read(raw))
 
     def _neighbour(self, index: int, step: int) -> Packet | None:
@@ -297,6 +299,15 @@ class Source:
     def lost(self) -> int:
         """Packets that have not come, so far."""
         return max(0, self.expected - self.received)
+
+    @property
+    def missing(self) -> int:
+        """A count of what viewers cannot have: what it grows by is how many packets are missing since."""
+        return (self.gaps.highest or 0) - self.received - self._filled
+
+    def missing_before(self, index: int) -> int:
+        """The same count as it would be if this packet, the last that came, had been the newest."""
+        return index - self.received - self._filled
 
     def report_block(self, now_ns: int) -> rtcp.ReportBlock:
         """Our view of the stream since the last report (RFC 3550 A.3)."""

@@ -57,6 +57,16 @@ class Thinning:
         self._shares: dict[int, Share] = {}
         self._indexes: dict[int, int] = {}  # by 16-bit number
 
+    @property
+    def wider(self) -> bool:
+        """Whether the next keyframe brings a higher level."""
+        return self.wanted > self.level
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing but a keyframe can be let through."""
+        return self.level == 0 and not self._unbroken
+
     def take(self, index: int, timestamp: int, layer: int, *, key: bool, media: bool, afford: bool) -> Share | None:
         """What to send for the packet with this index, or None. ``key``: it begins a keyframe; ``media``: it holds more
         than padding; ``afford``: the line could take another picture now.
@@ -101,7 +111,7 @@ class Thinning:
 
     def _late(self, index: int, timestamp: int, layer: int, *, media: bool) -> Share | None:
         if self._begun is None or index <= self._begun:
-            return Share(index, 0, 0, not media)
+            return Share(index, 0, 0, False)  # as it came: so it would be sent again (``sent``)
         share = self._shares.get(index)
         if share is None:
             return None

@@ -1,6 +1,7 @@
 """A leg's viewing connection: its slots, how much of the pictures its line carries, and what the viewer says back."""
 
 from collections.abc import Callable
+from random import SystemRandom
 from typing import Protocol
 
 from media import rtcp
@@ -18,7 +19,7 @@ from media.source import Source
 # Packets sent again to one viewer: beyond this the viewer is not repairing a loss but wasting the uplink.
 _REPAIRS_PER_S, _REPAIR_BURST = 500, 500
 _NARROW_REPAIRS_PER_S = 20  # where the line is full as it is
-_REPORTS_KEPT = 8  # sender reports whose echo may still come
+_REPORTS_KEPT = 2 * len(SLOT_MIDS)  # sender reports whose echo may still come
 
 
 class Audience(Protocol):
@@ -37,13 +38,14 @@ class Viewer:
         self.now_ns = clock_ns
         self.bottleneck = Bottleneck()
         self.pacer = Pacer(self.bottleneck.pause_s)
-        self.slots = {mid: Slot(self, mid) for mid in SLOT_MIDS}
+        ssrcs = SystemRandom().sample(range(1, 1 << 31), len(SLOT_MIDS))
+        self.slots = {mid: Slot(self, mid, ssrc) for mid, ssrc in zip(SLOT_MIDS, ssrcs, strict=True)}
         self.codecs: frozenset[str] = frozenset()  # what its browser decodes, as its answer says
         self.waits = False  # when a packet tells it to
         self.by_ssrc = {slot.ssrc: slot for slot in self.slots.values()}
         self._repairs = TokenBucket(_REPAIRS_PER_S, _REPAIR_BURST)
         self._narrow_repairs = TokenBucket(_NARROW_REPAIRS_PER_S, _NARROW_REPAIRS_PER_S)
-        self._reports: dict[int, int] = {}
+        self._reports: dict[int, int | None] = {}
         self.rtt_ns: int | None = None
         self.repaired = 0
         self.expected = self.lost = 0  # sums of what the viewer reported
@@ -108,21 +110,16 @@ class Viewer:
         """Every second: keyframes are wished for, and how much of the pictures the line carries. All that was forwarded
         is told.
         """
-        for slot in self.slots.values():
-            if slot.source is not None and slot.waits_for_keyframe(now_ns):
-                self._audience.keyframe_wished(slot.source)
         bottleneck = self.bottleneck
         before = bottleneck.level
         pictures = [slot.target for slot in self.slots.values() if slot.is_video]
         sent = sum(target.packets for target in pictures), sum(target.octets for target in pictures)
         bottleneck.look(now_ns, *self._pictures, sent, self.rtt_ns)
-        if bottleneck.level == before:
-            return
         for slot in self.slots.values():
-            slot.thin(bottleneck.level)
-            source = slot.source if bottleneck.level > before else None
-            if source is not None and source.is_video and not source.keyframes.regular:
-                self._audience.keyframe_wished(source)  # more pictures begin with one
+            if bottleneck.level != before:
+                slot.thin(bottleneck.level)
+            if slot.source is not None and slot.waits_for_keyframe(now_ns):
+                self._audience.keyframe_wished(slot.source)
 
     def _repair(self, packet: rtcp.Nack, now_ns: int) -> None:
         slot = self.by_ssrc.get(packet.media)
@@ -136,8 +133,10 @@ class Viewer:
             self.repaired += 1
 
     def reported(self, middle: int) -> None:
-        """A sender report with these middle bits of NTP time goes out now."""
-        self._reports[middle] = self.now_ns()
+        """A sender report with these middle bits of NTP time goes out now. The echo of one that goes out twice tells
+        no round trip.
+        """
+        self._reports[middle] = None if middle in self._reports else self.now_ns()
         if len(self._reports) > _REPORTS_KEPT:
             del self._reports[next(iter(self._reports))]
 

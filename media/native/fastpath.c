@@ -29,7 +29,7 @@
 #define BUSY_PER_S 3000 /* datagrams: those of ten cameras */
 #define FILL_NS 50000000
 #define COUNTED_NS 100000000
-#define AHEAD_MAX 500 /* as nack._JUMP: a larger step is a sender that began anew */
+#define AHEAD_MAX 500 /* as nack.JUMP: a larger step is a sender that began anew */
 #define CHECKS_PER_S 2000 /* STUN from unknown addresses, all together: twenty phones that try every way they have */
 #define TRICKLE_PER_S 150 /* SRTP from there, as socket._TRICKLE_RATE */
 
@@ -96,13 +96,15 @@ void fp_free(struct fp_port *port) {
 /* --- forwarding --------------------------------------------------------------------------------------------------- */
 
 /* Give a packet to all viewers, each with a header of its own as rtp.readdress makes it. 0, and it is sent to nobody,
- * when one of them cannot be reached from here. */
+ * when one of them cannot be reached from here, or its numbers would leap. */
 static int forward(struct fp_port *port, const uint8_t *raw, const struct fp_entry *head,
                    const struct fp_stream *stream) {
     int body = head->size - head->body_at;
     for (uint32_t i = 0; i < stream->count; i++) {
-        const struct fp_lane *lane = stream->targets[i]->lane;
-        if (!lane->sealing || !lane->name_size)
+        const struct fp_target *target = stream->targets[i];
+        if (!target->lane->sealing || !target->lane->name_size)
+            return 0;
+        if (target->begun && (uint16_t)(head->seq + target->shift - target->number - 1) >= AHEAD_MAX)
             return 0;
     }
     for (uint32_t i = 0; i < stream->count; i++) {

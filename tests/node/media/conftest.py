@@ -78,6 +78,12 @@ class Call:
         return records()
 
 
+@pytest.fixture(autouse=True)
+def unshifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first packets in a slot have their source's numbers, so that tests can tell them."""
+    monkeypatch.setattr("media.slot.first_shift", lambda number: 0)
+
+
 @pytest.fixture(params=[LIBRARY, None], ids=["fast", "python"])
 async def call(request: pytest.FixtureRequest, bus: Bus, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Call]:
     async with running_worker(bus, tmp_path, clock=clock, library=request.param) as worker:

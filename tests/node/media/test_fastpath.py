@@ -33,7 +33,7 @@ def traffic(seed: int) -> list[bytes]:
             )
             continue
         if roll > 0.98:
-            video += dice.choice([501, 700, -40])
+            video += dice.choice([501, 700, 20_000, -40])
             held.clear()  # older than that not even SRTP takes
         video += 1
         packet = RtpClient.picture(video, key=roll < 0.15, padding=dice.choice([0, 0, 0, 0, 20]))
