@@ -34,6 +34,8 @@ class Format:
 
 
 CAMERA = Format(1280, 720, 30, 1_900_000)
+HALF = Format(960, 540, 30, 1_000_000)
+"""The most that a server which decodes and encodes can carry on two cores without falling behind."""
 LIGHT = Format(640, 360, 10, 200_000)
 """For many people: the generator, too, has to fit on two cores."""
 

@@ -138,6 +138,7 @@ class Janus:
     """The running process."""
 
     name = "janus"
+    encodes = False
 
     def __init__(self, process: asyncio.subprocess.Process, control: _Control, folder: Path, host: str) -> None:
         self.process = process

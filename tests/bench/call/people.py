@@ -163,13 +163,14 @@ class Sender(Connection):
 class _Stream:
     """One stream being viewed."""
 
-    __slots__ = ("counted", "highest", "last_ntp", "missing", "received", "ssrc", "video")
+    __slots__ = ("counted", "frames", "highest", "last_ntp", "missing", "received", "ssrc", "video")
 
     def __init__(self, ssrc: int, seq: int, *, video: bool) -> None:
         self.ssrc = ssrc
         self.video = video
         self.highest = 0x10000 + seq
         self.received = self.counted = 0
+        self.frames = 0  # sounds, and ends of pictures
         self.missing: dict[int, tuple[int, int]] = {}  # when to ask (next), how often asked
         self.last_ntp = (0, 0)
 
@@ -224,6 +225,7 @@ class Viewer(Connection):
             stream = self.streams[key] = _Stream(int.from_bytes(key, "big"), seq, video=video)
             stream.highest -= 1
         stream.received += 1
+        stream.frames += not video or packet[1] >> 7
         if self._transport_id and packet[0] & 0x10:
             self._note_wide(packet, at_ns)
         highest = stream.highest

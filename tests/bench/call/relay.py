@@ -50,6 +50,7 @@ class Relay:
     """The running process."""
 
     name = "aiortc"
+    encodes = True
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
         self.process = process

@@ -42,6 +42,8 @@ class Side(Protocol):
 
     name: str
     host: str
+    encodes: bool
+    """Whether viewers get other packets than were sent, so that pictures and sounds are counted."""
 
     async def room(self, people: int) -> Room: ...
 

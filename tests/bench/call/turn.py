@@ -134,11 +134,14 @@ class Call:
         return sum(s.audio.frames + s.video.frames for senders in self.senders for s in senders)
 
     def delivered(self) -> float:
-        """Share of packets that reached those who view: the worst session's."""
+        """Share of packets that reached those who view, or of pictures and sounds: the worst session's."""
         shares = []
         for senders, viewers in zip(self.senders, self.viewers, strict=True):
-            wanted = sum(s.audio.packets + s.video.packets for s in senders) * (len(viewers) - 1)  # never oneself
-            shares.append(sum(stream.received for v in viewers for stream in v.streams.values()) / max(1, wanted))
+            tracks = [track for sender in senders for track in (sender.audio, sender.video)]
+            streams = [stream for viewer in viewers for stream in viewer.streams.values()]
+            sent = sum(track.frames if self.side.encodes else track.packets for track in tracks)
+            came = sum(stream.frames if self.side.encodes else stream.received for stream in streams)
+            shares.append(came / max(1, sent * (len(viewers) - 1)))  # never oneself
         return min(shares)
 
     async def leave(self) -> None:
@@ -179,7 +182,7 @@ async def turn(
         processor=used_s / seconds,
         delivered=call.delivered(),
         recorded=(frames.pictures + frames.sounds) / call.frames(),
-        delays_ms=delays,
+        delays_ms=[] if side.encodes else delays,
         memory=memory,
         generator=own_s / (seconds + REPAIR_S),
         late_ms=lateness[int(len(lateness) * 0.99)] * 1000,

@@ -65,6 +65,7 @@ class Yuankan:
     """The running processes. ``records`` are those of the rooms so far."""
 
     name = "yuankan"
+    encodes = False
 
     def __init__(self, settings: Settings, worker: str, bus: Bus, db: Database) -> None:
         self.settings = settings
