@@ -20,6 +20,7 @@ class Inside:
     """A side whose worker runs here."""
 
     host = "127.0.0.1"
+    encodes = False
 
     def __init__(self, bus: Bus, worker: str) -> None:
         self._bus, self._worker = bus, worker
