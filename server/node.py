@@ -50,6 +50,8 @@ from signaling.node import SignalingNode, Timing
 from signing import routes as signing_routes
 
 WEB_CLIENT = Path(__file__).resolve().parent.parent / "web_client" / "dist"
+BACKLOG = 1024
+"""Connections that wait to be taken: of more at one moment the system drops some, which try again a second later."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ async def start_node(node: Node, parts: Parts, stack: AsyncExitStack) -> int:
     stack.push_async_callback(listener.stop)
     await node.lines.start()
     stack.push_async_callback(node.lines.stop)
-    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=_tls(settings.tls_cert, settings.tls_key))
+    tls = _tls(settings.tls_cert, settings.tls_key)
+    site = web.TCPSite(runner, settings.host, settings.port, ssl_context=tls, backlog=BACKLOG)
     await site.start()
     assert site._server is not None and hasattr(site._server, "sockets")
     return int(site._server.sockets[0].getsockname()[1])
